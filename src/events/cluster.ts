@@ -1,0 +1,23 @@
+/** Stream `cluster`: what concerns the cluster as a whole. */
+import { z } from 'zod'
+import { storedConfiguration } from './configuration.ts'
+import type { FactOf } from './fact.ts'
+
+export const clusterEvents = {
+  /** The first event of every log. */
+  ClusterCreated: z.object({ cluster: z.string() }),
+  /** P4: a checked configuration is in force from here on. `source` is the file as its author wrote it. */
+  ConfigurationApplied: z.object({
+    version: z.number().int().min(1),
+    configuration: storedConfiguration,
+    source: z.string(),
+    note: z.string(),
+  }),
+  /** `baton cluster suspend`: nothing is decided automatically until resumed; what runs goes on running. */
+  ClusterSuspended: z.object({}),
+  ClusterResumed: z.object({}),
+  /** `baton cluster stop`: every group is to stop, and none starts by itself until `ClusterStarted`. */
+  ClusterStopping: z.object({}),
+  ClusterStarted: z.object({}),
+}
+export type ClusterEvent = FactOf<typeof clusterEvents>

@@ -1,0 +1,12 @@
+/** Everything the other rooms need to know of events. */
+export * from './cluster.ts'
+export * from './commit.ts'
+export * from './configuration.ts'
+export * from './event-log.ts'
+export type { Fact } from './fact.ts'
+export * from './group.ts'
+export * from './ids.ts'
+export * from './monitor.ts'
+export * from './operator.ts'
+export * from './resource.ts'
+export * from './server.ts'

@@ -1,0 +1,43 @@
+/** Stream `server`: which servers live, under which lease generation, over which paths. */
+import { z } from 'zod'
+import type { FactOf } from './fact.ts'
+import { decode } from './ids.ts'
+
+/** Why a voter supports a removal (liveness.md rule 4). */
+export const supportReason = z.enum(['silent', 'renounced'])
+
+export const serverEvents = {
+  /** A server gets a lease generation: the sequence of this commit (liveness.md rule 9). `boot` changes when the machine restarted. */
+  ServerJoined: z.object({
+    server: decode.server,
+    incarnation: decode.incarnation,
+    boot: z.string(),
+    heardBy: z.array(decode.voter),
+  }),
+  /** Takeover, rule 6: a majority of voters supports the removal of exactly this generation. */
+  ServerDeclaredDown: z.object({
+    server: decode.server,
+    generation: decode.generation,
+    supports: z.array(z.object({ voter: decode.voter, reason: supportReason })),
+  }),
+  /** A server's own word, after everything was off: it runs nothing more under this generation. */
+  ServerLeft: z.object({ server: decode.server, generation: decode.generation, reason: z.enum(['stopped', 'reboot']) }),
+  /** A server that had lost its lease says so once it can write again. */
+  LeaseLost: z.object({
+    server: decode.server,
+    generation: decode.generation,
+    releasedMs: z.number(),
+    groups: z.array(decode.group),
+  }),
+  /** Rule 3: the store that a voter's word is believed from. A wiped one needs an operator. */
+  VoterAdmitted: z.object({ voter: decode.voter, store: z.string() }),
+  PathLost: z.object({ server: decode.server, peer: decode.voter, path: decode.path }),
+  PathRestored: z.object({ server: decode.server, peer: decode.voter, path: decode.path }),
+  /** N1: this server cannot (can again) reach any of the ping targets. */
+  PingTargetsLost: z.object({ server: decode.server, targets: z.array(z.string()) }),
+  PingTargetsRestored: z.object({ server: decode.server, targets: z.array(z.string()) }),
+  /** The agent saw trouble with the log on its machine; decisions stop until `LogRepaired`. */
+  LogTroubleSeen: z.object({ server: decode.server, trouble: z.string() }),
+  LogRepaired: z.object({ server: decode.server }),
+}
+export type ServerEvent = FactOf<typeof serverEvents>
