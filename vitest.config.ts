@@ -1,0 +1,48 @@
+import { defineConfig } from 'vitest/config'
+
+/** A live test boots hosts, elects log leaders and waits for servers to be declared dead. */
+const liveTestMs = 180_000
+/** A host set-up creates namespaces, disks and databases. */
+const liveHookMs = 120_000
+/** Whole clusters for minutes of virtual time, over many seeds. */
+const simulationTestMs = 60_000
+
+export default defineConfig({
+  test: {
+    watch: false,
+    passWithNoTests: true,
+    teardownTimeout: liveHookMs,
+    projects: [
+      {
+        test: {
+          name: 'fast',
+          include: ['test/{specs,golden,properties}/**/*.test.ts'],
+          pool: 'threads',
+          isolate: false,
+          testTimeout: 10_000,
+        },
+      },
+      {
+        test: {
+          name: 'simulation',
+          include: ['test/sim/**/*.test.ts'],
+          pool: 'forks',
+          testTimeout: simulationTestMs,
+        },
+      },
+      {
+        // One at a time, in a process of its own: live tests share the machine's two cores, and measure.
+        test: {
+          name: 'live',
+          include: ['test/live/**/*.test.ts'],
+          pool: 'forks',
+          maxWorkers: 1,
+          fileParallelism: false,
+          sequence: { concurrent: false },
+          testTimeout: liveTestMs,
+          hookTimeout: liveHookMs,
+        },
+      },
+    ],
+  },
+})
