@@ -2,6 +2,7 @@
 import { z } from 'zod'
 import { storedConfiguration } from './configuration.ts'
 import type { FactOf } from './fact.ts'
+import { decode } from './ids.ts'
 
 export const clusterEvents = {
   /** The first event of every log. */
@@ -19,5 +20,7 @@ export const clusterEvents = {
   /** `baton cluster stop`: every group is to stop, and none starts by itself until `ClusterStarted`. */
   ClusterStopping: z.object({}),
   ClusterStarted: z.object({}),
+  /** P3: groups start although these servers are not there: an operator said so, or the start-sync wait is over. */
+  StartSyncEnded: z.object({ because: z.string(), missing: z.array(decode.server) }),
 }
 export type ClusterEvent = FactOf<typeof clusterEvents>

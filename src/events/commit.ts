@@ -34,8 +34,13 @@ export type Commit = {
 export type Position = { readonly sequence: Sequence; readonly hash: Hash }
 export const start: Position = { sequence: 0 as Sequence, hash: '' as Hash }
 
-/** A commit with its place on the log. */
-export type Recorded = { readonly position: Position; readonly previous: Hash; readonly commit: Commit }
+/** A commit with its place on the log. `bytes`: exactly as it stands there, which is what its hash is of. */
+export type Recorded = {
+  readonly position: Position
+  readonly previous: Hash
+  readonly commit: Commit
+  readonly bytes: string
+}
 
 /** The stream that an event type belongs to: second part of the subject. */
 export type Stream = 'cluster' | 'server' | 'group' | 'resource' | 'monitor' | 'operator'

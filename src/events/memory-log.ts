@@ -24,7 +24,7 @@ export const memoryLog = (digest: Digest, initial: readonly Recorded[] = []): Ev
       if (after.sequence !== last.sequence) return { result: 'conflict' }
       const bytes = encodeCommit(commit, last.hash)
       const position = { sequence: sequence(last.sequence + 1), hash: digest(bytes) }
-      records.push({ position, ...decodeCommit(bytes) })
+      records.push({ position, bytes, ...decodeCommit(bytes) })
       queueMicrotask(deliver)
       return { result: 'appended', position }
     },

@@ -44,6 +44,5 @@ export const operatorEvents = {
   }),
   ServerStopOrdered: z.object({ server: decode.server }),
   ServerStartOrdered: z.object({ server: decode.server }),
-  StartSyncSkipped: z.object({}),
 }
 export type OperatorEvent = FactOf<typeof operatorEvents>

@@ -1,0 +1,59 @@
+/**
+ * What an agent and the commands on its machine say to each other: HTTP over the unix socket `<state>/run/control.sock`
+ * (mode 0600: whoever may open it may operate the cluster).
+ *
+ * | request | answer |
+ * |---|---|
+ * | `GET /status` | `AgentStatus` as JSON |
+ * | `GET /log?after=N&follow=0|1` | lines of an exported log (exported-log.ts), from sequence N+1 on |
+ * | `POST /command` with `CommandRequest` | `CommandProgress` as JSON lines until it is settled |
+ */
+import { z } from 'zod'
+import { command, type LogStatus, type VoterName } from '../events/index.ts'
+import type { State } from '../projections/state.ts'
+
+/** `wait`: how long to report progress before giving up watching (the cluster goes on regardless). */
+export const commandRequest = z.object({
+  command,
+  /** The person: `operator:<user>`; added by the CLI. */
+  by: z.string().regex(/^operator:.{1,60}$/),
+  waitMs: z.number().min(0).max(3_600_000),
+})
+export type CommandRequest = z.infer<typeof commandRequest>
+
+export type CommandProgress =
+  | { readonly step: 'refused'; readonly because: string; readonly possible: string }
+  | { readonly step: 'accepted'; readonly operation: string; readonly sequence: number }
+  /** Something that happened on the way, in words. */
+  | { readonly step: 'progress'; readonly text: string }
+  | { readonly step: 'done' | 'failed' | 'timed-out'; readonly detail: string; readonly elapsedMs: number }
+
+/** What this agent knows of one other voter. */
+export type PeerStatus = {
+  readonly voter: VoterName
+  readonly role: 'server' | 'witness'
+  /** Since its last new beat, on any path; null = never heard since this agent started. */
+  readonly heardMsAgo: number | null
+  /** By path: since the last beat on it; null = never. */
+  readonly paths: Readonly<Record<string, number | null>>
+  /** This voter's echo of us: how old the newest of our beats is that it has answered. */
+  readonly echoMsAgo: number | null
+}
+
+export type AgentStatus = {
+  readonly voter: VoterName
+  readonly role: 'server' | 'witness'
+  readonly version: string
+  readonly instance: string
+  readonly startedMsAgo: number
+  /** Whether this agent holds a lease, until when, or why not. */
+  readonly lease: { readonly held: boolean; readonly remainingMs: number; readonly because: string }
+  /** `knowsUntilMsAgo`: for how long this agent may have missed what was decided. 0 = it is up to date. */
+  readonly knowledge: { readonly sequence: number; readonly knowsUntilMsAgo: number }
+  readonly log: LogStatus
+  readonly guardian: { readonly running: boolean; readonly watchdog: string }
+  readonly peers: readonly PeerStatus[]
+  /** Set when this agent does not decide: newer events, a damaged log. */
+  readonly notDeciding: string | null
+  readonly state: State
+}

@@ -1,0 +1,98 @@
+/** Which configuration is in force, who applied it, and those before it. */
+import type {
+  Configuration,
+  ExecConfiguration,
+  MonitorConfiguration,
+  Sequence,
+  VoterName,
+  WallTime,
+} from '../events/index.ts'
+
+export type AppliedConfiguration = {
+  readonly version: number
+  readonly sequence: Sequence
+  readonly at: WallTime
+  readonly by: string
+  readonly note: string
+}
+export type ConfigurationState = {
+  /** Null until the first is applied. */
+  readonly current: Configuration | null
+  readonly source: string
+  readonly version: number
+  /** Newest last. The sources of old ones are on the log, at their sequence. */
+  readonly history: readonly AppliedConfiguration[]
+}
+
+export const noConfiguration: ConfigurationState = { current: null, source: '', version: 0, history: [] }
+
+/** Old entries beyond these are only on the log. */
+const keptHistory = 50
+
+export const applied = (
+  state: ConfigurationState,
+  data: { readonly configuration: Configuration; readonly source: string },
+  entry: AppliedConfiguration,
+): ConfigurationState => ({
+  current: data.configuration,
+  source: data.source,
+  version: entry.version,
+  history: [...state.history.slice(1 - keptHistory), entry],
+})
+
+/** Depth of each resource of a group: 0 has no dependencies; a resource comes after everything it depends on. */
+export const depthsOf = (
+  resources: Readonly<Record<string, { readonly after: readonly string[] }>>,
+): Readonly<Record<string, number>> => {
+  const depths: Record<string, number> = {}
+  const depthOf = (name: string, path: readonly string[]): number => {
+    const known = depths[name]
+    if (known !== undefined) return known
+    // A cycle is refused by the checker; should one be on the log all the same, it must not hang a server.
+    if (path.includes(name)) return 0
+    const after = resources[name]?.after.filter((one) => one in resources) ?? []
+    const depth = after.length === 0 ? 0 : 1 + Math.max(...after.map((one) => depthOf(one, [...path, name])))
+    depths[name] = depth
+    return depth
+  }
+  for (const name of Object.keys(resources)) depthOf(name, [])
+  return depths
+}
+
+/** Every monitor that runs: the configured ones, and a process monitor for each resident exec that has none. */
+export const monitorsOf = (configuration: Configuration): Readonly<Record<string, MonitorConfiguration>> => {
+  const watched = new Set(
+    Object.values(configuration.monitors)
+      .filter((monitor) => monitor.type === 'pidw')
+      .map((monitor) => `${monitor.target?.group}/${monitor.target?.resource}`),
+  )
+  const implied = Object.entries(configuration.groups).flatMap(([group, { resources }]) =>
+    Object.entries(resources)
+      .filter((entry): entry is [string, ExecConfiguration] => entry[1].type === 'exec' && entry[1].mode === 'resident')
+      .filter(([resource]) => !watched.has(`${group}/${resource}`))
+      .map(([resource]): [string, MonitorConfiguration] => [`${group}.${resource}`, impliedMonitor(group, resource)]),
+  )
+  return { ...configuration.monitors, ...Object.fromEntries(implied) }
+}
+
+const impliedMonitor = (group: string, resource: string): MonitorConfiguration => ({
+  type: 'pidw',
+  interval: 10_000,
+  timeout: 5_000,
+  retries: 0,
+  startDelay: 0,
+  when: 'active',
+  target: { group, resource },
+  nice: 0,
+  delayWarning: 80,
+  onTimeout: { retry: false, recover: false },
+  recovery: { on: 'resource', restarts: 3, failovers: 1, finalAction: 'none', healthyAfter: 600_000 },
+})
+
+/** The voters of a configuration: as listed, else its servers, the witness added when that makes them odd. */
+export const votersOf = (configuration: Configuration): readonly VoterName[] => {
+  if (configuration.voters) return configuration.voters as VoterName[]
+  const servers = configuration.servers.map((server) => server.name)
+  const all = configuration.witness && servers.length % 2 === 0 ? [...servers, configuration.witness.name] : servers
+  return all as VoterName[]
+}

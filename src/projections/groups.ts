@@ -1,0 +1,234 @@
+/** Which server may run which group, how far it is, and what its resources do. */
+import {
+  type AssignReason,
+  type Epoch,
+  epochOf,
+  type GroupEvent,
+  type GroupName,
+  type ResourceEvent,
+  type Sequence,
+  type ServerName,
+  type StopFactor,
+  type Verdict,
+  type WallTime,
+} from '../events/index.ts'
+import type { Moment } from './servers.ts'
+
+export type ResourceCondition =
+  | 'offline'
+  | 'activating'
+  | 'online'
+  | 'deactivating'
+  | 'activation-failed'
+  | 'deactivation-failed'
+  | 'lost'
+
+export type Resource = {
+  readonly condition: ResourceCondition
+  readonly since: WallTime
+  readonly because: string
+  /** `off`: an operator stopped this one resource by hand. */
+  readonly wanted: 'on' | 'off'
+  /** Activations that failed since it was last online under this epoch. */
+  readonly failedAttempts: number
+  /** A restart that was ordered and has not happened yet. */
+  readonly restart: Sequence | null
+}
+
+export type Next = { readonly server: ServerName; readonly reason: AssignReason; readonly verdicts: readonly Verdict[] }
+
+export type Ownership =
+  | { readonly status: 'stopped'; readonly since: WallTime; readonly because: string }
+  | {
+      readonly status: 'assigned'
+      readonly server: ServerName
+      readonly epoch: Epoch
+      readonly reason: AssignReason
+      readonly phase: 'starting' | 'online' | 'stopping' | 'failed'
+      readonly since: WallTime
+      readonly because: string
+      /** While stopping: why, and where it goes next. */
+      readonly factor: StopFactor | null
+      readonly next: Next | null
+      readonly resources: Readonly<Record<string, Resource>>
+    }
+
+export type Group = {
+  readonly name: GroupName
+  readonly wanted: 'started' | 'stopped'
+  readonly ownership: Ownership
+  /** Failovers since the count was last reset. */
+  readonly failovers: number
+  readonly lastServer: ServerName | null
+  /** Why it cannot be placed; null when it can. */
+  readonly waiting: { readonly because: string; readonly verdicts: readonly Verdict[] } | null
+  /** The latest failover that was not done, and why. */
+  readonly suppressed: string | null
+}
+export type Groups = Readonly<Record<string, Group>>
+
+export const freshGroup = (name: GroupName, wanted: 'started' | 'stopped', at: WallTime): Group => ({
+  name,
+  wanted,
+  ownership: { status: 'stopped', since: at, because: 'never started' },
+  failovers: 0,
+  lastServer: null,
+  waiting: null,
+  suppressed: null,
+})
+
+export const freshResource = (at: WallTime): Resource => ({
+  condition: 'offline',
+  since: at,
+  because: '',
+  wanted: 'on',
+  failedAttempts: 0,
+  restart: null,
+})
+
+type Draft = Record<string, { -readonly [K in keyof Group]: Group[K] }>
+type Assigned = {
+  -readonly [K in keyof Extract<Ownership, { status: 'assigned' }>]: Extract<Ownership, { status: 'assigned' }>[K]
+}
+type DraftResource = { -readonly [K in keyof Resource]: Resource[K] }
+
+/** Folds one event in place. Total: what contradicts is answered as an anomaly, for people. */
+export const foldGroup = (groups: Groups, event: GroupEvent, moment: Moment): string | null => {
+  const { type, data } = event
+  const group = (groups as Draft)[data.group]
+  if (!group) return `${type} for group ${data.group}, which no configuration has`
+  switch (type) {
+    case 'GroupWanted':
+      group.wanted = data.wanted
+      if (data.wanted === 'stopped') group.waiting = null
+      return null
+    case 'GroupAssigned': {
+      const before = group.ownership
+      group.ownership = {
+        status: 'assigned',
+        server: data.server,
+        epoch: epochOf(moment.sequence),
+        reason: data.reason,
+        phase: 'starting',
+        since: moment.at,
+        because: '',
+        factor: null,
+        next: null,
+        resources: {},
+      }
+      group.lastServer = data.server
+      group.waiting = null
+      group.suppressed = null
+      if (data.reason === 'failover') group.failovers += 1
+      return before.status === 'assigned'
+        ? `${data.group} assigned to ${data.server} while ${before.server} still owned it`
+        : null
+    }
+    case 'GroupWaiting':
+      group.waiting = { because: data.because, verdicts: data.verdicts }
+      return null
+    case 'FailoverCountReset':
+      group.failovers = 0
+      return null
+    default:
+      return foldOwned(group, event, moment)
+  }
+}
+
+type OwnedEvent = Extract<GroupEvent, { data: { epoch: Epoch } }>
+
+/** Events of one ownership: a late one, of an epoch that is over, must not touch its successor. */
+const foldOwned = (group: Draft[string], { type, data }: OwnedEvent, moment: Moment): string | null => {
+  const owned = group.ownership as Assigned | Extract<Ownership, { status: 'stopped' }>
+  if (owned.status !== 'assigned' || owned.epoch !== data.epoch) return null
+  switch (type) {
+    case 'GroupStopping':
+      Object.assign(owned, { phase: 'stopping', factor: data.factor, next: data.next, since: moment.at })
+      return null
+    case 'GroupOnline':
+      if (owned.phase === 'stopping') return null
+      Object.assign(owned, { phase: 'online', since: moment.at, because: '' })
+      return null
+    case 'GroupStopped':
+      group.ownership = { status: 'stopped', since: moment.at, because: owned.factor ?? 'stopped' }
+      return null
+    case 'GroupFailed':
+      Object.assign(owned, { phase: 'failed', since: moment.at, because: data.because })
+      return null
+    case 'FailoverSuppressed':
+      group.suppressed = data.because
+      return null
+    default:
+      return type satisfies never
+  }
+}
+
+/** Folds one resource event into its group. */
+export const foldResource = (groups: Groups, { type, data }: ResourceEvent, moment: Moment): string | null => {
+  const owned = groups[data.group]?.ownership as Assigned | undefined
+  if (owned?.status !== 'assigned' || owned.epoch !== data.epoch) return null
+  const resources = owned.resources as Record<string, Resource>
+  resources[data.resource] ??= freshResource(moment.at)
+  const resource = resources[data.resource] as DraftResource
+  const enter = (condition: ResourceCondition, because = '') =>
+    Object.assign(resource, { condition, because, since: moment.at })
+  switch (type) {
+    case 'ActivationStarted':
+      enter('activating')
+      return null
+    case 'ResourceActivated':
+      enter('online')
+      resource.failedAttempts = 0
+      resource.restart = null
+      return null
+    case 'ActivationFailed':
+      enter('activation-failed', data.because)
+      resource.failedAttempts += 1
+      resource.restart = null
+      return null
+    case 'DeactivationStarted':
+      enter('deactivating')
+      return null
+    case 'ResourceDeactivated':
+      enter('offline')
+      return null
+    case 'DeactivationFailed':
+      enter('deactivation-failed', data.because)
+      return null
+    case 'ResourceLost':
+      enter('lost', data.because)
+      return null
+    case 'ResourceRestartOrdered':
+      resource.restart = moment.sequence
+      resource.wanted = 'on'
+      return null
+    case 'ResourceStopOrdered':
+      resource.wanted = 'off'
+      return null
+    case 'ResourceStartOrdered':
+      resource.wanted = 'on'
+      resource.failedAttempts = 0
+      return null
+    default:
+      return type satisfies never
+  }
+}
+
+/** The owner's machine restarted: whatever ran there does not. */
+export const ownerRestarted = (groups: Groups, server: ServerName, moment: Moment): void => {
+  for (const group of Object.values(groups as Draft)) {
+    const owned = group.ownership as Assigned | Extract<Ownership, { status: 'stopped' }>
+    if (owned.status !== 'assigned' || owned.server !== server) continue
+    owned.resources = {}
+    if (owned.phase !== 'stopping')
+      Object.assign(owned, { phase: 'starting', since: moment.at, because: 'the server restarted' })
+  }
+}
+
+/** The owner is proven off: nobody owns its groups until they are assigned anew. */
+export const ownerGone = (groups: Groups, server: ServerName, because: string, moment: Moment): void => {
+  for (const group of Object.values(groups as Draft)) {
+    if (group.ownership.status === 'assigned' && group.ownership.server === server)
+      group.ownership = { status: 'stopped', since: moment.at, because }
+  }
+}

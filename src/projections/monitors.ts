@@ -1,0 +1,93 @@
+/** What monitors say, on each server, and how far their recovery has gone. */
+import type { MonitorEvent, MonitorVerdict, ServerName, WallTime } from '../events/index.ts'
+import type { Moment } from './servers.ts'
+
+export type MonitorOnServer = {
+  readonly verdict: MonitorVerdict
+  readonly because: string
+  readonly since: WallTime
+  /** Rungs of the recovery ladder taken since the counts were last reset. */
+  readonly taken: {
+    readonly script: number
+    readonly restart: number
+    readonly failover: number
+    readonly final: number
+  }
+  readonly suppressed: string | null
+}
+
+/** `suspendedOn`, `dummyOn`: servers, or `*` for all. */
+export type Monitor = {
+  readonly suspendedOn: readonly string[]
+  readonly dummyOn: readonly string[]
+  readonly servers: Readonly<Record<string, MonitorOnServer>>
+}
+export type Monitors = Readonly<Record<string, Monitor>>
+
+const fresh: Monitor = { suspendedOn: [], dummyOn: [], servers: {} }
+const noRungs = { script: 0, restart: 0, failover: 0, final: 0 }
+const freshOnServer: MonitorOnServer = {
+  verdict: 'unknown',
+  because: '',
+  since: 0 as WallTime,
+  taken: noRungs,
+  suppressed: null,
+}
+
+export const monitorOf = (monitors: Monitors, name: string): Monitor => monitors[name] ?? fresh
+export const monitorOn = (monitors: Monitors, name: string, server: string): MonitorOnServer =>
+  monitors[name]?.servers[server] ?? freshOnServer
+export const isSuspended = (monitor: Monitor, server: string): boolean => covers(monitor.suspendedOn, server)
+export const isDummyFailing = (monitor: Monitor, server: string): boolean => covers(monitor.dummyOn, server)
+
+const covers = (list: readonly string[], server: string) => list.includes('*') || list.includes(server)
+const include = (list: readonly string[], server: ServerName | null): readonly string[] => [
+  ...new Set([...list, server ?? '*']),
+]
+const exclude = (list: readonly string[], server: ServerName | null): readonly string[] =>
+  server === null ? [] : list.filter((one) => one !== server)
+
+/** Folds one event in place; total. */
+export const foldMonitor = (draft: Monitors, { type, data }: MonitorEvent, moment: Moment): null => {
+  const monitors = draft as Record<string, { -readonly [K in keyof Monitor]: Monitor[K] }>
+  monitors[data.monitor] ??= { suspendedOn: [], dummyOn: [], servers: {} }
+  const monitor = monitors[data.monitor] as (typeof monitors)[string]
+  const on = (server: ServerName) => {
+    const servers = monitor.servers as Record<string, MonitorOnServer>
+    servers[server] ??= { ...freshOnServer, taken: { ...noRungs } }
+    return servers[server] as { -readonly [K in keyof MonitorOnServer]: MonitorOnServer[K] }
+  }
+  switch (type) {
+    case 'MonitorVerdictChanged':
+      Object.assign(on(data.server), { verdict: data.verdict, because: data.because, since: moment.at })
+      return null
+    case 'MonitorDelayed':
+      return null
+    case 'RecoveryStarted': {
+      const here = on(data.server)
+      here.taken = { ...here.taken, [data.action]: data.count }
+      here.suppressed = null
+      return null
+    }
+    case 'RecoverySuppressed':
+      on(data.server).suppressed = data.because
+      return null
+    case 'RecoveryCountsReset':
+      Object.assign(on(data.server), { taken: { ...noRungs }, suppressed: null })
+      return null
+    case 'MonitorSuspended':
+      monitor.suspendedOn = include(monitor.suspendedOn, data.server)
+      return null
+    case 'MonitorResumed':
+      monitor.suspendedOn = exclude(monitor.suspendedOn, data.server)
+      return null
+    case 'DummyFailureEnabled':
+      monitor.dummyOn = include(monitor.dummyOn, data.server)
+      return null
+    case 'DummyFailureDisabled':
+      monitor.dummyOn = exclude(monitor.dummyOn, data.server)
+      return null
+    default:
+      return type satisfies never
+  }
+}

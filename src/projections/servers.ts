@@ -1,0 +1,124 @@
+/** Which servers live, under which lease generation, and what each hears of the others. */
+import type { ServerEvent } from '../events/index.ts'
+import {
+  type Generation,
+  generationOf,
+  type Incarnation,
+  noGeneration,
+  type Sequence,
+  type ServerName,
+  type WallTime,
+} from '../events/index.ts'
+
+export type Server = {
+  readonly name: ServerName
+  /** `never`: it has not joined since the log began. `left`: stopped by its own word. */
+  readonly status: 'never' | 'up' | 'down' | 'left'
+  readonly generation: Generation
+  readonly incarnation: Incarnation
+  readonly boot: string
+  readonly since: WallTime
+  /** `baton server stop`: it takes no groups and leaves when it has none, until `server start`. */
+  readonly stopOrdered: boolean
+  /** Paths that are lost, by peer: `{ s2: ['lan:public'] }`. */
+  readonly lostPaths: Readonly<Record<string, readonly string[]>>
+  /** N1: it reaches none of the ping targets. */
+  readonly isCutOff: boolean
+  readonly logTrouble: string | null
+}
+
+/** `admitted`: store ids that voters' words are believed from (rule 3). */
+export type Servers = {
+  readonly byName: Readonly<Record<string, Server>>
+  readonly admitted: Readonly<Record<string, string>>
+}
+
+export const noServers: Servers = { byName: {}, admitted: {} }
+
+export const unknownServer = (name: ServerName): Server => ({
+  name,
+  status: 'never',
+  generation: noGeneration,
+  incarnation: 0 as Incarnation,
+  boot: '',
+  since: 0 as WallTime,
+  stopOrdered: false,
+  lostPaths: {},
+  isCutOff: false,
+  logTrouble: null,
+})
+
+export const serverOf = (servers: Servers, name: string): Server =>
+  servers.byName[name] ?? unknownServer(name as ServerName)
+
+/** Everything a reducer may know beside the event itself. */
+export type Moment = { readonly sequence: Sequence; readonly at: WallTime; readonly by: string }
+
+type Mutable<T> = {
+  -readonly [K in keyof T]: T[K] extends Readonly<Record<string, infer V>> ? Record<string, V> : T[K]
+}
+
+/** Folds one event in place. Total: what contradicts is answered as an anomaly, for people. */
+export const foldServer = (draft: Servers, { type, data }: ServerEvent, moment: Moment): string | null => {
+  if (type === 'VoterAdmitted') {
+    const admitted: Record<string, string> = draft.admitted
+    admitted[data.voter] = data.store
+    return null
+  }
+  const server = ensure(draft, data.server)
+  switch (type) {
+    case 'ServerJoined':
+      Object.assign(server, {
+        status: 'up',
+        generation: generationOf(moment.sequence),
+        incarnation: data.incarnation,
+        boot: data.boot,
+        since: moment.at,
+        lostPaths: {},
+        isCutOff: false,
+        logTrouble: null,
+      })
+      return null
+    case 'ServerDeclaredDown':
+      if (data.generation !== server.generation)
+        return `${data.server} declared down under generation ${data.generation}, but it has ${server.generation}`
+      server.status = 'down'
+      server.since = moment.at
+      return null
+    case 'ServerLeft':
+      if (data.generation !== server.generation)
+        return `${data.server} left generation ${data.generation}, but it has ${server.generation}`
+      server.status = 'left'
+      server.since = moment.at
+      return null
+    case 'LeaseLost':
+      return null
+    case 'PathLost':
+      server.lostPaths[data.peer] = [...new Set([...(server.lostPaths[data.peer] ?? []), data.path])]
+      return null
+    case 'PathRestored':
+      server.lostPaths[data.peer] = (server.lostPaths[data.peer] ?? []).filter((path) => path !== data.path)
+      return null
+    case 'PingTargetsLost':
+      server.isCutOff = true
+      return null
+    case 'PingTargetsRestored':
+      server.isCutOff = false
+      return null
+    case 'LogTroubleSeen':
+      server.logTrouble = data.trouble
+      return null
+    case 'LogRepaired':
+      server.logTrouble = null
+      return null
+    default:
+      return type satisfies never
+  }
+}
+
+/** The draft of one server, made when it is new. */
+export const ensure = (draft: Servers, name: ServerName): Mutable<Server> => {
+  const byName: Record<string, Server> = draft.byName
+  byName[name] ??= unknownServer(name)
+  return byName[name] as Mutable<Server>
+}
