@@ -67,7 +67,10 @@ export type Processes = {
   readonly signalAll: (tag: string, signal: 'SIGTERM' | 'SIGKILL' | 'SIGSTOP' | 'SIGCONT') => Promise<number>
   /** Event-driven, also for processes that are not our children. `code` is null when it cannot be known. */
   readonly onExit: (process: ProcessIdentity, exited: (code: number | null) => void) => Cancel
+  /** A zombie is not alive. */
   readonly isAlive: (process: ProcessIdentity) => boolean
+  /** Signals this very process, never a later one with its pid; false when it is gone. */
+  readonly signal: (process: ProcessIdentity, signal: 'SIGTERM' | 'SIGKILL') => boolean
 }
 
 export type Files = {
@@ -75,7 +78,16 @@ export type Files = {
   readonly read: (path: string) => Promise<string | null>
   /** Replaces the file: temporary file, fsync, rename, fsync of the directory. On disk when it resolves. */
   readonly writeDurably: (path: string, content: string) => Promise<void>
+  /** Replaces the file in one step, but not durably: for what is written anew after a crash anyway. */
+  readonly write: (
+    path: string,
+    content: string,
+    access?: { readonly mode: number; readonly owner?: string | undefined },
+  ) => Promise<void>
   readonly append: (path: string, content: string) => Promise<void>
+  /** Moves the content to `path.1`, what was there to `path.2`, and empties the file: whoever has it open for
+   *  appending goes on in the emptied file. Lines written in between may be lost. */
+  readonly rotate: (path: string) => Promise<void>
   readonly remove: (path: string) => Promise<void>
   readonly makeDirectory: (path: string) => Promise<void>
   readonly list: (path: string) => Promise<readonly string[]>
@@ -96,12 +108,71 @@ export type DatagramSocket = {
   readonly close: () => void
 }
 
+/** An address as the kernel has it on a NIC of this machine's network namespace. */
+export type NicAddress = {
+  readonly nic: string
+  /** In the shortest form: `10.0.0.1`, `fd00::1`. */
+  readonly address: string
+  readonly prefix: number
+  /** IPv6: the kernel found that somebody else has it. */
+  readonly duplicate: boolean
+}
+export type Nic = {
+  readonly name: string
+  /** Set up by the administrator. */
+  readonly isUp: boolean
+  /** The cable, or its like, is connected. */
+  readonly hasCarrier: boolean
+  /** Lower case with colons; empty where there is none. */
+  readonly mac: string
+}
+/** What the kernel answers to an order; `missing` = there was nothing to remove, `exists` = it is there already. */
+export type NetworkAnswer = 'done' | 'exists' | 'missing' | 'not-permitted' | { readonly failed: string }
+
+export type Network = {
+  readonly nics: () => readonly Nic[]
+  readonly addresses: () => readonly NicAddress[]
+  /** IPv6 without the kernel's own duplicate detection, so that it can be used at once: ask `isTaken` before. */
+  readonly addAddress: (address: string, prefix: number, nic: string) => NetworkAnswer
+  readonly removeAddress: (address: string, prefix: number, nic: string) => NetworkAnswer
+  /** Event-driven: the state of any NIC changed. Answers null where the kernel does not tell. */
+  readonly onNicChange: (changed: () => void) => Cancel | null
+  /** Asks by ICMP echo; resolves to those that answered, as soon as all have or after `timeoutMs`. */
+  readonly answering: (
+    addresses: readonly string[],
+    timeoutMs: number,
+    signal?: AbortSignal,
+  ) => Promise<readonly string[]>
+}
+
+/** The other machines of one network segment (ARP, RFC 5227; neighbour discovery, RFC 4861). */
+export type Neighbours = {
+  /** The MAC that answers for the address, null when nobody did within `waitMs`. This machine's own do not count.
+   *  @throws NetworkTrouble when it cannot be asked (no CAP_NET_RAW, NIC down). */
+  readonly isTaken: (address: string, nic: string, waitMs: number) => Promise<string | null>
+  /** Tells everybody that the address is here: gratuitous ARP, or an unsolicited neighbour advertisement.
+   *  @throws NetworkTrouble as above. */
+  readonly announce: (address: string, nic: string) => Promise<void>
+}
+
+export type Devices = {
+  /** Somebody of this kernel has the block device exclusively: mounted, in any namespace, or part of an array. */
+  readonly isHeld: (device: string) => Promise<boolean>
+  /** Whether two paths name the same block device. */
+  readonly isSame: (one: string, other: string) => Promise<boolean>
+  /** Processes with a file open or mapped, or their directory or root, on the file system mounted there. */
+  readonly users: (mountPoint: string) => Promise<readonly ProcessIdentity[]>
+}
+
 export type World = {
   readonly clock: Clock
   readonly random: Random
   readonly processes: Processes
   readonly files: Files
   readonly datagrams: Datagrams
+  readonly network: Network
+  readonly neighbours: Neighbours
+  readonly devices: Devices
   /** SHA-256, base64url. */
   readonly digest: (bytes: string) => Hash
   /** HMAC-SHA-256. */

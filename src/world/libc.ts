@@ -1,0 +1,171 @@
+/** The few system calls that Node lacks, typed. Everything unsafe about calling C is in this file. */
+import koffi from 'koffi'
+
+/** A system call failed: `errno` as the kernel gave it. */
+export class SystemCallFailed extends Error {
+  override readonly name = 'SystemCallFailed'
+  readonly errno: number
+  constructor(call: string, errno: number) {
+    super(`${call}: ${nameOf(errno)}`)
+    this.errno = errno
+  }
+}
+
+/** Error numbers that somebody decides by; the same on every architecture Baton runs on. */
+export const errno = {
+  EPERM: 1,
+  ENOENT: 2,
+  ESRCH: 3,
+  EAGAIN: 11,
+  EACCES: 13,
+  EBUSY: 16,
+  EEXIST: 17,
+  ENOSYS: 38,
+  EADDRNOTAVAIL: 99,
+}
+
+const nameOf = (code: number): string =>
+  Object.entries(koffi.os.errno).find(([, value]) => value === code)?.[0] ?? `errno ${code}`
+
+const library = koffi.load(null)
+const bind = <F extends (...values: never[]) => unknown>(definition: string): F =>
+  library.func(definition) as unknown as F
+
+type Bytes = Uint8Array
+
+const raw = {
+  syscall2:
+    bind<(n: number, at: 'int', a: number, bt: 'unsigned int', b: number) => number | bigint>(
+      'long syscall(long, ...)',
+    ),
+  syscall4:
+    bind<
+      (
+        n: number,
+        at: 'int',
+        a: number,
+        bt: 'int',
+        b: number,
+        ct: 'void *',
+        c: null,
+        dt: 'unsigned int',
+        d: number,
+      ) => number | bigint
+    >('long syscall(long, ...)'),
+  close: bind<(fd: number) => number>('int close(int)'),
+  clock_gettime: bind<(clock: number, at: BigInt64Array) => number>('int clock_gettime(int, void *)'),
+  epoll_create1: bind<(flags: number) => number>('int epoll_create1(int)'),
+  epoll_ctl: bind<(epoll: number, operation: number, fd: number, event: Bytes) => number>(
+    'int epoll_ctl(int, int, int, void *)',
+  ),
+  eventfd: bind<(initial: number, flags: number) => number>('int eventfd(unsigned int, int)'),
+  read: bind<(fd: number, into: Bytes, size: number) => number>('long read(int, void *, size_t)'),
+  write: bind<(fd: number, from: Bytes, size: number) => number>('long write(int, void *, size_t)'),
+  socket: bind<(domain: number, type: number, protocol: number) => number>('int socket(int, int, int)'),
+  bind: bind<(fd: number, address: Bytes, size: number) => number>('int bind(int, void *, unsigned int)'),
+  setsockopt: bind<(fd: number, level: number, option: number, value: Bytes, size: number) => number>(
+    'int setsockopt(int, int, int, void *, unsigned int)',
+  ),
+  sendto: bind<(fd: number, from: Bytes, size: number, flags: number, address: Bytes, length: number) => number>(
+    'long sendto(int, void *, size_t, int, void *, unsigned int)',
+  ),
+  recvfrom: bind<(fd: number, into: Bytes, size: number, flags: number, address: Bytes, length: Int32Array) => number>(
+    'long recvfrom(int, void *, size_t, int, void *, void *)',
+  ),
+}
+const epollWait = library.func('int epoll_wait(int, void *, int, int)')
+
+/** The result, or throws what the kernel said. */
+const checked = (call: string, result: number | bigint): number => {
+  if (result < 0) throw new SystemCallFailed(call, koffi.errno())
+  return Number(result)
+}
+
+const clockReading = new BigInt64Array(2)
+/** Milliseconds of a kernel clock, by its number in clock_gettime(2). */
+export const readClock = (clock: number): number => {
+  checked('clock_gettime', raw.clock_gettime(clock, clockReading))
+  return Number(clockReading[0]) * 1000 + Number(clockReading[1]) / 1e6
+}
+
+// Numbers from 424 up are the same on every architecture.
+const pidfdOpenNumber = 434
+/** A descriptor that becomes readable when the process ends. @throws SystemCallFailed */
+export const openPidfd = (pid: number): number =>
+  checked('pidfd_open', raw.syscall2(pidfdOpenNumber, 'int', pid, 'unsigned int', 0))
+
+const pidfdSendSignalNumber = 424
+/** Signals exactly the process the descriptor was opened for; false when it is gone. */
+export const signalPidfd = (pidfd: number, signal: number): boolean =>
+  Number(raw.syscall4(pidfdSendSignalNumber, 'int', pidfd, 'int', signal, 'void *', null, 'unsigned int', 0)) === 0
+
+export const closeDescriptor = (fd: number): void => {
+  raw.close(fd)
+}
+
+const closeOnExec = 0o2000000
+const nonBlocking = 0o4000
+
+export const createEpoll = (): number => checked('epoll_create1', raw.epoll_create1(closeOnExec))
+export const createEventfd = (): number => checked('eventfd', raw.eventfd(0, closeOnExec | nonBlocking))
+
+/** struct epoll_event is packed on x86-64 only. */
+const isPacked = process.arch === 'x64'
+const epollEventBytes = isPacked ? 12 : 16
+const epollDataAt = isPacked ? 4 : 8
+const readable = 1
+
+export const addToEpoll = (epoll: number, fd: number): void => {
+  const event = Buffer.alloc(epollEventBytes)
+  event.writeUInt32LE(readable, 0)
+  event.writeInt32LE(fd, epollDataAt)
+  checked('epoll_ctl', raw.epoll_ctl(epoll, 1, fd, event))
+}
+export const removeFromEpoll = (epoll: number, fd: number): void => {
+  raw.epoll_ctl(epoll, 2, fd, Buffer.alloc(epollEventBytes))
+}
+
+const eventsAtOnce = 64
+/** Waits in a thread of the pool; answers the descriptors that are ready, none at the time-out. */
+export const waitForEpoll = (epoll: number, timeoutMs: number, ready: (fds: readonly number[]) => void): void => {
+  const events = Buffer.alloc(epollEventBytes * eventsAtOnce)
+  epollWait.async(epoll, events, eventsAtOnce, timeoutMs, (_failed: unknown, count: unknown) => {
+    const fds: number[] = []
+    for (let i = 0; i < Number(count); i++) fds.push(events.readInt32LE(i * epollEventBytes + epollDataAt))
+    ready(fds)
+  })
+}
+
+/** Adds to an eventfd's count, which makes it readable. */
+export const signalEventfd = (fd: number): void => {
+  const one = Buffer.alloc(8)
+  one.writeUInt8(1, 0)
+  raw.write(fd, one, 8)
+}
+export const clearEventfd = (fd: number): void => {
+  raw.read(fd, Buffer.alloc(8), 8)
+}
+
+/** A non-blocking socket by the numbers of socket(2). @throws SystemCallFailed */
+export const openSocket = (domain: number, type: number, protocol: number): number =>
+  checked('socket', raw.socket(domain, type | closeOnExec | nonBlocking, protocol))
+export const bindSocket = (fd: number, address: Bytes): void => {
+  checked('bind', raw.bind(fd, address, address.length))
+}
+export const setSocketOption = (fd: number, level: number, option: number, value: Bytes): void => {
+  checked('setsockopt', raw.setsockopt(fd, level, option, value, value.length))
+}
+/** @throws SystemCallFailed */
+export const sendTo = (fd: number, bytes: Bytes, address: Bytes): void => {
+  checked('sendto', raw.sendto(fd, bytes, bytes.length, 0, address, address.length))
+}
+
+const addressBytes = 128
+/** What has arrived and the sender's socket address; null when nothing is there now. */
+export const receiveFrom = (fd: number, into: Buffer): { readonly bytes: Buffer; readonly from: Buffer } | null => {
+  const from = Buffer.alloc(addressBytes)
+  const length = Int32Array.of(addressBytes)
+  const size = raw.recvfrom(fd, into, into.length, 0, from, length)
+  if (Number(size) < 0) return null
+  return { bytes: into.subarray(0, Number(size)), from: from.subarray(0, length[0]) }
+}

@@ -1,0 +1,4 @@
+/** The network could not be asked or told. */
+export class NetworkTrouble extends Error {
+  override readonly name = 'NetworkTrouble'
+}
