@@ -1,0 +1,61 @@
+import { accessSync, constants, existsSync, readdirSync, readFileSync } from 'node:fs'
+import { delimiter, join } from 'node:path'
+
+/** What a live test may need from the machine. `lab` is everything that `createLab` uses. */
+export type Need = 'root' | 'lab' | 'nft' | 'nats-server' | 'postgres' | 'mkfs.ext4' | 'losetup' | 'ipv6'
+
+/** Why these needs cannot be met, one sentence each; empty when they can. */
+export const missing = (needs: readonly Need[]): string[] => [
+  ...new Set(needs.flatMap((need) => (need === 'lab' ? labParts() : (checks[need]() ?? [])))),
+]
+
+/** CAP_SYS_ADMIN and CAP_NET_ADMIN, as bits of the effective set: a container's root may lack them. */
+const neededCapabilities = (1n << 21n) | (1n << 12n)
+
+const checks: Record<Exclude<Need, 'lab'>, () => string | null> = {
+  root: () => (hasCapabilities() ? null : 'not root, or without CAP_SYS_ADMIN and CAP_NET_ADMIN'),
+  nft: () => onPath('nft'),
+  'nats-server': () => {
+    const named = process.env.BATON_NATS_SERVER
+    return named === undefined ? onPath('nats-server') : existsSync(named) ? null : `there is no ${named}`
+  },
+  postgres: () => (postgresDirectory() === null ? 'PostgreSQL is not installed' : null),
+  'mkfs.ext4': () => onPath('mkfs.ext4'),
+  losetup: () => (existsSync('/dev/loop-control') ? onPath('losetup') : 'no loop devices in this kernel'),
+  ipv6: () => (existsSync('/proc/sys/net/ipv6') ? null : 'no IPv6 in this kernel'),
+}
+
+const labParts = (): string[] => [
+  ...['ip', 'unshare', 'nsenter', 'mount', 'perl'].flatMap((program) => onPath(program) ?? []),
+  ...[checks.root(), checks.nft(), checks.ipv6()].flatMap((reason) => reason ?? []),
+]
+
+const hasCapabilities = (): boolean => {
+  const effective = /^CapEff:\s*([0-9a-f]+)$/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1] ?? '0'
+  return process.getuid?.() === 0 && (BigInt(`0x${effective}`) & neededCapabilities) === neededCapabilities
+}
+
+/** Where `initdb`, `pg_ctl` and `postgres` are: on PATH, or where Debian puts the newest. */
+export const postgresDirectory = (): string | null => {
+  const debian = '/usr/lib/postgresql'
+  const versions = existsSync(debian) ? readdirSync(debian).sort((a, b) => Number(b) - Number(a)) : []
+  const directories = [...searchPath(), ...versions.map((version) => join(debian, version, 'bin'))]
+  return (
+    directories.find((directory) => ['initdb', 'pg_ctl', 'postgres'].every((name) => isProgram(directory, name))) ??
+    null
+  )
+}
+
+const onPath = (program: string): string | null =>
+  searchPath().some((directory) => isProgram(directory, program)) ? null : `${program} is not on PATH`
+
+const searchPath = (): string[] => (process.env.PATH ?? '').split(delimiter)
+
+const isProgram = (directory: string, name: string): boolean => {
+  try {
+    accessSync(join(directory, name), constants.X_OK)
+    return true
+  } catch {
+    return false
+  }
+}
