@@ -1,0 +1,21 @@
+/** The chain of commits: each names the hash of the one before, so that nothing can be put in, taken out or changed. */
+import { type Commit, decodeCommit, type Position, type Recorded } from './commit.ts'
+import type { LogTrouble } from './event-log.ts'
+import type { Hash, Sequence } from './ids.ts'
+
+/** Reads the bytes at `at` as the commit that follows `before`, which stands directly before it. */
+export const readNext = (
+  digest: (bytes: string) => Hash,
+  before: Position,
+  next: { readonly sequence: Sequence; readonly bytes: string },
+): Recorded | LogTrouble => {
+  const at = next.sequence
+  let decoded: { readonly commit: Commit; readonly previous: Hash }
+  try {
+    decoded = decodeCommit(next.bytes)
+  } catch (error) {
+    return { trouble: 'unreadable', at, because: error instanceof Error ? error.message : String(error) }
+  }
+  if (decoded.previous !== before.hash) return { trouble: 'broken-chain', at }
+  return { position: { sequence: at, hash: digest(next.bytes) }, bytes: next.bytes, ...decoded }
+}

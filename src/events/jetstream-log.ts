@@ -1,0 +1,151 @@
+/** The event log on NATS JetStream. What its answers mean was measured: design/nats.md, section 2d. */
+import { headers } from 'nats'
+import { z } from 'zod'
+import { type Commit, encodeCommit, type Position } from './commit.ts'
+import type { AppendResult, EventLog, LogStatus } from './event-log.ts'
+import { type Sequence, sequence, type VoterName } from './ids.ts'
+import { ask, code, type Failure, failureOf, parseReply } from './jetstream-api.ts'
+import type { LogConnection, LogWorld } from './jetstream-connection.ts'
+import { type Following, followStream } from './jetstream-log-reader.ts'
+import { askStream, largestCommitBytes, streamName, subjectOf } from './jetstream-stream.ts'
+
+/** An append that is not answered within this time is `unknown`. */
+const appendMs = 1000
+/** The log's leader is asked this often how the log is. */
+const statusMs = 1000
+/** An answer older than this says nothing about now. */
+const statusHoldsMs = 3500
+
+const acknowledgement = z.object({ seq: z.number(), duplicate: z.boolean().optional() })
+
+/**
+ * The log of `cluster`, which `ensureStream` has made, over a connection that stays its caller's.
+ *
+ * A `conflict` that follows an `unknown` of the same commit may be that very commit: a leader cut off from its quorum
+ * answers so about its own uncommitted message. The answer is what stands at `after + 1` once that has been read.
+ */
+export const jetstreamLog = (
+  world: LogWorld,
+  connection: LogConnection,
+  { cluster }: { readonly cluster: string },
+): EventLog => {
+  const followers = new Set<Following>()
+  let last = sequence(0)
+  let known: Pick<LogStatus, 'leader' | 'replicas'> = { leader: null, replicas: [] }
+  let answeredAt: number | null = null
+  let closed = false
+  const heard = (at: Sequence) => {
+    last = sequence(Math.max(last, at))
+  }
+
+  const watchStatus = async (): Promise<void> => {
+    while (!closed) {
+      const info = await askStream(connection, cluster)
+      if (closed) return
+      if (!('failed' in info)) {
+        known = { leader: info.leader, replicas: info.replicas }
+        answeredAt = world.clock.now()
+        heard(info.last)
+        for (const { ends } of followers) ends(info.last)
+      }
+      await new Promise<void>((resolve) => world.clock.after(statusMs, resolve))
+    }
+  }
+  void watchStatus()
+
+  return {
+    append: async (after, commit) => {
+      const result = await appendTo(connection, { cluster, after, commit, digest: world.digest })
+      if (result.result === 'appended') heard(result.position.sequence)
+      return result
+    },
+    follow: (after, reader) => {
+      const following = followStream(world, connection, {
+        cluster,
+        after,
+        reader: {
+          ...reader,
+          commits: (recorded) => {
+            heard(recorded.at(-1)?.position.sequence ?? last)
+            reader.commits(recorded)
+          },
+        },
+      })
+      followers.add(following)
+      return {
+        stop: () => {
+          followers.delete(following)
+          following.stop()
+        },
+      }
+    },
+    status: () => {
+      const isFresh = answeredAt !== null && world.clock.now() - answeredAt < statusHoldsMs
+      const reachable = isFresh && connection.isConnected()
+      return { ...known, reachable, leader: reachable ? known.leader : null, last }
+    },
+    moveLeader: async (voter: VoterName) => {
+      const body = { placement: { preferred: voter } }
+      await ask(connection, `STREAM.LEADER.STEPDOWN.${streamName(cluster)}`, { schema: z.object({}), body })
+    },
+    close: async () => {
+      closed = true
+      for (const following of followers) following.stop()
+      followers.clear()
+    },
+  }
+}
+
+type Append = {
+  readonly cluster: string
+  readonly after: Position
+  readonly commit: Commit
+  readonly digest: LogWorld['digest']
+}
+
+const appendTo = async (
+  connection: LogConnection,
+  { cluster, after, commit, digest }: Append,
+): Promise<AppendResult> => {
+  const text = encodeCommit(commit, after.hash)
+  const bytes = new TextEncoder().encode(text)
+  if (bytes.length > largestCommitBytes)
+    return { result: 'unavailable', because: `a commit of ${bytes.length} bytes: ${largestCommitBytes} at most` }
+  // What is sent now would be stored later, long after this answer.
+  if (!connection.isConnected()) return { result: 'unavailable', because: 'not connected to a log server' }
+
+  const conditions = headers()
+  conditions.set('Nats-Msg-Id', commit.id)
+  conditions.set('Nats-Expected-Last-Sequence', String(after.sequence))
+  try {
+    const options = { timeout: appendMs, headers: conditions }
+    const reply = await connection.nats.request(subjectOf(cluster, commit), bytes, options)
+    const acknowledged = parseReply(acknowledgement, reply.string())
+    if ('failed' in acknowledged) return refused(acknowledged)
+    // A duplicate elsewhere: this commit was stored by an earlier append, after another position.
+    if (acknowledged.seq !== after.sequence + 1) return { result: 'conflict' }
+    return { result: 'appended', position: { sequence: sequence(acknowledged.seq), hash: digest(text) } }
+  } catch (error) {
+    return refused(failureOf(error))
+  }
+}
+
+/** Only what certainly stored nothing is `unavailable`. A store that failed, say for want of space, is `unknown`. */
+const refused = ({ failed, because }: Failure): AppendResult => {
+  switch (failed) {
+    case code.wrongLastSequence:
+    case code.wrongLastSequenceConstant:
+      return { result: 'conflict' }
+    case 'refused':
+    case code.insufficientResources:
+    case code.memoryExceeded:
+    case code.storageExceeded:
+    case code.notEnabled:
+    case code.notEnabledForAccount:
+    case code.messageTooLarge:
+    case code.streamMismatch:
+      return { result: 'unavailable', because }
+    default:
+      return { result: 'unknown', because }
+  }
+}

@@ -1,0 +1,113 @@
+/** The stream that is the log: its name, its subjects, its settings; making it and letting it grow. */
+import { z } from 'zod'
+import { type Commit, streamOf } from './commit.ts'
+import { namePattern, sequence, voterName } from './ids.ts'
+import { ask, code } from './jetstream-api.ts'
+import type { LogConnection, LogWorld } from './jetstream-connection.ts'
+
+export const streamName = (cluster: string): string => `BATON_${cluster}`
+/** Committed messages only, republished as they are committed. */
+export const feedSubject = (cluster: string): string => `baton.${cluster}.feed.>`
+export const beatSubject = (cluster: string, voter: string): string => `baton.${cluster}.beat.${voter}`
+
+/** `baton.<cluster>.log.<stream>.<id>`: by the commit's first event; for people who look at the log with NATS tools. */
+export const subjectOf = (cluster: string, commit: Commit): string => {
+  const [first] = commit.events
+  const stream = streamOf(first.type)
+  const named: Readonly<Record<string, unknown>> = first.data
+  const id = named[stream]
+  return `baton.${cluster}.log.${stream}.${typeof id === 'string' && namePattern.test(id) ? id : '-'}`
+}
+
+/** Longest message of the log in bytes, headers included; a reader has to hold some of them at once. */
+const largestMessageBytes = 262_144
+/** Longest payload of a commit in bytes: leaves room for its headers. */
+export const largestCommitBytes = largestMessageBytes - 1024
+
+export type Replicas = 1 | 3 | 5
+/** As many replicas as there are voters to keep them; an even number would only add a way to fail. */
+export const replicasFor = (voters: number): Replicas => (voters >= 5 ? 5 : voters >= 3 ? 3 : 1)
+
+const settings = (cluster: string, replicas: Replicas) => ({
+  name: streamName(cluster),
+  subjects: [`baton.${cluster}.log.>`],
+  num_replicas: replicas,
+  storage: 'file',
+  retention: 'limits',
+  discard: 'new',
+  max_msgs: -1,
+  max_age: 0,
+  max_msg_size: largestMessageBytes,
+  allow_direct: true,
+  allow_atomic: true,
+  // It is the record: neither can be taken back once set.
+  deny_delete: true,
+  deny_purge: true,
+  // Within these 2 min a repeated append of the same commit is recognised by its id.
+  duplicate_window: 120e9,
+  republish: { src: `baton.${cluster}.log.>`, dest: `baton.${cluster}.feed.>` },
+})
+
+const peer = z.object({ name: z.string(), current: z.boolean().default(false), offline: z.boolean().default(false) })
+const streamInfo = z.object({
+  config: z.looseObject({ num_replicas: z.number() }),
+  state: z.object({ last_seq: z.number() }),
+  cluster: z.object({ leader: z.string().optional(), replicas: z.array(peer).default([]) }).optional(),
+})
+
+/** Nothing of the answer matters but that it is no refusal. */
+const anything = z.object({})
+
+/** What the log's leader says about the log. */
+export const askStream = async (connection: LogConnection, cluster: string) => {
+  const info = await ask(connection, `STREAM.INFO.${streamName(cluster)}`, { schema: streamInfo })
+  if ('failed' in info) return info
+  const leader = info.cluster?.leader || connection.server()
+  return {
+    last: sequence(info.state.last_seq),
+    leader: leader === null ? null : voterName(leader),
+    config: info.config,
+    // The leader does not list itself.
+    replicas: [
+      ...(leader ? [{ voter: voterName(leader), current: true }] : []),
+      ...(info.cluster?.replicas ?? []).map((r) => ({ voter: voterName(r.name), current: r.current && !r.offline })),
+    ],
+  }
+}
+
+/** The log could be neither found nor made: mostly too few log servers are there. */
+export class LogNotReady extends Error {
+  override readonly name = 'LogNotReady'
+}
+
+/**
+ * Makes the log with `replicas` replicas if it is not there, changes their number if it differs; waits for the log
+ * servers to have elected somebody who can do that. Harmless when repeated, and on several servers at once.
+ * @throws LogNotReady after `withinMs`, with what the log servers said last.
+ */
+export const ensureStream = async (
+  world: Pick<LogWorld, 'clock'>,
+  connection: LogConnection,
+  wanted: { readonly cluster: string; readonly replicas: Replicas; readonly withinMs: number },
+): Promise<void> => {
+  const { cluster, replicas, withinMs } = wanted
+  const until = world.clock.now() + withinMs
+  const change = (verb: string, body: unknown) =>
+    ask(connection, `STREAM.${verb}.${streamName(cluster)}`, { schema: anything, body, timeoutMs: 2000 })
+  for (;;) {
+    const found = await askStream(connection, cluster)
+    let because = 'failed' in found ? found.because : ''
+    if (!('failed' in found)) {
+      if (found.config.num_replicas === replicas) return
+      const changed = await change('UPDATE', { ...found.config, num_replicas: replicas })
+      if (!('failed' in changed)) return
+      because = changed.because
+    } else if (found.failed === code.streamNotFound) {
+      const made = await change('CREATE', settings(cluster, replicas))
+      if (!('failed' in made)) return
+      because = made.because
+    }
+    if (world.clock.now() >= until) throw new LogNotReady(`the log of ${cluster} is not ready: ${because}`)
+    await new Promise<void>((resolve) => world.clock.after(100, resolve))
+  }
+}
