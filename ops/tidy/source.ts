@@ -1,4 +1,5 @@
-import { type Node, type Program, parseSync } from 'oxc-parser'
+import type { Node, Program } from '@oxc-project/types'
+import { parseSync } from 'rolldown/utils'
 
 /** One file of the project as the rules see it; `tree` is null for what is not TypeScript. */
 export type Source = { readonly path: string; readonly text: string; readonly tree: Program | null }

@@ -1,4 +1,4 @@
-import type { Node } from 'oxc-parser'
+import type { Node } from '@oxc-project/types'
 import { type Finding, findingAt, layerOf, type Place, placesIn, type Rule } from '../source.ts'
 
 /** Where the real clock, chance and process may be touched. */

@@ -1,6 +1,6 @@
 import { isBuiltin } from 'node:module'
 import { posix } from 'node:path'
-import type { Node } from 'oxc-parser'
+import type { Node } from '@oxc-project/types'
 import { type Finding, findingAt, layerOf, placesIn, type Rule } from '../source.ts'
 
 const core = ['events', 'projections', 'decisions']

@@ -1,5 +1,5 @@
 import { posix } from 'node:path'
-import type { Node } from 'oxc-parser'
+import type { Node } from '@oxc-project/types'
 import type { Finding, Rule, Source } from '../source.ts'
 
 const kebabCase = /^[a-z0-9]+(-[a-z0-9]+)*(\.(test|config|d))*\.ts$/

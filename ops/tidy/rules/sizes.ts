@@ -1,4 +1,4 @@
-import type { Node } from 'oxc-parser'
+import type { Node } from '@oxc-project/types'
 import { type Finding, findingAt, placesIn, type Rule, textOf } from '../source.ts'
 
 /** What one reads in a sitting. */

@@ -1,4 +1,4 @@
-import type { Node } from 'oxc-parser'
+import type { Node } from '@oxc-project/types'
 import { type Finding, findingAt, placesIn, type Rule } from '../source.ts'
 
 const makers = new Set(['test', 'it', 'describe', 'suite', 'bench'])

@@ -1,4 +1,4 @@
-import type { Node, TSAsExpression } from 'oxc-parser'
+import type { Node, TSAsExpression } from '@oxc-project/types'
 import { type Finding, findingAt, lineOf, placesIn, type Rule, type Source, textOf } from '../source.ts'
 
 /** Bans what silences the type checker. */
