@@ -24,14 +24,16 @@ export const runIn = async (
   options: RunOptions = {},
 ): Promise<RunResult> => {
   const input = options.input === undefined ? 'ignore' : 'pipe'
-  const entered = await enter(initPid, command, { ...options, stdio: [input, 'pipe', 'pipe'] })
   const output = { stdout: '', stderr: '' }
-  for (const stream of ['stdout', 'stderr'] as const) {
-    entered.child[stream]?.setEncoding('utf8').on('data', (text: string) => {
-      output[stream] += text
-    })
-  }
-  const closed = once(entered.child, 'close')
+  let closed: Promise<unknown> = Promise.resolve()
+  const entered = await enter(initPid, command, { ...options, stdio: [input, 'pipe', 'pipe'] }, (child) => {
+    closed = once(child, 'close')
+    for (const stream of ['stdout', 'stderr'] as const) {
+      child[stream]?.setEncoding('utf8').on('data', (text: string) => {
+        output[stream] += text
+      })
+    }
+  })
   entered.child.stdin?.end(options.input)
   const code = await codeOf(entered, command, options.timeoutMs ?? defaultTimeoutMs)
   await Promise.race([closed, pause(lateOutputMs)])

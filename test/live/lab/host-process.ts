@@ -50,11 +50,15 @@ export type Entered = { readonly child: ChildProcess; readonly pid: number; read
 
 type Stdio = 'ignore' | 'pipe' | number
 
-/** Starts a command in all namespaces of a host. Settles once the command itself runs. */
+/**
+ * Starts a command in all namespaces of a host. Settles once the command itself runs. Its streams are taken in `wire`,
+ * at once: when a command ends, Node throws away what nobody listens to yet.
+ */
 export const enter = async (
   initPid: number,
   command: readonly string[],
   options: CommandOptions & { readonly stdio: readonly [Stdio, Stdio, Stdio] },
+  wire: (child: ChildProcess) => void = () => undefined,
 ): Promise<Entered> => {
   const namespaces = ['--net', '--pid', '--mount', '--uts', '--ipc', '--no-fork']
   const directory = `--wdns=${options.cwd ?? process.cwd()}`
@@ -64,6 +68,7 @@ export const enter = async (
     detached: true,
   })
   child.stdin?.on('error', () => undefined)
+  wire(child)
   const exited = exitOf(child)
   const report = await within(startTimeoutMs, `${command[0]} to start`, text(child.stdio[3] as Readable))
   const pid = Number(/^pid (\d+)$/m.exec(report)?.[1])
@@ -84,13 +89,17 @@ export const spawnIn = async (
   const log = openSync(options.logFile, 'a')
   try {
     const stdio: [Stdio, Stdio, Stdio] = [options.keepInputOpen ? 'pipe' : 'ignore', options.onLine ? 'pipe' : log, log]
-    const { child, pid, exited } = await enter(initPid, command, { ...options, stdio })
+    const { onLine } = options
+    let read: Promise<void> = Promise.resolve()
+    const { child, pid, exited } = await enter(initPid, command, { ...options, stdio }, (starting) => {
+      if (onLine) read = readLines(starting, onLine)
+    })
     const isRunning = (): boolean => child.exitCode === null && child.signalCode === null
     return {
       pid,
       innerPid: innerPidOf(pid),
       logFile: options.logFile,
-      exited: options.onLine ? lines(child, options.onLine).then(() => exited) : exited,
+      exited: read.then(() => exited),
       isRunning,
       kill: (signal = 'SIGTERM') => {
         // Its number may belong to somebody else once it has ended.
@@ -105,7 +114,7 @@ export const spawnIn = async (
 }
 
 /** Hands over each line; settles after the last one. */
-const lines = async (child: ChildProcess, onLine: (line: string) => void): Promise<void> => {
+const readLines = async (child: ChildProcess, onLine: (line: string) => void): Promise<void> => {
   if (child.stdout === null) return
   await once(createInterface({ input: child.stdout }).on('line', onLine), 'close')
 }
