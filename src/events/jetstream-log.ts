@@ -1,7 +1,7 @@
 /** The event log on NATS JetStream. What its answers mean was measured: design/nats.md, section 2d. */
 import { headers } from 'nats'
 import { z } from 'zod'
-import { type Commit, encodeCommit, type Position } from './commit.ts'
+import { type Commit, encodeCommit, type Position, type Recorded } from './commit.ts'
 import type { AppendResult, EventLog, LogStatus } from './event-log.ts'
 import { type Sequence, sequence, type VoterName } from './ids.ts'
 import { ask, code, type Failure, failureOf, parseReply } from './jetstream-api.ts'
@@ -30,47 +30,24 @@ export const jetstreamLog = (
   { cluster }: { readonly cluster: string },
 ): EventLog => {
   const followers = new Set<Following>()
-  let last = sequence(0)
-  let known: Pick<LogStatus, 'leader' | 'replicas'> = { leader: null, replicas: [] }
-  let answeredAt: number | null = null
-  let closed = false
-  const heard = (at: Sequence) => {
-    last = sequence(Math.max(last, at))
-  }
-
-  const watchStatus = async (): Promise<void> => {
-    while (!closed) {
-      const info = await askStream(connection, cluster)
-      if (closed) return
-      if (!('failed' in info)) {
-        known = { leader: info.leader, replicas: info.replicas }
-        answeredAt = world.clock.now()
-        heard(info.last)
-        for (const { ends } of followers) ends(info.last)
-      }
-      await new Promise<void>((resolve) => world.clock.after(statusMs, resolve))
-    }
-  }
-  void watchStatus()
-
+  const status = watchStatus(world, connection, {
+    cluster,
+    ends: (last) => {
+      for (const following of followers) following.ends(last)
+    },
+  })
   return {
     append: async (after, commit) => {
       const result = await appendTo(connection, { cluster, after, commit, digest: world.digest })
-      if (result.result === 'appended') heard(result.position.sequence)
+      if (result.result === 'appended') status.heard(result.position.sequence)
       return result
     },
     follow: (after, reader) => {
-      const following = followStream(world, connection, {
-        cluster,
-        after,
-        reader: {
-          ...reader,
-          commits: (recorded) => {
-            heard(recorded.at(-1)?.position.sequence ?? last)
-            reader.commits(recorded)
-          },
-        },
-      })
+      const commits = (recorded: readonly Recorded[]) => {
+        for (const { position } of recorded.slice(-1)) status.heard(position.sequence)
+        reader.commits(recorded)
+      }
+      const following = followStream(world, connection, { cluster, after, reader: { ...reader, commits } })
       followers.add(following)
       return {
         stop: () => {
@@ -79,19 +56,59 @@ export const jetstreamLog = (
         },
       }
     },
-    status: () => {
-      const isFresh = answeredAt !== null && world.clock.now() - answeredAt < statusHoldsMs
-      const reachable = isFresh && connection.isConnected()
-      return { ...known, reachable, leader: reachable ? known.leader : null, last }
-    },
+    status: status.now,
     moveLeader: async (voter: VoterName) => {
       const body = { placement: { preferred: voter } }
       await ask(connection, `STREAM.LEADER.STEPDOWN.${streamName(cluster)}`, { schema: z.object({}), body })
     },
     close: async () => {
-      closed = true
+      status.close()
       for (const following of followers) following.stop()
       followers.clear()
+    },
+  }
+}
+
+type StatusWatch = {
+  readonly now: () => LogStatus
+  /** A commit is known to exist. */
+  readonly heard: (at: Sequence) => void
+  readonly close: () => void
+}
+
+const watchStatus = (
+  world: LogWorld,
+  connection: LogConnection,
+  { cluster, ends }: { readonly cluster: string; readonly ends: (last: Sequence) => void },
+): StatusWatch => {
+  let last = sequence(0)
+  let known: Pick<LogStatus, 'leader' | 'replicas'> = { leader: null, replicas: [] }
+  let answeredAt: number | null = null
+  let closed = false
+  const heard = (at: Sequence) => {
+    last = sequence(Math.max(last, at))
+  }
+  const look = async (): Promise<void> => {
+    const info = await askStream(connection, cluster)
+    if (closed) return
+    if (!('failed' in info)) {
+      known = { leader: info.leader, replicas: info.replicas }
+      answeredAt = world.clock.now()
+      heard(info.last)
+      ends(info.last)
+    }
+    world.clock.after(statusMs, () => void look())
+  }
+  void look()
+  return {
+    heard,
+    now: () => {
+      const isFresh = answeredAt !== null && world.clock.now() - answeredAt < statusHoldsMs
+      const reachable = isFresh && connection.isConnected()
+      return { ...known, reachable, leader: reachable ? known.leader : null, last }
+    },
+    close: () => {
+      closed = true
     },
   }
 }
