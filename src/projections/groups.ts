@@ -47,6 +47,8 @@ export type Ownership =
       readonly phase: 'starting' | 'online' | 'stopping' | 'failed'
       readonly since: WallTime
       readonly because: string
+      /** The commit that ordered what is going on: the assignment, or the stop. */
+      readonly orderedBy: Sequence
       /** While stopping: why, and where it goes next. */
       readonly factor: StopFactor | null
       readonly next: Next | null
@@ -112,6 +114,7 @@ export const foldGroup = (groups: Groups, event: GroupEvent, moment: Moment): st
         phase: 'starting',
         since: moment.at,
         because: '',
+        orderedBy: moment.sequence,
         factor: null,
         next: null,
         resources: {},
@@ -119,7 +122,9 @@ export const foldGroup = (groups: Groups, event: GroupEvent, moment: Moment): st
       group.lastServer = data.server
       group.waiting = null
       group.suppressed = null
-      if (data.reason === 'failover') group.failovers += 1
+      // A crash of the server says nothing against the group; a failure of the group itself counts.
+      if (data.reason === 'failover' && before.status === 'stopped' && before.because === 'GROUPFAILOVER')
+        group.failovers += 1
       return before.status === 'assigned'
         ? `${data.group} assigned to ${data.server} while ${before.server} still owned it`
         : null
@@ -143,7 +148,13 @@ const foldOwned = (group: Draft[string], { type, data }: OwnedEvent, moment: Mom
   if (owned.status !== 'assigned' || owned.epoch !== data.epoch) return null
   switch (type) {
     case 'GroupStopping':
-      Object.assign(owned, { phase: 'stopping', factor: data.factor, next: data.next, since: moment.at })
+      Object.assign(owned, {
+        phase: 'stopping',
+        factor: data.factor,
+        next: data.next,
+        since: moment.at,
+        orderedBy: moment.sequence,
+      })
       return null
     case 'GroupOnline':
       if (owned.phase === 'stopping') return null
@@ -207,6 +218,7 @@ export const foldResource = (groups: Groups, { type, data }: ResourceEvent, mome
       return null
     case 'ResourceStartOrdered':
       resource.wanted = 'on'
+      resource.restart = moment.sequence
       resource.failedAttempts = 0
       return null
     default:

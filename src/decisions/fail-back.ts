@@ -1,0 +1,34 @@
+/** What time alone brings about: groups go home (failback), and failures of the past are forgotten after a healthy period. */
+import type { Event, GroupName, ServerName } from '../events/index.ts'
+import type { State } from '../projections/state.ts'
+import { type Decision, type Facts, groupsOn, together } from './decision.ts'
+import { placeGroup } from './place-group.ts'
+import { stopGroup } from './report-group.ts'
+
+/** How long a group must have been online before it may be moved for comfort: never in the middle of trouble. */
+const settledMs = 2000
+
+/** Failback `auto`: the first server of its list is fit again. `onlineMs`: for how long each group has been online here. */
+export const failBack = (state: State, facts: Facts, onlineMs: (group: GroupName) => number): Decision | null => {
+  if (state.cluster.suspended || state.cluster.stopped) return null
+  for (const group of groupsOn(state, facts.me)) {
+    const configuration = state.configuration.current?.groups[group.name]
+    const home = configuration?.servers[0] as ServerName | undefined
+    if (configuration?.failback !== 'auto' || home === undefined || home === facts.me) continue
+    if (group.ownership.phase !== 'online' || onlineMs(group.name) < settledMs) continue
+    const { chosen, verdicts } = placeGroup(state, group.name, { reachable: facts.reachable, only: home })
+    if (chosen === null) continue
+    return together([stopGroup(group, 'GROUPMOVE', { server: home, reason: 'failback', verdicts })], { home, verdicts }, null)
+  }
+  return null
+}
+
+/** Failover counts go back to zero after the healthy period of each group. */
+export const forgetFailovers = (state: State, facts: Facts, onlineMs: (group: GroupName) => number): Decision | null => {
+  const events = groupsOn(state, facts.me).flatMap(({ name, failovers, ownership }): Event[] => {
+    const healthyAfter = state.configuration.current?.groups[name]?.healthyAfter ?? Number.POSITIVE_INFINITY
+    const isHealthy = ownership.phase === 'online' && onlineMs(name) >= healthyAfter
+    return failovers > 0 && isHealthy ? [{ type: 'FailoverCountReset', data: { group: name } }] : []
+  })
+  return together(events, {}, null)
+}

@@ -1,0 +1,355 @@
+/**
+ * Grants, leases, supports and takeover: the rules of who lives, numbered as in the design ("liveness"). Pure: time
+ * comes in, beats come in, answers come out. The log decides *ownership*; the voters decide *liveness*, here.
+ *
+ * T = heartbeat time-out, R = release budget, L = T − R. p = a server, v = a voter, g = p's lease generation.
+ *
+ * Why two servers never run one group: a lease needs echoes of a majority, a removal needs supports of a majority, and
+ * the two majorities share a voter. That voter supported T after the last beat it heard (2), and never grants g again
+ * (3); so every lease for g had ended R before it supported, and within R everything was off.
+ */
+import {
+  type BeatNumber,
+  beatNumber,
+  type Epoch,
+  type Generation,
+  type Incarnation,
+  type Instant,
+  noGeneration,
+  type PathName,
+  type ServerName,
+  type VoterName,
+} from '../events/index.ts'
+
+/** Rule 1: which of p's beats this voter heard last, and what it promises by saying so. */
+export type Echo = {
+  readonly incarnation: Incarnation
+  readonly number: BeatNumber
+  readonly generation: Generation
+  /** T that this voter will keep silent for; null = it has barred that generation and promises nothing. */
+  readonly promisedMs: number | null
+}
+
+export type Support = { readonly generation: Generation; readonly reason: 'silent' | 'renounced' }
+
+/** What every voter says, on every path it has. */
+export type Beat = {
+  readonly from: VoterName
+  readonly incarnation: Incarnation
+  readonly number: BeatNumber
+  /** Identifies the durable store that this voter's word rests on (rule 3). */
+  readonly store: string
+  readonly generation: Generation
+  /** Log sequence reached. */
+  readonly sequence: number
+  readonly groups: Readonly<Record<string, Epoch>>
+  readonly echoes: Readonly<Record<string, Echo>>
+  /** Paths on which each other voter was heard within T. */
+  readonly hears: Readonly<Record<string, readonly PathName[]>>
+  /** Durable supports, by server. */
+  readonly supports: Readonly<Record<string, Support>>
+  /** Rule 4: everything of this generation and older is off for good. */
+  readonly renounced: Generation
+}
+
+export type Timing = {
+  /** T in ms. */
+  readonly timeoutMs: number
+  /** R in ms. */
+  readonly releaseMs: number
+}
+
+type Heard = {
+  readonly incarnation: Incarnation
+  readonly number: BeatNumber
+  readonly generation: Generation
+  readonly at: Instant
+  readonly store: string
+  readonly renounced: Generation
+  readonly sequence: number
+  readonly paths: Readonly<Record<string, Instant>>
+}
+
+/** `until`: end of what this echo grants. `sentAt`: when the echoed beat was first sent. */
+type Granted = { readonly sentAt: Instant; readonly until: Instant }
+
+/** All that one voter keeps in memory about who lives. */
+export type Liveness = {
+  readonly me: VoterName
+  readonly incarnation: Incarnation
+  readonly timing: Timing
+  /** Rule 2: this voter's own start, or its own resume from a pause. */
+  readonly since: Instant
+  readonly heard: Readonly<Record<string, Heard>>
+  /** When each of our recent beats was first sent, by number. */
+  readonly sent: ReadonlyMap<number, Instant>
+  readonly lastNumber: BeatNumber
+  /** The newest of our beats that each voter has echoed with a promise … */
+  readonly grants: Readonly<Record<string, Granted>>
+  /** … and with or without one: proof that it hears us. */
+  readonly hearsMe: Readonly<Record<string, Instant>>
+  /** Rule 3: barred from the moment of decision; published (in `supports`) only once on disk. */
+  readonly barred: Readonly<Record<string, Support>>
+  readonly supports: Readonly<Record<string, Support>>
+  /** Supports of every voter, by voter and server, as last said. */
+  readonly said: Readonly<Record<string, Readonly<Record<string, Support>>>>
+  /** Our own renunciation, once on disk. */
+  readonly renounced: Generation
+}
+
+/** What the fold and the configuration say that these rules need. */
+export type Membership = {
+  readonly voters: readonly VoterName[]
+  readonly servers: readonly ServerName[]
+  /** Current generation of each server on the log; down and left ones are not `up`. */
+  readonly generations: Readonly<Record<string, { readonly generation: Generation; readonly isUp: boolean }>>
+  /** Rule 3: the store each voter is believed from. */
+  readonly admitted: Readonly<Record<string, string>>
+}
+
+export const majorityOf = (voters: readonly VoterName[]): number => Math.floor(voters.length / 2) + 1
+
+/** The durable words of this voter, read back at its start. */
+export type Durable = {
+  readonly incarnation: Incarnation
+  readonly supports: Readonly<Record<string, Support>>
+  readonly renounced: Generation
+}
+
+export const awaken = (me: VoterName, durable: Durable, timing: Timing, now: Instant): Liveness => ({
+  me,
+  incarnation: durable.incarnation,
+  timing,
+  since: now,
+  heard: {},
+  sent: new Map(),
+  lastNumber: beatNumber(0),
+  grants: {},
+  hearsMe: {},
+  barred: durable.supports,
+  supports: durable.supports,
+  said: { [me]: durable.supports },
+  renounced: durable.renounced,
+})
+
+// ---- beats -------------------------------------------------------------------------------------------------
+
+/** Numbers a beat. Rule 1: the time is taken here, *before* the first send. Numbers never repeat in an incarnation. */
+export const beatDue = (l: Liveness, now: Instant): { readonly liveness: Liveness; readonly number: BeatNumber } => {
+  const number = beatNumber(l.lastNumber + 1)
+  const sent = new Map(l.sent)
+  for (const [old, at] of sent) if (now - at > 2 * l.timing.timeoutMs) sent.delete(old)
+  sent.set(number, now)
+  return { liveness: { ...l, sent, lastNumber: number }, number }
+}
+
+/** What this voter answers to every server: the newest beat heard, promised unless barred (rules 1 and 3). */
+export const echoesOf = (
+  l: Liveness,
+  { servers, admitted }: Membership,
+  store: string,
+): Readonly<Record<string, Echo>> => {
+  // A voter with a wiped or foreign store promises nothing until an operator has admitted it.
+  const isBelieved = admitted[l.me] === undefined || admitted[l.me] === store
+  return Object.fromEntries(
+    servers.flatMap((p) => {
+      const h = p === l.me ? undefined : l.heard[p]
+      if (!h) return []
+      const promisedMs = isBelieved && !isBarred(l, p, h.generation) ? l.timing.timeoutMs : null
+      return [[p, { incarnation: h.incarnation, number: h.number, generation: h.generation, promisedMs }]]
+    }),
+  )
+}
+
+const isBarred = (l: Liveness, p: string, g: Generation): boolean => g <= (l.barred[p]?.generation ?? -1)
+
+/** A beat came in on a path. Rule 2: only a *new* beat counts as hearing; replays and duplicates do not. */
+export const hear = (l: Liveness, beat: Beat, path: PathName, { admitted }: Membership, now: Instant): Liveness => {
+  const before = l.heard[beat.from]
+  const isNew =
+    !before ||
+    beat.incarnation > before.incarnation ||
+    (beat.incarnation === before.incarnation && beat.number > before.number)
+  // The same beat over a second path proves that path alive; it does not prove more of the sender.
+  const isCopy =
+    before !== undefined && beat.incarnation === before.incarnation && before.number - beat.number <= pathLag
+  if (!isNew && !isCopy) return l
+  const paths = { ...before?.paths, [path]: now }
+  const newest: Heard = isNew ? { ...beat, at: now, paths } : { ...before, paths }
+  const heard = { ...l.heard, [beat.from]: newest }
+  const isBelieved = admitted[beat.from] === beat.store
+  if (!isBelieved) return { ...l, heard }
+  const said = isNew ? { ...l.said, [beat.from]: beat.supports } : l.said
+  return countEcho({ ...l, heard, said }, beat)
+}
+
+/** Beats that a slower path may lag behind a faster one without being taken for silent. */
+const pathLag = 8
+
+/** Rule 1: an echo counts only for our own incarnation, from the time before that beat was first sent. */
+const countEcho = (l: Liveness, beat: Beat): Liveness => {
+  const echo = beat.echoes[l.me]
+  const sentAt = echo && echo.incarnation === l.incarnation ? l.sent.get(echo.number) : undefined
+  if (!echo || sentAt === undefined) return l
+  const hearsMe = { ...l.hearsMe, [beat.from]: later(l.hearsMe[beat.from], sentAt) }
+  if (echo.promisedMs === null) return { ...l, hearsMe }
+  const until = (sentAt + Math.min(echo.promisedMs, l.timing.timeoutMs) - l.timing.releaseMs) as Instant
+  const before = l.grants[beat.from]
+  const grants = before && before.until >= until ? l.grants : { ...l.grants, [beat.from]: { sentAt, until } }
+  return { ...l, hearsMe, grants }
+}
+
+const later = (a: Instant | undefined, b: Instant): Instant => (a === undefined || b > a ? b : a)
+
+/** The machine or the process stood still: timers start anew (2), and no echo from before counts for a lease. */
+export const resumed = (l: Liveness, now: Instant): Liveness => ({
+  ...l,
+  since: now,
+  sent: new Map(),
+  grants: {},
+  hearsMe: {},
+})
+
+/** A new T or R from the configuration. */
+export const retimed = (l: Liveness, timing: Timing): Liveness => ({ ...l, timing })
+
+// ---- leases ------------------------------------------------------------------------------------------------
+
+/** How many *other* voters must have echoed us: a majority, ourselves included when we vote. */
+const othersNeeded = (l: Liveness, voters: readonly VoterName[]): number =>
+  majorityOf(voters) - (voters.includes(l.me) ? 1 : 0)
+
+/** When the lease of this server ends, from echoes alone; -Infinity = it never had one. */
+export const leaseEnd = (l: Liveness, { voters }: Membership): Instant => {
+  const needed = othersNeeded(l, voters)
+  if (needed <= 0) return Number.POSITIVE_INFINITY as Instant
+  const ends = voters.flatMap((v) => (v === l.me ? [] : [l.grants[v]?.until ?? (Number.NEGATIVE_INFINITY as Instant)]))
+  return ends.toSorted((a, b) => b - a)[needed - 1] ?? (Number.NEGATIVE_INFINITY as Instant)
+}
+
+/** Our own generation, as long as it may carry a lease: joined, not declared down, not renounced. */
+export const liveGeneration = (l: Liveness, { generations }: Membership): Generation | null => {
+  const mine = generations[l.me]
+  return mine?.isUp && mine.generation > l.renounced && mine.generation > noGeneration ? mine.generation : null
+}
+
+/** Until when this server may run groups. A time in the past = no lease. */
+export const leasedUntil = (l: Liveness, membership: Membership): Instant =>
+  liveGeneration(l, membership) === null ? (Number.NEGATIVE_INFINITY as Instant) : leaseEnd(l, membership)
+
+export const holdsLease = (l: Liveness, membership: Membership, now: Instant): boolean =>
+  now < leasedUntil(l, membership)
+
+// ---- supports ----------------------------------------------------------------------------------------------
+
+/** Rule 2: how long p has been silent for this voter, over all its generations. */
+export const silence = (l: Liveness, p: string, now: Instant): number =>
+  now - Math.max(l.heard[p]?.at ?? Number.NEGATIVE_INFINITY, l.since)
+
+/** Rule 4: the removals this voter has reason to support now and has not yet. */
+export const supportsDue = (
+  l: Liveness,
+  membership: Membership,
+  store: string,
+  now: Instant,
+): Readonly<Record<string, Support>> => {
+  const { servers, generations, admitted, voters } = membership
+  if (!voters.includes(l.me) || admitted[l.me] !== store) return {}
+  const due: Record<string, Support> = {}
+  for (const p of servers) {
+    const known = generations[p]
+    const generation = Math.max(known?.generation ?? noGeneration, l.heard[p]?.generation ?? noGeneration) as Generation
+    if (p === l.me || !known?.isUp || generation === noGeneration || isBarred(l, p, generation)) continue
+    if ((l.heard[p]?.renounced ?? noGeneration) >= generation) due[p] = { generation, reason: 'renounced' }
+    else if (silence(l, p, now) >= l.timing.timeoutMs) due[p] = { generation, reason: 'silent' }
+  }
+  return due
+}
+
+/** When the next support may fall due, so that a timer can be set; Infinity = nothing is waited for. */
+export const nextSupportAt = (l: Liveness, { servers, generations }: Membership): Instant => {
+  const times = servers.flatMap((p) => {
+    const g = generations[p]
+    if (p === l.me || !g?.isUp || isBarred(l, p, g.generation)) return []
+    return [Math.max(l.heard[p]?.at ?? Number.NEGATIVE_INFINITY, l.since) + l.timing.timeoutMs]
+  })
+  return Math.min(Number.POSITIVE_INFINITY, ...times) as Instant
+}
+
+/** Rule 3, first half: from here on this voter grants none of these generations, nor older ones. */
+export const bar = (l: Liveness, due: Readonly<Record<string, Support>>): Liveness => ({
+  ...l,
+  barred: { ...l.barred, ...due },
+})
+
+/** Rule 3, second half: they are on disk, so they may be said. */
+export const publish = (l: Liveness, durable: Readonly<Record<string, Support>>): Liveness => {
+  const supports = { ...l.supports, ...durable }
+  return { ...l, supports, said: { ...l.said, [l.me]: supports } }
+}
+
+/** Rule 6: who supports the removal of exactly p's current generation. */
+export const supportersOf = (
+  l: Liveness,
+  p: ServerName,
+  g: Generation,
+  { voters }: Membership,
+): readonly { readonly voter: VoterName; readonly reason: Support['reason'] }[] =>
+  voters.flatMap((voter) => {
+    const support = l.said[voter]?.[p]
+    return support?.generation === g ? [{ voter, reason: support.reason }] : []
+  })
+
+// ---- generations -------------------------------------------------------------------------------------------
+
+/** Rule 9: voters (ourselves included) that say they heard us within L: a join without them could never get a lease. */
+export const hearersOf = (l: Liveness, { voters }: Membership, now: Instant): readonly VoterName[] =>
+  voters.filter(
+    (v) => v === l.me || now - (l.hearsMe[v] ?? Number.NEGATIVE_INFINITY) < l.timing.timeoutMs - l.timing.releaseMs,
+  )
+
+/** Rule 9: why this server needs a new generation, or null. `hasBarrier` is rule 7c. */
+export const needsGeneration = (
+  l: Liveness,
+  membership: Membership,
+  hasBarrier: boolean,
+  now: Instant,
+): string | null => {
+  const g = liveGeneration(l, membership)
+  if (g === null) return membership.generations[l.me]?.isUp ? 'it renounced its generation' : 'it is not a member'
+  if (!hasBarrier) return 'its agent has restarted'
+  const hearers = hearersOf(l, membership, now)
+  const barring = membership.voters.find(
+    (v) => v !== l.me && (l.said[v]?.[l.me]?.generation ?? noGeneration) >= g && hearers.includes(v),
+  )
+  return barring ? `${barring} had given it up, but hears it again` : null
+}
+
+/** Rule 5: a lapsed server renounces once everything is off; never while it may only be starting. */
+export const mayRenounce = (
+  l: Liveness,
+  membership: Membership,
+  facts: { readonly now: Instant; readonly joinedAt: Instant; readonly hadLease: boolean; readonly isAllOff: boolean },
+): Generation | null => {
+  const g = liveGeneration(l, membership)
+  if (g === null || !facts.isAllOff || facts.now < leaseEnd(l, membership)) return null
+  const isOver = facts.hadLease || facts.now - facts.joinedAt > 2 * l.timing.timeoutMs
+  return isOver ? g : null
+}
+
+/** The renunciation is on disk: it may be said. */
+export const renounce = (l: Liveness, g: Generation): Liveness => ({ ...l, renounced: g })
+
+/** Rule 7: why this server must not run a group, or null when it may. */
+export const mayNotRun = (
+  ownership: { readonly server: ServerName; readonly epoch: Epoch } | null,
+  me: VoterName,
+  facts: { readonly isLeased: boolean; readonly hasBarrier: boolean; readonly stoppedEpoch: Epoch | undefined },
+): string | null => {
+  if (ownership === null || ownership.server !== me) return 'this server does not own it'
+  if (!facts.isLeased) return 'this server holds no lease'
+  if (!facts.hasBarrier) return 'this agent has not had a commit of its own accepted yet'
+  if (facts.stoppedEpoch !== undefined && facts.stoppedEpoch >= ownership.epoch)
+    return 'this epoch was reported stopped'
+  return null
+}

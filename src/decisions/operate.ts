@@ -1,0 +1,174 @@
+/** One command of an operator: recorded with its outcome at once (refused, or settled already), or with what it sets in motion. */
+import type { Command, Event, MonitorName, OperationId, ServerName, VoterName } from '../events/index.ts'
+import { monitorsOf, votersOf } from '../projections/configuration.ts'
+import { isDummyFailing, isSuspended, monitorOf } from '../projections/monitors.ts'
+import { serverOf } from '../projections/servers.ts'
+import type { State } from '../projections/state.ts'
+import { applyConfiguration } from './apply-configuration.ts'
+import { missingServers } from './assign-groups.ts'
+import { type Decision, type Facts, together } from './decision.ts'
+import { knowsServer, type Operated, operateGroup, operateResource, unknownName } from './operate-group.ts'
+
+export type Request = {
+  readonly operation: OperationId
+  readonly command: Command
+  readonly from: VoterName
+  /** Stores that the voters show now, for `readmit-voter`. */
+  readonly stores: Readonly<Record<string, string>>
+}
+
+/** Always a decision: a refusal is recorded too, and changes nothing else. */
+export const operate = (state: State, request: Request, facts: Facts): Decision => {
+  const { operation, command, from } = request
+  const requested: Event = { type: 'OperationRequested', data: { operation, command, from } }
+  const answer = operated(state, request, facts)
+  if ('refused' in answer) {
+    const { refused, possible } = answer
+    return { events: [requested, { type: 'OperationRefused', data: { operation, because: refused, possible } }], because: {}, causedBy: null }
+  }
+  const finished: readonly Event[] =
+    answer.settled === undefined ? [] : [{ type: 'OperationFinished', data: { operation, outcome: 'done', detail: answer.settled } }]
+  return { events: [requested, ...answer.events, ...finished], because: answer.because, causedBy: null }
+}
+
+const operated = (state: State, { command, stores }: Request, facts: Facts): Operated => {
+  switch (command.do) {
+    case 'start-group':
+    case 'stop-group':
+    case 'move-group':
+    case 'failover-group':
+      return operateGroup(state, command, facts)
+    case 'start-resource':
+    case 'stop-resource':
+      return operateResource(state, command, facts)
+    case 'suspend-monitor':
+    case 'resume-monitor':
+    case 'enable-dummy-failure':
+    case 'disable-dummy-failure':
+      return operateMonitor(state, command)
+    case 'start-cluster':
+    case 'stop-cluster':
+    case 'suspend-cluster':
+    case 'resume-cluster':
+    case 'skip-start-sync':
+      return operateCluster(state, command.do)
+    case 'stop-server':
+    case 'start-server':
+      return operateServer(state, command)
+    case 'readmit-voter':
+      return readmit(state, command.voter, stores[command.voter])
+    case 'apply-configuration':
+      return applyConfiguration(state, command)
+    default:
+      return command satisfies never
+  }
+}
+
+type MonitorCommand = Extract<Command, { monitor: MonitorName }>
+
+const operateMonitor = (state: State, { do: what, monitor, server }: MonitorCommand): Operated => {
+  const known = state.configuration.current ? Object.keys(monitorsOf(state.configuration.current)) : []
+  if (!known.includes(monitor)) return unknownName('monitor', monitor, known)
+  if (server !== null && !knowsServer(state, server)) return unknownServer(state, server)
+  const now = monitorOf(state.monitors, monitor)
+  const where = server ?? '*'
+  const isSo = { 'suspend-monitor': isSuspended(now, where), 'resume-monitor': !isSuspended(now, where), 'enable-dummy-failure': isDummyFailing(now, where), 'disable-dummy-failure': !isDummyFailing(now, where) }[what]
+  const isPartlySo = server === null && what !== 'suspend-monitor' && what !== 'enable-dummy-failure' && now.suspendedOn.length + now.dummyOn.length > 0
+  if (isSo && !isPartlySo) return { events: [], because: {}, settled: `${monitor} is so already` }
+  const type = ({ 'suspend-monitor': 'MonitorSuspended', 'resume-monitor': 'MonitorResumed', 'enable-dummy-failure': 'DummyFailureEnabled', 'disable-dummy-failure': 'DummyFailureDisabled' } as const)[what]
+  return { events: [{ type, data: { monitor, server } }], because: {} }
+}
+
+const unknownServer = (state: State, server: string) =>
+  unknownName('server', server, state.configuration.current?.servers.map((one) => one.name) ?? [])
+
+type ClusterCommand = 'start-cluster' | 'stop-cluster' | 'suspend-cluster' | 'resume-cluster' | 'skip-start-sync'
+
+const operateCluster = (state: State, what: ClusterCommand): Operated => {
+  const { stopped, suspended, starting } = state.cluster
+  const so = (settled: string): Operated => ({ events: [], because: {}, settled })
+  switch (what) {
+    case 'start-cluster':
+      return stopped ? { events: [{ type: 'ClusterStarted', data: {} }], because: {} } : so('the cluster is started already')
+    case 'stop-cluster':
+      return stopped ? so('the cluster is stopped already') : { events: [{ type: 'ClusterStopping', data: {} }], because: {} }
+    case 'suspend-cluster':
+      return suspended ? so('the cluster is suspended already') : { events: [{ type: 'ClusterSuspended', data: {} }], because: {} }
+    case 'resume-cluster':
+      return suspended ? { events: [{ type: 'ClusterResumed', data: {} }], because: {} } : so('the cluster is not suspended')
+    case 'skip-start-sync': {
+      if (!starting) return so('nothing waits for missing servers')
+      const missing = [...missingServers(state)]
+      return { events: [{ type: 'StartSyncEnded', data: { because: 'an operator said so', missing } }], because: {} }
+    }
+    default:
+      return what satisfies never
+  }
+}
+
+const operateServer = (state: State, { do: what, server }: Extract<Command, { do: 'stop-server' | 'start-server' }>): Operated => {
+  if (!knowsServer(state, server)) return unknownServer(state, server)
+  const { stopOrdered, status } = serverOf(state.servers, server)
+  if (what === 'start-server') {
+    if (!stopOrdered) return { events: [], because: {}, settled: `${server} is not stopped` }
+    return { events: [{ type: 'ServerStartOrdered', data: { server: server as ServerName } }], because: { status } }
+  }
+  if (stopOrdered) return { events: [], because: {}, settled: `${server} is stopped already` }
+  return { events: [{ type: 'ServerStopOrdered', data: { server: server as ServerName } }], because: { status } }
+}
+
+const readmit = (state: State, voter: VoterName, store: string | undefined): Operated => {
+  const voters = state.configuration.current ? votersOf(state.configuration.current) : []
+  if (!voters.includes(voter)) return unknownName('voter', voter, voters)
+  if (store === undefined) return { refused: `${voter} is not heard`, possible: `start ${voter}, so that it shows its store` }
+  if (state.servers.admitted[voter] === store) return { events: [], because: {}, settled: `${voter} is admitted with that store` }
+  return { events: [{ type: 'VoterAdmitted', data: { voter, store } }], because: { before: state.servers.admitted[voter] ?? null } }
+}
+
+/** Whether what was asked has come about: `done` or `failed` with a sentence, or null while it is under way. */
+export const settlement = (state: State, operation: OperationId): { readonly outcome: 'done' | 'failed'; readonly detail: string } | null => {
+  const known = state.operations.find((one) => one.id === operation)
+  if (known?.outcome !== 'under-way') return null
+  const { command, sequence } = known
+  const done = (detail: string) => ({ outcome: 'done' as const, detail })
+  const failed = (detail: string) => ({ outcome: 'failed' as const, detail })
+  if ('resource' in command) {
+    const owned = state.groups[command.group]?.ownership
+    const resource = owned?.status === 'assigned' ? owned.resources[command.resource] : undefined
+    if (resource?.condition === 'activation-failed' || resource?.condition === 'deactivation-failed') return failed(resource.because)
+    const wish = command.do === 'start-resource' ? 'online' : 'offline'
+    return resource?.condition === wish && resource.restart === null ? done(`${command.resource} is ${wish}`) : null
+  }
+  if ('group' in command) {
+    const group = state.groups[command.group]
+    const owned = group?.ownership
+    if (!group || !owned) return failed('the group was removed from the configuration')
+    if (command.do === 'stop-group') return owned.status === 'stopped' ? done(`${group.name} is stopped`) : null
+    if (owned.status === 'stopped') return group.waiting ? failed(group.waiting.because) : null
+    if (owned.phase === 'failed' && owned.orderedBy >= sequence) return failed(owned.because)
+    return owned.phase === 'online' && owned.epoch >= sequence ? done(`${group.name} is online on ${owned.server}`) : null
+  }
+  return settledElsewhere(state, command, done)
+}
+
+const settledElsewhere = (state: State, command: Exclude<Command, { group: unknown }>, done: (detail: string) => { outcome: 'done'; detail: string }) => {
+  const groups = Object.values(state.groups)
+  switch (command.do) {
+    case 'stop-cluster':
+      return groups.every(({ ownership }) => ownership.status === 'stopped') ? done('every group is stopped') : null
+    case 'start-cluster': {
+      const open = groups.filter(({ wanted, ownership, waiting }) => wanted === 'started' && !waiting && !(ownership.status === 'assigned' && ['online', 'failed'].includes(ownership.phase)))
+      return open.length === 0 ? done('every group is where it should be') : null
+    }
+    case 'stop-server':
+      return serverOf(state.servers, command.server).status === 'up' ? null : done(`${command.server} runs nothing any more`)
+    case 'start-server':
+      return serverOf(state.servers, command.server).status === 'up' ? done(`${command.server} is up`) : null
+    case 'apply-configuration': {
+      const busy = groups.some(({ ownership }) => ownership.status === 'assigned' && ['starting', 'stopping'].includes(ownership.phase))
+      return busy ? null : done(`version ${state.configuration.version} is in force`)
+    }
+    default:
+      return done('recorded')
+  }
+}

@@ -1,0 +1,83 @@
+/** Where a group goes and why not elsewhere: one pure function whose answer has a verdict for every server in its list. */
+import type { GroupName, ServerName, Verdict } from '../events/index.ts'
+import { isSuspended, monitorOf, monitorOn } from '../projections/monitors.ts'
+import { serverOf } from '../projections/servers.ts'
+import type { State } from '../projections/state.ts'
+import { findGroup, groupsOn } from './decision.ts'
+
+export type Placement = { readonly chosen: ServerName | null; readonly verdicts: readonly Verdict[] }
+
+/** `avoid`: servers it must not go to, each with the reason (it failed there, it is being stopped …). */
+export type PlacementWish = {
+  readonly reachable: ReadonlySet<string>
+  readonly avoid?: Readonly<Record<string, string>>
+  /** The only server asked for. */
+  readonly only?: ServerName
+}
+
+type Candidate = { readonly server: ServerName; readonly place: number; readonly unfit: string | null; readonly doubts: readonly string[]; readonly errors: number }
+
+/** O4: by list order; `dynamic` = healthiest first, ties by order. Doubts (a normal exclusion, a lost network) only
+ *  make a server the last choice; whatever makes it unfit rules it out. */
+export const placeGroup = (state: State, name: GroupName, wish: PlacementWish): Placement => {
+  const found = findGroup(state, name)
+  if (!found) return { chosen: null, verdicts: [] }
+  const { configuration } = found
+  const candidates = configuration.servers.map((server, place): Candidate => ({
+    server: server as ServerName,
+    place,
+    unfit: unfitness(state, name, server as ServerName, wish),
+    doubts: doubtsAbout(state, name, server as ServerName),
+    errors: errorsOn(state, server as ServerName),
+  }))
+  const byErrors = configuration.failover === 'dynamic' ? (a: Candidate, b: Candidate) => a.errors - b.errors : () => 0
+  const best = candidates
+    .filter(({ unfit }) => unfit === null)
+    .toSorted((a, b) => a.doubts.length - b.doubts.length || byErrors(a, b) || a.place - b.place)[0]
+  return { chosen: best?.server ?? null, verdicts: candidates.map((one) => verdictOn(one, best)) }
+}
+
+const verdictOn = (one: Candidate, best: Candidate | undefined): Verdict => {
+  const { server, unfit, doubts, errors } = one
+  if (unfit !== null) return { server, fit: 'unfit', because: unfit }
+  const notes = [...doubts, ...(errors > 0 ? [`${errors} monitor error${errors === 1 ? '' : 's'}`] : [])].join('; ')
+  if (one === best) return { server, fit: 'chosen', because: notes || `number ${one.place + 1} of its list` }
+  return { server, fit: 'fit', because: notes || `number ${one.place + 1} of its list` }
+}
+
+const unfitness = (state: State, name: GroupName, server: ServerName, wish: PlacementWish): string | null => {
+  const { status, stopOrdered } = serverOf(state.servers, server)
+  if (wish.only !== undefined && wish.only !== server) return 'not the server asked for'
+  if (status === 'never') return 'it has not joined the cluster yet'
+  if (status === 'down') return 'it is down'
+  if (status === 'left' || stopOrdered) return 'it is stopped'
+  const avoided = wish.avoid?.[server]
+  if (avoided !== undefined) return avoided
+  if (!wish.reachable.has(server)) return 'it has not been heard lately'
+  const rival = exclusiveRival(state, name, server, 'absolute')
+  return rival ? `${rival} is there, and both exclude each other absolutely` : null
+}
+
+const doubtsAbout = (state: State, name: GroupName, server: ServerName): readonly string[] => {
+  const rival = exclusiveRival(state, name, server, 'normal')
+  return [
+    ...(rival ? [`${rival} is there, and each is better alone`] : []),
+    ...(serverOf(state.servers, server).isCutOff ? ['it reaches none of the ping targets'] : []),
+  ]
+}
+
+/** Another group of the same exclusion that this server owns, or is about to get. */
+const exclusiveRival = (state: State, name: GroupName, server: ServerName, kind: 'normal' | 'absolute'): string | null => {
+  const groups = state.configuration.current?.groups ?? {}
+  if (groups[name]?.exclusion !== kind) return null
+  const there = groupsOn(state, server).map((group) => group.name)
+  const coming = Object.values(state.groups)
+    .filter(({ ownership }) => ownership.status === 'assigned' && ownership.next?.server === server)
+    .map((group) => group.name)
+  return [...there, ...coming].find((other) => other !== name && groups[other]?.exclusion === kind) ?? null
+}
+
+const errorsOn = (state: State, server: ServerName): number =>
+  Object.keys(state.monitors).filter(
+    (monitor) => !isSuspended(monitorOf(state.monitors, monitor), server) && monitorOn(state.monitors, monitor, server).verdict === 'error',
+  ).length

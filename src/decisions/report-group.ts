@@ -1,0 +1,136 @@
+/** What the owner of a group records of it: online, stopped (and given on, rule 8), given up, or to be stopped. */
+import type { Event, GroupName, ServerName, StopFactor } from '../events/index.ts'
+import type { Next } from '../projections/groups.ts'
+import { serverOf } from '../projections/servers.ts'
+import type { State } from '../projections/state.ts'
+import { type Decision, type Facts, findGroup, groupsOn, type OwnedGroup, together } from './decision.ts'
+import { placeGroup } from './place-group.ts'
+import { isAllOff, isAllUp, type Observed } from './plan.ts'
+
+/** The group has come up completely. Null when it has not, or when that is known. */
+export const reportOnline = (state: State, name: GroupName, observed: Observed, durationMs: number): Decision | null => {
+  const group = ownedBy(state, name)
+  if (!group || group.ownership.phase !== 'starting' || !isAllUp(state, name, group.ownership, observed)) return null
+  const { epoch, orderedBy } = group.ownership
+  const adopted = observed.some((one) => one.group === name) && observed.every((one) => one.group !== name || one.adopted)
+  return together([{ type: 'GroupOnline', data: { group: name, epoch, durationMs, adopted } }], {}, orderedBy)
+}
+
+/** Whether a stop is complete: then, and only then, the epoch is written down as stopped and `reportStopped` may follow. */
+export const isStopComplete = (state: State, name: GroupName, observed: Observed): boolean => {
+  const group = ownedBy(state, name)
+  return group?.ownership.phase === 'stopping' && isAllOff(name, observed)
+}
+
+/** Rule 8, second step: everything is off; the next owner, if any, is named in the same commit. */
+export const reportStopped = (state: State, name: GroupName, facts: Facts, durationMs: number): Decision | null => {
+  const group = ownedBy(state, name)
+  if (group?.ownership.phase !== 'stopping') return null
+  const { epoch, orderedBy, next } = group.ownership
+  const stopped: Event = { type: 'GroupStopped', data: { group: name, epoch, durationMs } }
+  const goesOn = next !== null && group.wanted === 'started' && !state.cluster.stopped
+  if (!goesOn) return together([stopped], {}, orderedBy)
+  const { server, reason, verdicts } = stillFit(state, name, next, facts)
+  return together(
+    [stopped, { type: 'GroupAssigned', data: { group: name, server, reason, verdicts: [...verdicts] } }],
+    { next: server },
+    orderedBy,
+  )
+}
+
+/** The server that was chosen when the stop began may have gone since; then the choice is made anew. */
+const stillFit = (state: State, name: GroupName, next: Next, facts: Facts): Next => {
+  const isFit = serverOf(state.servers, next.server).status === 'up' && facts.reachable.has(next.server)
+  if (isFit) return next
+  const { chosen, verdicts } = placeGroup(state, name, { reachable: facts.reachable, avoid: { [next.server]: 'it went away meanwhile' } })
+  return chosen === null ? next : { server: chosen, reason: next.reason, verdicts }
+}
+
+/** A resource of it could not be activated, retries included: fail over, or stay and say why not; then the final action. */
+export const giveUp = (state: State, name: GroupName, observed: Observed, facts: Facts): Decision | null => {
+  const group = ownedBy(state, name)
+  const found = findGroup(state, name)
+  if (!group || !found || !['starting', 'online'].includes(group.ownership.phase)) return null
+  const { epoch, orderedBy, resources } = group.ownership
+  const failed = observed.find(
+    (one) => one.group === name && one.condition === 'failed' && one.epoch === epoch && (resources[one.resource]?.restart ?? 0) <= one.since,
+  )
+  if (!failed) return null
+  const settings = found.configuration.resources[failed.resource]?.activation
+  const limit = Math.min(settings?.failovers ?? 0, maxFailovers(found.configuration.maxFailovers))
+  const because = resources[failed.resource]?.because || 'it could not be activated'
+  const inputs = { resource: failed.resource, because, failovers: group.failovers, limit }
+  const answer = failOver(state, group, facts, { limit, failedThere: `${failed.resource} failed there` })
+  if ('stopping' in answer) return together([answer.stopping], inputs, orderedBy)
+  return together(
+    [
+      { type: 'FailoverSuppressed', data: { group: name, epoch, because: answer.suppressed, verdicts: [...answer.verdicts] } },
+      { type: 'GroupFailed', data: { group: name, epoch, because: `${failed.resource}: ${because}` } },
+      ...finalAction(state, group, settings?.finalAction ?? 'none', facts),
+    ],
+    inputs,
+    orderedBy,
+  )
+}
+
+export const maxFailovers = (limit: number | 'unlimited'): number => (limit === 'unlimited' ? Number.POSITIVE_INFINITY : limit)
+
+type FailOver = { readonly stopping: Event } | { readonly suppressed: string; readonly verdicts: Next['verdicts'] }
+
+/** The first step of a failover away from this server, or why there is none. */
+export const failOver = (
+  state: State,
+  group: OwnedGroup,
+  { reachable, me }: Facts,
+  wish: { readonly limit: number; readonly failedThere: string },
+): FailOver => {
+  if (state.cluster.suspended) return { suppressed: 'the cluster is suspended', verdicts: [] }
+  if (state.configuration.current?.groups[group.name]?.failover === 'manual')
+    return { suppressed: 'its failover attribute is manual: an operator must move it', verdicts: [] }
+  if (group.failovers >= wish.limit)
+    return { suppressed: `failed over ${group.failovers} times already, the limit is ${wish.limit}`, verdicts: [] }
+  const { chosen, verdicts } = placeGroup(state, group.name, { reachable, avoid: { [me]: wish.failedThere } })
+  if (chosen === null) return { suppressed: 'no other healthy server', verdicts }
+  return { stopping: stopGroup(group, 'GROUPFAILOVER', { server: chosen, reason: 'failover', verdicts }) }
+}
+
+/** Final actions; those that would leave the cluster without a healthy server are suppressed, and say so. */
+export const finalAction = (
+  state: State,
+  group: OwnedGroup,
+  action: 'none' | 'stop-group' | 'stop-service',
+  { me, reachable }: Facts,
+): readonly Event[] => {
+  const { name, ownership } = group
+  if (action === 'none') return []
+  if (action === 'stop-group')
+    return [{ type: 'GroupWanted', data: { group: name, wanted: 'stopped' } }, stopGroup(group, 'GROUPSTOP', null)]
+  const others = Object.values(state.servers.byName).filter((one) => one.name !== me && one.status === 'up' && reachable.has(one.name))
+  if (others.length > 0) return [{ type: 'ServerStopOrdered', data: { server: me } }]
+  const because = 'the final action (stop service) is suppressed because there is no other healthy server'
+  return [{ type: 'FailoverSuppressed', data: { group: name, epoch: ownership.epoch, because, verdicts: [] } }]
+}
+
+export const stopGroup = ({ name, ownership }: OwnedGroup, factor: StopFactor, next: Next | null): Event => ({
+  type: 'GroupStopping',
+  data: { group: name, epoch: ownership.epoch, factor, next: next && { ...next, verdicts: [...next.verdicts] } },
+})
+
+/** This server's groups that must leave it: the cluster or the server is to stop, or nobody wants them any more. */
+export const vacate = (state: State, facts: Facts): Decision | null => {
+  const isServerStopping = serverOf(state.servers, facts.me).stopOrdered
+  const events = groupsOn(state, facts.me).flatMap((group): Event[] => {
+    if (group.ownership.phase === 'stopping') return []
+    if (state.cluster.stopped) return [stopGroup(group, 'CLUSTERSHUTDOWN', null)]
+    if (group.wanted === 'stopped') return [stopGroup(group, 'GROUPSTOP', null)]
+    if (!isServerStopping) return []
+    const { chosen, verdicts } = placeGroup(state, group.name, { reachable: facts.reachable })
+    return [stopGroup(group, 'SERVERSHUTDOWN', chosen && { server: chosen as ServerName, reason: 'move', verdicts })]
+  })
+  return together(events, { clusterStopped: state.cluster.stopped, serverStopping: isServerStopping }, null)
+}
+
+const ownedBy = (state: State, name: GroupName): OwnedGroup | null => {
+  const group = state.groups[name]
+  return group?.ownership.status === 'assigned' ? (group as OwnedGroup) : null
+}

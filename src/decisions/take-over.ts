@@ -1,0 +1,52 @@
+/** Rule 6: a majority of voters supports the removal of a server's current generation, so its groups move. One commit. */
+import { type Event, type GroupName, noGeneration, type ServerName } from '../events/index.ts'
+import type { State } from '../projections/state.ts'
+import { serverOf } from '../projections/servers.ts'
+import { type Decision, type Facts, groupsOn, type OwnedGroup, together, withOwner } from './decision.ts'
+import { placeGroup } from './place-group.ts'
+
+/** The first server that may be declared down now, with the new assignments of its groups; null = none. */
+export const takeOver = (state: State, facts: Facts): Decision | null => {
+  if (state.cluster.suspended) return null
+  const p = serversUp(state).find((server) => server !== facts.me && facts.supporters(server).length >= facts.majority)
+  if (!p) return null
+  const { generation } = serverOf(state.servers, p)
+  if (generation === noGeneration) return null
+  const supports = facts.supporters(p)
+  const groups = groupsOn(state, p)
+  const down: Event = { type: 'ServerDeclaredDown', data: { server: p, generation, supports: [...supports] } }
+  const assignments = assignAll(state, groups, p, facts)
+  return together([down, ...assignments], { supports, majority: facts.majority, generation }, null)
+}
+
+const serversUp = (state: State): readonly ServerName[] =>
+  Object.values(state.servers.byName)
+    .filter((server) => server.status === 'up')
+    .map((server) => server.name)
+
+/** Each group is placed knowing where those before it went: exclusions hold within one takeover too. */
+const assignAll = (state: State, groups: readonly OwnedGroup[], p: ServerName, facts: Facts): readonly Event[] => {
+  const events: Event[] = []
+  let after = state
+  for (const group of groups) {
+    const event = reassign(after, group, p, facts)
+    if (event?.type === 'GroupAssigned') after = withOwner(after, group, event.data.server)
+    if (event) events.push(event)
+  }
+  return events
+}
+
+const reassign = (state: State, group: OwnedGroup, p: ServerName, facts: Facts): Event | null => {
+  if (group.wanted === 'stopped' || state.cluster.stopped) return null
+  const { name } = group
+  const { chosen, verdicts } = placeGroup(state, name, { reachable: facts.reachable, avoid: { [p]: 'it is being declared down' } })
+  const isManual = state.configuration.current?.groups[name]?.failover === 'manual'
+  if (isManual) return waiting(name, 'its failover attribute is manual: an operator must start it', verdicts)
+  if (chosen === null) return waiting(name, 'no server fits', verdicts)
+  return { type: 'GroupAssigned', data: { group: name, server: chosen, reason: 'failover', verdicts: [...verdicts] } }
+}
+
+const waiting = (group: GroupName, because: string, verdicts: ReturnType<typeof placeGroup>['verdicts']): Event => ({
+  type: 'GroupWaiting',
+  data: { group, because, verdicts: [...verdicts] },
+})
