@@ -6,7 +6,7 @@ export class SystemCallFailed extends Error {
   override readonly name = 'SystemCallFailed'
   readonly errno: number
   constructor(call: string, errno: number) {
-    super(`${call}: ${nameOf(errno)}`)
+    super(`${call}: ${errorName(errno)}`)
     this.errno = errno
   }
 }
@@ -24,7 +24,8 @@ export const errno = {
   EADDRNOTAVAIL: 99,
 }
 
-const nameOf = (code: number): string =>
+/** `ENODEV` and the like. */
+export const errorName = (code: number): string =>
   Object.entries(koffi.os.errno).find(([, value]) => value === code)?.[0] ?? `errno ${code}`
 
 const library = koffi.load(null)
@@ -101,6 +102,12 @@ export const signalPidfd = (pidfd: number, signal: number): boolean =>
 
 export const closeDescriptor = (fd: number): void => {
   raw.close(fd)
+}
+
+const closeLater = library.func('int close(int)')
+/** Closes in a thread of the pool: for sockets whose close waits until all processors have let go of them. */
+export const closeInBackground = (fd: number): void => {
+  closeLater.async(fd, () => undefined)
 }
 
 const closeOnExec = 0o2000000

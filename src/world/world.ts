@@ -137,7 +137,8 @@ export type Network = {
   readonly removeAddress: (address: string, prefix: number, nic: string) => NetworkAnswer
   /** Event-driven: the state of any NIC changed. Answers null where the kernel does not tell. */
   readonly onNicChange: (changed: () => void) => Cancel | null
-  /** Asks by ICMP echo; resolves to those that answered, as soon as all have or after `timeoutMs`. */
+  /** Asks by ICMP echo; resolves to those that answered, as soon as all have or after `timeoutMs`.
+   *  @throws NetworkTrouble when nobody can be asked: that is not silence. */
   readonly answering: (
     addresses: readonly string[],
     timeoutMs: number,
