@@ -23,7 +23,9 @@ export const beatChannel = (
       const subscription = connection.nats.subscribe(beatSubject(own.cluster, '*'), {
         callback: (error, message) => {
           if (error || message.subject === subject) return
-          received(message.data, voterName(message.subject.slice(message.subject.lastIndexOf('.') + 1)))
+          const from = voterName(message.subject.slice(message.subject.lastIndexOf('.') + 1))
+          // What throws in here would end the connection's reading without a word; in a microtask it ends the process.
+          queueMicrotask(() => received(message.data, from))
         },
       })
       return { stop: () => subscription.unsubscribe() }

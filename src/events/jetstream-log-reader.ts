@@ -44,7 +44,9 @@ export const followStream = (world: LogWorld, connection: LogConnection, options
   const feed = connection.nats.subscribe(feedSubject(options.cluster), {
     callback: (error, message) => {
       const at = Number(message?.headers?.get('Nats-Sequence'))
-      if (!error && at > 0) following.fed(sequence(at), () => message.string())
+      if (error || !(at > 0)) return
+      // What throws in here would end the connection's reading without a word; in a microtask it ends the process.
+      queueMicrotask(() => following.fed(sequence(at), () => message.string()))
     },
   })
   const forget = connection.onReconnect(() => following.wake())

@@ -1,8 +1,9 @@
 /** The stream that is the log: its name, its subjects, its settings; making it and letting it grow. */
+import { headers } from 'nats'
 import { z } from 'zod'
 import { type Commit, streamOf } from './commit.ts'
 import { namePattern, sequence, voterName } from './ids.ts'
-import { ask, code } from './jetstream-api.ts'
+import { ask, code, parseReply } from './jetstream-api.ts'
 import type { LogConnection, LogWorld } from './jetstream-connection.ts'
 
 export const streamName = (cluster: string): string => `BATON_${cluster}`
@@ -81,8 +82,8 @@ export class LogNotReady extends Error {
 }
 
 /**
- * Makes the log with `replicas` replicas if it is not there, changes their number if it differs; waits for the log
- * servers to have elected somebody who can do that. Harmless when repeated, and on several servers at once.
+ * Makes the log with `replicas` replicas if it is not there, changes their number if it differs; resolves once it
+ * takes commits. Harmless when repeated, and on several servers at once.
  * @throws LogNotReady after `withinMs`, with what the log servers said last.
  */
 export const ensureStream = async (
@@ -90,24 +91,45 @@ export const ensureStream = async (
   connection: LogConnection,
   wanted: { readonly cluster: string; readonly replicas: Replicas; readonly withinMs: number },
 ): Promise<void> => {
-  const { cluster, replicas, withinMs } = wanted
-  const until = world.clock.now() + withinMs
-  const change = (verb: string, body: unknown) =>
-    ask(connection, `STREAM.${verb}.${streamName(cluster)}`, { schema: anything, body, timeoutMs: 2000 })
+  const until = world.clock.now() + wanted.withinMs
   for (;;) {
-    const found = await askStream(connection, cluster)
-    let because = 'failed' in found ? found.because : ''
-    if (!('failed' in found)) {
-      if (found.config.num_replicas === replicas) return
-      const changed = await change('UPDATE', { ...found.config, num_replicas: replicas })
-      if (!('failed' in changed)) return
-      because = changed.because
-    } else if (found.failed === code.streamNotFound) {
-      const made = await change('CREATE', settings(cluster, replicas))
-      if (!('failed' in made)) return
-      because = made.because
-    }
-    if (world.clock.now() >= until) throw new LogNotReady(`the log of ${cluster} is not ready: ${because}`)
+    const obstacle = await obstacleTo(connection, wanted)
+    if (obstacle === null) return
+    if (world.clock.now() >= until) throw new LogNotReady(`the log of ${wanted.cluster} is not ready: ${obstacle}`)
     await new Promise<void>((resolve) => world.clock.after(100, resolve))
+  }
+}
+
+/** One step towards the log that is wanted; null when it is there. */
+const obstacleTo = async (
+  connection: LogConnection,
+  { cluster, replicas }: { readonly cluster: string; readonly replicas: Replicas },
+): Promise<string | null> => {
+  const change = async (verb: 'CREATE' | 'UPDATE', body: unknown) => {
+    const request = { schema: anything, body, timeoutMs: 2000 }
+    const changed = await ask(connection, `STREAM.${verb}.${streamName(cluster)}`, request)
+    return 'failed' in changed ? changed.because : 'waiting for its leader'
+  }
+  const found = await askStream(connection, cluster)
+  if ('failed' in found) {
+    return found.failed === code.streamNotFound ? change('CREATE', settings(cluster, replicas)) : found.because
+  }
+  if (found.config.num_replicas !== replicas) return change('UPDATE', { ...found.config, num_replicas: replicas })
+  return (await takesCommits(connection, cluster)) ? null : 'nobody takes commits yet'
+}
+
+/** Offers the log a message that it is bound to refuse: only whoever would take commits refuses it so. */
+const takesCommits = async (connection: LogConnection, cluster: string): Promise<boolean> => {
+  const impossible = headers()
+  impossible.set('Nats-Expected-Stream', 'another')
+  try {
+    const options = { timeout: 1000, headers: impossible }
+    const reply = parseReply(
+      anything,
+      (await connection.nats.request(`baton.${cluster}.log.probe.-`, '', options)).string(),
+    )
+    return 'failed' in reply && reply.failed === code.streamMismatch
+  } catch {
+    return false
   }
 }
