@@ -14,11 +14,11 @@ export default defineConfig({
     teardownTimeout: liveHookMs,
     projects: [
       {
+        // A process per file: a property that finds its way to Object.prototype must not fell the tests after it.
         test: {
           name: 'fast',
           include: ['test/{specs,golden,properties}/**/*.test.ts'],
-          pool: 'threads',
-          isolate: false,
+          pool: 'forks',
           testTimeout: 10_000,
         },
       },
