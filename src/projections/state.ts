@@ -15,6 +15,7 @@ import { applied, type ConfigurationState, noConfiguration } from './configurati
 import { foldGroup, foldResource, freshGroup, type Group, type Groups, ownerGone, ownerRestarted } from './groups.ts'
 import { foldMonitor, type Monitors } from './monitors.ts'
 import { foldOperation, type Operations } from './operations.ts'
+import { reservedNameIn } from './reserved-names.ts'
 import { ensure, foldServer, type Moment, noServers, type Servers, serverOf } from './servers.ts'
 
 export type ClusterState = {
@@ -81,6 +82,8 @@ export const foldInPlace = (state: Draft<State> | State, commits: readonly Recor
 export const freshState = (): State => structuredClone(initialState)
 
 const foldEvent = (draft: Draft<State>, event: Event, moment: Moment): string | null => {
+  const reserved = reservedNameIn(event)
+  if (reserved !== null) return `${event.type} names "${reserved}", which nothing can be called`
   switch (event.type) {
     case 'UnknownEvent':
       draft.watching ??= { type: event.data.was, sequence: moment.sequence }

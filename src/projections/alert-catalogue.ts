@@ -1,0 +1,116 @@
+/**
+ * Every message that an alert may carry. A module and an id name a message for ever: people filter by them. Never
+ * renumber or reuse one; a message that is not told any more stays listed. `docs/alerts.md` says what to do about each.
+ */
+
+/** cl cluster, cfg configuration, op operators, pm servers by order, nm servers and paths, log the log, rc groups and resources, rm monitors. */
+export type Module = 'cl' | 'cfg' | 'op' | 'pm' | 'nm' | 'log' | 'rc' | 'rm'
+
+/** `error`: somebody should look now. `warning`: something is degraded or was not done. `info`: a state changed. */
+export type Severity = 'info' | 'warning' | 'error'
+
+/** `%1`, `%2` … in the text stand for values. */
+export type Message = {
+  readonly module: Module
+  readonly id: number
+  readonly severity: Severity
+  readonly text: string
+}
+
+const info = (module: Module, id: number, text: string): Message => ({ module, id, severity: 'info', text })
+const warning = (module: Module, id: number, text: string): Message => ({ module, id, severity: 'warning', text })
+const error = (module: Module, id: number, text: string): Message => ({ module, id, severity: 'error', text })
+
+export const catalogue = {
+  clusterCreated: info('cl', 1, 'Cluster %1 has been created.'),
+  clusterSuspended: warning('cl', 10, 'The cluster has been suspended by %1: nothing is decided automatically.'),
+  clusterResumed: info('cl', 11, 'The cluster has been resumed by %1.'),
+  clusterStopping: warning('cl', 12, 'Stopping the cluster has been ordered by %1: every group stops.'),
+  clusterStarted: info('cl', 13, 'Starting the cluster has been ordered by %1.'),
+  startedIncomplete: warning('cl', 14, 'Groups start although these servers are not there: %1.(%2)'),
+  newerEvent: error('cl', 40, 'Newer software wrote %1 to the log: older servers keep what runs and decide nothing.'),
+  anomaly: error('cl', 41, 'The log contradicts itself.(%1)'),
+
+  configurationApplied: info('cfg', 1, 'Configuration version %1 has been applied by %2.(%3)'),
+
+  operationRequested: info('op', 1, 'Requested by %1 on %2: %3.'),
+  operationRefused: warning('op', 2, 'Refused to %1: %2.(%3; possible: %4)'),
+  operationFailed: warning('op', 3, 'Requested by %1 and failed: %2.(%3)'),
+  operationTimedOut: warning('op', 4, 'Requested by %1 and not done in time: %2.(%3)'),
+
+  serverStopOrdered: info('pm', 1, 'Stopping server %1 has been ordered by %2.'),
+  serverStartOrdered: info('pm', 2, 'Starting server %1 has been ordered by %2.'),
+
+  serverJoined: info('nm', 1, 'Server %1 has joined the cluster.'),
+  serverRestarted: warning('nm', 2, 'Server %1 has restarted without having left the cluster.'),
+  serverRejoined: info('nm', 3, 'Server %1 has got a new lease generation.'),
+  serverDown: error('nm', 10, 'Server %1 is down.(%2; it owned: %3)'),
+  serverLeft: info('nm', 11, 'Server %1 has left the cluster.(%2)'),
+  leaseLost: error('nm', 12, 'Server %1 lost its lease and stopped what it ran within %2 s: %3.'),
+  pathLost: warning('nm', 20, 'Server %1 does not hear %2 on path %3 any more.'),
+  pathRestored: info('nm', 21, 'Server %1 hears %2 on path %3 again.'),
+  jeopardy: warning('nm', 22, 'Jeopardy: server %1 hears %2 on one path only: %3.'),
+  jeopardyOver: info('nm', 23, 'Server %1 hears %2 on more than one path again.'),
+  peerSilent: error('nm', 24, 'Server %1 does not hear %2 on any path.'),
+  pingTargetsLost: error('nm', 25, 'Server %1 reaches none of the ping targets.(%2)'),
+  pingTargetsRestored: info('nm', 26, 'Server %1 reaches a ping target again.(%2)'),
+  voterAdmitted: info('nm', 30, 'Voter %1 has been admitted by %2.'),
+  voterReadmitted: warning('nm', 31, 'Voter %1 has been admitted by %2 with another store than before.'),
+
+  logTrouble: error('log', 1, 'Server %1 has trouble with the log and decides nothing until it is repaired.(%2)'),
+  logRepaired: info('log', 2, 'The log of server %1 is repaired.'),
+  alertsDropped: warning('log', 20, '%1 alerts are missing here: they came faster than they could be written.'),
+  alertsPassedOver: warning('log', 21, 'Alerts of log sequences %1 to %2 are missing here: they were not read.'),
+
+  groupStarting: info('rc', 10, 'Activating group %1 on server %2 has started.(%3: %4)'),
+  groupOnline: info('rc', 11, 'Activating group %1 on server %2 has completed.(%3 s)'),
+  groupFailed: error('rc', 12, 'Activating group %1 on server %2 has failed.(%3)'),
+  groupAdopted: info('rc', 13, 'Group %1 has been found running on server %2.'),
+  groupWaiting: warning('rc', 15, 'Group %1 waits for a server that fits.(%2; %3)'),
+  groupStopping: info('rc', 20, 'Stopping group %1 on server %2 has started.(%3)'),
+  groupStopped: info('rc', 21, 'Stopping group %1 on server %2 has completed.(%3 s)'),
+  resourceBack: info('rc', 31, 'Activating %1 resource of group %2 has completed after it had failed.(%3 s)'),
+  activationStalled: error('rc', 32, 'Activating %1 resource has failed.(99 : command is timeout)'),
+  activationFailed: error('rc', 33, 'Activating %1 resource of group %2 on server %3 has failed.(attempt %4: %5)'),
+  deactivationStalled: error('rc', 42, 'Stopping %1 resource has failed.(99 : command is timeout)'),
+  deactivationFailed: error('rc', 43, 'Stopping %1 resource of group %2 on server %3 has failed.(attempt %4: %5)'),
+  resourceLost: error('rc', 50, 'Resource %1 of group %2 on server %3 is not running any more.(%4)'),
+  failoverStarted: warning('rc', 60, 'Failing over group %1 from %2 to server %3 has started.(%4)'),
+  failoverCompleted: info('rc', 61, 'Failing over group %1 to server %2 has completed.(%3 s)'),
+  moveStarted: info('rc', 63, 'Moving group %1 from %2 to server %3 has started.(%4)'),
+  failbackStarted: info('rc', 64, 'Failing back group %1 from %2 to server %3 has started.(%4)'),
+  restartStarted: warning('rc', 65, 'Activating group %1 on server %2 again has started.(%3)'),
+  failoverSuppressed: warning('rc', 100, 'Group %1 is not failed over.(%2; %3)'),
+
+  monitorWarning: warning('rm', 4, 'Monitor %1 on server %2 warns.(%3)'),
+  monitorUnknown: warning('rm', 5, 'Monitor %1 on server %2 cannot tell.(%3)'),
+  monitorSuspended: info('rm', 6, 'Monitor %1 has been suspended on %2 by %3.'),
+  monitorResumed: info('rm', 7, 'Monitor %1 has been resumed on %2 by %3.'),
+  monitorNormal: info('rm', 8, 'Monitor %1 on server %2 is normal again.'),
+  monitorError: error('rm', 9, 'Detected an error in monitor %1 on server %2.(%3)'),
+  monitorDelayed: warning('rm', 11, 'Monitor %1 on server %2 was slow: %3 s of a time-out of %4 s.'),
+  recoveryScript: warning('rm', 12, 'Recovery of %1 on server %2: its script runs, %3 of %4.(%5)'),
+  recoveryRestart: warning('rm', 13, 'Recovery of %1 on server %2: restart %3 of %4.(%5)'),
+  recoveryFailover: warning('rm', 14, 'Recovery of %1 on server %2: failover %3 of %4.(%5)'),
+  recoveryFinal: error('rm', 15, 'Recovery of %1 on server %2: its final action.(%5)'),
+  dummyEnabled: warning('rm', 16, 'Monitor %1 on %2 reports an error from now on, for practice, by order of %3.'),
+  dummyDisabled: info('rm', 17, 'Monitor %1 on %2 reports what it finds again, by order of %3.'),
+  recoverySuppressed: warning('rm', 25, 'No recovery of %1 on server %2.(%3)'),
+} as const satisfies Readonly<Record<string, Message>>
+
+export type MessageName = keyof typeof catalogue
+
+/** More of a message is only on the log: alerts are read at a glance, kept by the hundred and sent in datagrams. */
+export const longestMessage = 4096
+
+/** The text with its values, on one line, whatever the values are. */
+export const textOf = (name: MessageName, values: readonly string[]): string => {
+  const filled = catalogue[name].text.replaceAll(/%([1-9])/g, (_, n: string) => values[Number(n) - 1] ?? '')
+  return clip(onOneLine(filled))
+}
+
+/** What a value brings along must neither begin a line of its own nor steer a terminal. */
+const onOneLine = (text: string): string => text.toWellFormed().replaceAll(/[\p{Cc}\u2028\u2029]+/gu, ' ')
+
+const clip = (text: string): string =>
+  text.length <= longestMessage ? text : `${text.slice(0, longestMessage - 1).replace(/[\uD800-\uDBFF]$/, '')}…`

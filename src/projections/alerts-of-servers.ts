@@ -1,0 +1,100 @@
+/** What there is to tell of events of the stream `server`. */
+import type { ServerEvent, ServerName } from '../events/index.ts'
+import { authorInWords, listed, secondsOf } from './alert-words.ts'
+import type { Scene, Told } from './alerts.ts'
+import { serverOf } from './servers.ts'
+import type { State } from './state.ts'
+
+type Data<Type extends ServerEvent['type']> = Extract<ServerEvent, { type: Type }>['data']
+
+export const tellServer = ({ type, data }: ServerEvent, scene: Scene): readonly Told[] => {
+  const { before } = scene
+  if (type === 'VoterAdmitted') return tellAdmission(data, scene)
+  const known = serverOf(before.servers, data.server)
+  const told = (name: Told['name'], ...values: readonly string[]): readonly Told[] => [
+    { name, server: data.server, values: [data.server, ...values] },
+  ]
+  switch (type) {
+    case 'ServerJoined':
+      if (known.status !== 'up') return told('serverJoined')
+      return told(known.boot === data.boot ? 'serverRejoined' : 'serverRestarted')
+    case 'ServerDeclaredDown':
+      return known.status === 'down' ? [] : told('serverDown', supportsInWords(data), ownedBy(before, data.server))
+    case 'ServerLeft':
+      return known.status === 'left' ? [] : told('serverLeft', data.reason)
+    case 'LeaseLost':
+      return told('leaseLost', secondsOf(data.releasedMs), listed(data.groups))
+    case 'PathLost':
+      return tellPath('pathLost', data, scene)
+    case 'PathRestored':
+      return tellPath('pathRestored', data, scene)
+    case 'PingTargetsLost':
+      return known.isCutOff ? [] : told('pingTargetsLost', listed(data.targets))
+    case 'PingTargetsRestored':
+      return known.isCutOff ? told('pingTargetsRestored', listed(data.targets)) : []
+    case 'LogTroubleSeen':
+      return known.logTrouble === data.trouble ? [] : told('logTrouble', data.trouble)
+    case 'LogRepaired':
+      return known.logTrouble === null ? [] : told('logRepaired')
+    default:
+      return type satisfies never
+  }
+}
+
+const tellAdmission = ({ voter, store }: Data<'VoterAdmitted'>, { before, moment }: Scene): readonly Told[] => {
+  const earlier = before.servers.admitted[voter]
+  if (earlier === store) return []
+  const name = earlier === undefined ? 'voterAdmitted' : 'voterReadmitted'
+  return [{ name, server: voter, values: [voter, authorInWords(moment.by)] }]
+}
+
+const supportsInWords = ({ supports }: Data<'ServerDeclaredDown'>): string =>
+  listed(supports.map(({ voter, reason }) => `${voter}: ${reason === 'silent' ? 'hears nothing of it' : 'it gave up'}`))
+
+const ownedBy = ({ groups }: State, server: ServerName): string =>
+  listed(
+    Object.values(groups)
+      .filter(({ ownership }) => ownership.status === 'assigned' && ownership.server === server)
+      .map(({ name }) => name),
+  )
+
+/** A path that changed, and what that means for hearing the peer at all. */
+const tellPath = (
+  name: 'pathLost' | 'pathRestored',
+  { server, peer, path }: Data<'PathLost'>,
+  { before, after }: Scene,
+): readonly Told[] => {
+  // Silence of a server that left or is down is no news.
+  const { status } = serverOf(before.servers, peer)
+  if (status === 'left' || status === 'down') return []
+  const wasLost = before.servers.byName[server]?.lostPaths[peer]?.includes(path) ?? false
+  if (wasLost === (name === 'pathLost')) return []
+  const told: Told[] = [{ name, server, values: [server, peer, path] }]
+  const possible = pathsBetween(after, server, peer)
+  const earlier = possible.filter((one) => !isLost(before, server, peer, one))
+  const left = possible.filter((one) => !isLost(after, server, peer, one))
+  if (left.length === 0 && earlier.length > 0) told.push({ name: 'peerSilent', server, values: [server, peer] })
+  if (possible.length < 2) return told
+  if (left.length === 1 && earlier.length !== 1)
+    told.push({ name: 'jeopardy', server, values: [server, peer, listed(left)] })
+  if (left.length > 1 && earlier.length <= 1) told.push({ name: 'jeopardyOver', server, values: [server, peer] })
+  return told
+}
+
+const isLost = ({ servers }: State, server: string, peer: string, path: string): boolean =>
+  servers.byName[server]?.lostPaths[peer]?.includes(path) ?? false
+
+/** The paths that the configuration gives the two: through the log servers, and each network that both are on. */
+const pathsBetween = ({ configuration }: State, server: string, peer: string): readonly string[] => {
+  const { current } = configuration
+  if (current === null) return []
+  const all = current.witness ? [...current.servers, current.witness] : current.servers
+  const networksOf = (name: string) => Object.keys(all.find((voter) => voter.name === name)?.addresses ?? {})
+  const others = networksOf(peer)
+  return [
+    'nats',
+    ...networksOf(server)
+      .filter((network) => others.includes(network))
+      .map((network) => `lan:${network}`),
+  ]
+}

@@ -1,0 +1,144 @@
+/** Alerts: what of the log deserves a person's eye, in words. They follow from events alone, so replay tells the same. */
+import { Immer } from 'immer'
+import type { Event, Recorded, Sequence, VoterName, WallTime } from '../events/index.ts'
+import { catalogue, type MessageName, type Module, type Severity, textOf } from './alert-catalogue.ts'
+import { tellCluster, tellOperation } from './alerts-of-cluster.ts'
+import { tellGroup, tellResource } from './alerts-of-groups.ts'
+import { tellMonitor } from './alerts-of-monitors.ts'
+import { tellServer } from './alerts-of-servers.ts'
+import type { Moment } from './servers.ts'
+import { foldInPlace, type State } from './state.ts'
+
+export type Alert = {
+  readonly module: Module
+  readonly id: number
+  readonly severity: Severity
+  /** One line. */
+  readonly message: string
+  /** Wall clock of the commit. */
+  readonly at: WallTime
+  /** The server it is about; null = the cluster as a whole. */
+  readonly server: VoterName | null
+  readonly sequence: Sequence
+}
+
+/** One thing to say: a message, the server it is about and the values of its text. */
+export type Told = {
+  readonly name: MessageName
+  readonly server: VoterName | null
+  readonly values: readonly string[]
+}
+
+/** What one event changed. */
+export type Scene = { readonly before: State; readonly after: State; readonly moment: Moment }
+
+/**
+ * The alerts of one commit. Total, like the reducers, and in step with them: an event that changes nothing, because it
+ * is late or contradicts, tells nothing but the contradiction.
+ */
+export const alertsOf = (recorded: Recorded, before: State): readonly Alert[] => {
+  const { position, commit } = recorded
+  const moment = { sequence: position.sequence, at: commit.at, by: commit.by }
+  const alerts: Alert[] = []
+  let state = before
+  for (const event of commit.events) {
+    // One by one: an event may already speak of what the one before it in the same commit did.
+    const after = step(state, { ...recorded, commit: { ...commit, events: [event] } })
+    for (const { name, server, values } of tell(event, { before: state, after, moment }))
+      alerts.push(alertOf({ name, server, values }, moment))
+    state = after
+  }
+  return alerts
+}
+
+/** Freezes nothing: whoever reads a log for its alerts may fold the same state in place. */
+const { produce } = new Immer({ autoFreeze: false })
+
+const step = (state: State, recorded: Recorded): State => produce(state, (draft) => foldInPlace(draft, [recorded]))
+
+export const alertOf = (
+  { name, server, values }: Told,
+  { sequence, at }: { readonly sequence: Sequence; readonly at: WallTime },
+): Alert => {
+  const { module, id, severity } = catalogue[name]
+  return { module, id, severity, message: textOf(name, values), at, server, sequence }
+}
+
+const tell = (event: Event, scene: Scene): readonly Told[] => {
+  const { before, after } = scene
+  // The fold found fault with it: that is what there is to say.
+  const anomaly = after.anomalies === before.anomalies ? undefined : after.anomalies.at(-1)
+  const contradiction: readonly Told[] = anomaly ? [{ name: 'anomaly', server: null, values: [anomaly.what] }] : []
+  if (event.type === 'UnknownEvent')
+    return before.watching ? [] : [{ name: 'newerEvent', server: null, values: [event.data.was] }]
+  // A group that was given away twice is given away all the same; everything else that contradicts has no effect.
+  const hasEffect = event.type === 'GroupAssigned' && Object.hasOwn(before.groups, event.data.group)
+  if (anomaly && !hasEffect) return contradiction
+  return [...contradiction, ...tellKnown(event, scene)]
+}
+
+type Known = Exclude<Event, { type: 'UnknownEvent' }>
+
+const tellKnown = (event: Known, scene: Scene): readonly Told[] => {
+  switch (event.type) {
+    case 'ClusterCreated':
+    case 'ConfigurationApplied':
+    case 'ClusterSuspended':
+    case 'ClusterResumed':
+    case 'ClusterStopping':
+    case 'ClusterStarted':
+    case 'StartSyncEnded':
+      return tellCluster(event, scene)
+    case 'ServerJoined':
+    case 'ServerDeclaredDown':
+    case 'ServerLeft':
+    case 'LeaseLost':
+    case 'VoterAdmitted':
+    case 'PathLost':
+    case 'PathRestored':
+    case 'PingTargetsLost':
+    case 'PingTargetsRestored':
+    case 'LogTroubleSeen':
+    case 'LogRepaired':
+      return tellServer(event, scene)
+    case 'GroupWanted':
+    case 'GroupAssigned':
+    case 'GroupStopping':
+    case 'GroupOnline':
+    case 'GroupStopped':
+    case 'GroupFailed':
+    case 'GroupWaiting':
+    case 'FailoverSuppressed':
+    case 'FailoverCountReset':
+      return tellGroup(event, scene)
+    case 'ActivationStarted':
+    case 'ResourceActivated':
+    case 'ActivationFailed':
+    case 'DeactivationStarted':
+    case 'ResourceDeactivated':
+    case 'DeactivationFailed':
+    case 'ResourceLost':
+    case 'ResourceRestartOrdered':
+    case 'ResourceStopOrdered':
+    case 'ResourceStartOrdered':
+      return tellResource(event, scene)
+    case 'MonitorVerdictChanged':
+    case 'MonitorDelayed':
+    case 'RecoveryStarted':
+    case 'RecoverySuppressed':
+    case 'RecoveryCountsReset':
+    case 'MonitorSuspended':
+    case 'MonitorResumed':
+    case 'DummyFailureEnabled':
+    case 'DummyFailureDisabled':
+      return tellMonitor(event, scene)
+    case 'OperationRequested':
+    case 'OperationRefused':
+    case 'OperationFinished':
+    case 'ServerStopOrdered':
+    case 'ServerStartOrdered':
+      return tellOperation(event, scene)
+    default:
+      return event satisfies never
+  }
+}
