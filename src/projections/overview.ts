@@ -1,0 +1,88 @@
+/** What is so, at a glance: the rows of `baton status`, from the state alone. */
+import type { GroupName, MonitorVerdict, WallTime } from '../events/index.ts'
+import type { Group, Resource } from './groups.ts'
+import { isDummyFailing, isSuspended } from './monitors.ts'
+import type { State } from './state.ts'
+
+/** What is so with a group, in one sentence. */
+export const headlineOf = (state: State, name: GroupName): { readonly headline: string; readonly since: WallTime } => {
+  const group = state.groups[name]
+  if (!group) return { headline: `there is no group ${name}`, since: state.at }
+  const { ownership, waiting } = group
+  if (ownership.status === 'stopped') {
+    const why = waiting ? `, waiting: ${waiting.because}` : ''
+    return { headline: `${name} is stopped (${ownership.because})${why}`, since: ownership.since }
+  }
+  const { phase, server, epoch, because } = ownership
+  const why = because === '' ? '' : `: ${because}`
+  return { headline: `${name} is ${phase} on ${server} (epoch ${epoch})${why}`, since: ownership.since }
+}
+
+/** Groups by the server that owns them. */
+export const groupsByServer = (state: State): ReadonlyMap<string, readonly Group[]> =>
+  Map.groupBy(
+    Object.values(state.groups).filter(({ ownership }) => ownership.status === 'assigned'),
+    ({ ownership }) => (ownership.status === 'assigned' ? ownership.server : ''),
+  )
+
+export type ResourceRow = { readonly name: string; readonly type: string; readonly resource: Resource | null }
+
+/** The configured resources of a group in their order, then those that run without being configured any more. */
+export const resourcesOf = (state: State, group: Group): readonly ResourceRow[] => {
+  const configured = state.configuration.current?.groups[group.name]?.resources ?? {}
+  const running = group.ownership.status === 'assigned' ? group.ownership.resources : {}
+  const names = [...new Set([...Object.keys(configured), ...Object.keys(running)])]
+  return names.map((name) => ({ name, type: configured[name]?.type ?? '', resource: running[name] ?? null }))
+}
+
+export type MonitorRow = {
+  readonly name: string
+  readonly server: string
+  readonly verdict: MonitorVerdict
+  readonly because: string
+  readonly since: WallTime
+  /** Steps of its recovery taken, in words; the reason why none is; both empty while it is content. */
+  readonly recovery: string
+  readonly suppressed: string
+  readonly dummy: boolean
+}
+
+/** Every monitor on every server that has said something, and those that are suspended. */
+export const monitorRows = (state: State): readonly MonitorRow[] =>
+  Object.entries(state.monitors).flatMap(([name, monitor]) =>
+    Object.entries(monitor.servers).map(([server, here]): MonitorRow => {
+      const taken = Object.entries(here.taken).filter(([, count]) => count > 0)
+      return {
+        name,
+        server,
+        verdict: isSuspended(monitor, server) ? 'suspended' : here.verdict,
+        because: here.because,
+        since: here.since,
+        recovery: taken.map(([rung, count]) => `${count} ${rung}`).join(', '),
+        suppressed: here.suppressed ?? '',
+        dummy: isDummyFailing(monitor, server),
+      }
+    }),
+  )
+
+/** What the cluster as a whole must be known for before anything else is read. */
+export const banners = (state: State): readonly string[] => {
+  const { cluster, watching, anomalies, configuration } = state
+  const latest = anomalies.at(-1)
+  const troubled = Object.values(state.servers.byName).filter(({ logTrouble }) => logTrouble !== null)
+  return [
+    ...(configuration.current === null ? ['no configuration is in force yet: baton config apply FILE'] : []),
+    ...(cluster.stopped ? ['the cluster is stopped: groups start after `baton cluster start`'] : []),
+    ...(cluster.suspended ? ['the cluster is suspended: nothing is decided until `baton cluster resume`'] : []),
+    ...(cluster.starting && !cluster.stopped && configuration.current !== null
+      ? ['the cluster is starting: groups wait for all servers, or for `baton cluster skip-sync`']
+      : []),
+    ...(watching
+      ? [`watching only: ${watching.type} at sequence ${watching.sequence} is of newer software; update this server`]
+      : []),
+    ...(latest
+      ? [`${anomalies.length} contradiction(s) on the log, the latest at sequence ${latest.sequence}: ${latest.what}`]
+      : []),
+    ...troubled.map(({ name, logTrouble }) => `${name} has trouble with its log and decides nothing: ${logTrouble}`),
+  ]
+}

@@ -1,0 +1,211 @@
+/** Which commits belong to the story of a group: those about it, and those that led to them. */
+import { type Event, type GroupName, type Recorded, type Sequence, sequence as sequenceOf } from '../events/index.ts'
+import { monitorsOf } from './configuration.ts'
+import type { State } from './state.ts'
+
+export type Relevant = {
+  readonly commits: ReadonlyMap<number, Recorded>
+  /** Sequences of the commits that are about the group or led to one that is, in order. */
+  readonly touching: ReadonlySet<number>
+  /** What of a commit is told: what is about the group, or the whole of a mere cause. */
+  readonly eventsAt: (sequence: number) => readonly Event[]
+  readonly group: GroupName
+  readonly first: number
+}
+
+/** Of a cause that is about other things, no more than this many events are told. */
+const mostForeign = 4
+
+export const relevantTo = (state: State, commits: readonly Recorded[], group: GroupName): Relevant => {
+  const bySequence = new Map<number, Recorded>(commits.map((one) => [one.position.sequence, one]))
+  const isAbout = aboutness(state, commits, group)
+  const about = new Map<number, readonly Event[]>()
+  for (const { position, commit } of commits) {
+    const events = commit.events.filter(isAbout)
+    if (events.length > 0) about.set(position.sequence, events)
+  }
+  const touching = new Set(about.keys())
+  for (const sequence of about.keys())
+    for (let at = causeAt(bySequence, sequence); at !== null && !touching.has(at); at = causeAt(bySequence, at))
+      if (bySequence.has(at)) touching.add(at)
+  const eventsAt = (sequence: number): readonly Event[] =>
+    about.get(sequence) ?? bySequence.get(sequence)?.commit.events.slice(0, mostForeign) ?? []
+  return {
+    commits: bySequence,
+    touching: new Set([...touching].toSorted((a, b) => a - b)),
+    eventsAt,
+    group,
+    first: commits[0]?.position.sequence ?? 1,
+  }
+}
+
+const causeAt = (commits: ReadonlyMap<number, Recorded>, sequence: number): number | null =>
+  commits.get(sequence)?.commit.causedBy ?? null
+
+/** Whether an event is about the group: by its name, its monitors, its operators' requests, or what came with it. */
+const aboutness = (state: State, commits: readonly Recorded[], group: GroupName): ((event: Event) => boolean) => {
+  const configuration = state.configuration.current
+  const monitors = new Set(
+    Object.entries(configuration ? monitorsOf(configuration) : {})
+      .filter(([, monitor]) => monitor.target?.group === group)
+      .map(([name]) => name),
+  )
+  const operations = new Set<string>()
+  for (const { commit } of commits)
+    for (const event of commit.events)
+      if (event.type === 'OperationRequested' && 'group' in event.data.command && event.data.command.group === group)
+        operations.add(event.data.operation)
+  const isCompanion = companionsOf(commits, group)
+  return (event) => {
+    switch (event.type) {
+      case 'OperationRequested':
+      case 'OperationRefused':
+      case 'OperationFinished':
+        return operations.has(event.data.operation) || isCompanion(event)
+      case 'RecoveryStarted':
+        return event.data.group === group || monitors.has(event.data.monitor)
+      case 'MonitorVerdictChanged':
+      case 'RecoverySuppressed':
+      case 'RecoveryCountsReset':
+      case 'DummyFailureEnabled':
+      case 'DummyFailureDisabled':
+        return monitors.has(event.data.monitor)
+      default:
+        return 'group' in event.data ? event.data.group === group : isCompanion(event)
+    }
+  }
+}
+
+/** What was decided in one commit with something about the group: the end of its server, a new configuration. */
+const companionsOf = (commits: readonly Recorded[], group: GroupName): ((event: Event) => boolean) => {
+  const companions = new Set<Event>()
+  for (const { commit } of commits) {
+    const isAboutGroup = commit.events.some((event) => 'group' in event.data && event.data.group === group)
+    if (!isAboutGroup) continue
+    for (const event of commit.events) if (!('group' in event.data)) companions.add(event)
+  }
+  return (event) => companions.has(event)
+}
+
+const turning: ReadonlySet<Event['type']> = new Set<Event['type']>([
+  'GroupAssigned',
+  'GroupStopping',
+  'GroupStopped',
+  'GroupFailed',
+  'GroupWaiting',
+  'FailoverSuppressed',
+])
+
+/** The latest commit that moved the group, or said why it does not move. */
+export const turningPointOf = (relevant: Relevant): number | null =>
+  [...relevant.touching].findLast((at) =>
+    relevant.eventsAt(at).some((event) => turning.has(event.type) && isOf(relevant, event)),
+  ) ?? null
+
+const isOf = ({ group }: Relevant, event: Event): boolean => 'group' in event.data && event.data.group === group
+
+export type Chain = { readonly root: Sequence; readonly members: ReadonlySet<number> } | { readonly needs: Sequence }
+
+/** Back from the turning point to the root cause, and everything that the root led to. */
+export const chainOf = (relevant: Relevant, turningPoint: number | null): Chain => {
+  const { commits, first } = relevant
+  if (turningPoint === null) return { root: sequenceOf(first), members: new Set() }
+  let root = turningPoint
+  for (;;) {
+    const cause = causeOf(relevant, root)
+    if (cause === null) break
+    if (cause >= root) break
+    if (!commits.has(cause)) return { needs: sequenceOf(cause) }
+    root = cause
+  }
+  root = firstRungBefore(relevant, firstSignBefore(relevant, root))
+  const members = new Set<number>()
+  for (const at of relevant.touching) {
+    const cause = causeAt(commits, at)
+    if (at === root || at === turningPoint || (cause !== null && members.has(cause))) members.add(at)
+  }
+  return { root: sequenceOf(root), members }
+}
+
+/**
+ * What led to a commit. A failure long after its group came up is caused on the log by what once started the group;
+ * the trouble of the day is the better answer.
+ */
+const causeOf = (relevant: Relevant, at: number): number | null => {
+  const cause = causeAt(relevant.commits, at)
+  const gaveUp = relevant
+    .eventsAt(at)
+    .some(
+      (event) =>
+        event.type === 'GroupFailed' || (event.type === 'GroupStopping' && event.data.factor === 'GROUPFAILOVER'),
+    )
+  if (cause === null || !gaveUp) return cause
+  const between = [...relevant.touching].filter((one) => one > cause && one < at)
+  const wasOnline = between.findLast((one) => relevant.eventsAt(one).some(({ type }) => type === 'GroupOnline'))
+  if (wasOnline === undefined) return cause
+  const troubles: readonly Event['type'][] = [
+    'ResourceLost',
+    'RecoveryStarted',
+    'ActivationFailed',
+    'MonitorVerdictChanged',
+  ]
+  const trouble = between.find(
+    (one) => one > wasOnline && relevant.eventsAt(one).some(({ type }) => troubles.includes(type)),
+  )
+  return trouble ?? cause
+}
+
+/** Longest time from the first lost path to a takeover that is told as one story. */
+const signsWithinMs = 120_000
+
+/** A server declared down was noticed before: the first path on which it fell silent begins the story. */
+const firstSignBefore = ({ commits }: Relevant, root: number): number => {
+  const at = commits.get(root)?.commit.at ?? 0
+  const down = commits.get(root)?.commit.events.find((event) => event.type === 'ServerDeclaredDown')
+  if (down === undefined) return root
+  let first = root
+  for (let one = root - 1; ; one -= 1) {
+    const recorded = commits.get(one)
+    if (!recorded || at - recorded.commit.at > signsWithinMs) return first
+    for (const event of recorded.commit.events) {
+      if (event.type === 'PathLost' && event.data.peer === down.data.server) first = one
+      if (event.type === 'PathRestored' && event.data.peer === down.data.server) return first
+      if (event.type === 'ServerJoined' && event.data.server === down.data.server) return first
+    }
+  }
+}
+
+/** A recovery that failed the group over, or ended its ladder, began with the first rung under that ownership. */
+const firstRungBefore = (relevant: Relevant, root: number): number => {
+  const rung = [...relevant.touching]
+    .filter((at) => at >= root)
+    .flatMap((at) => relevant.eventsAt(at))
+    .find((event) => event.type === 'RecoveryStarted' || event.type === 'RecoverySuppressed')
+  const isFirst = rung?.type === 'RecoveryStarted' && rung.data.action === 'restart' && rung.data.count === 1
+  if (rung === undefined || isFirst) return root
+  let first = root
+  for (const at of [...relevant.touching].filter((one) => one < root).toReversed()) {
+    for (const event of relevant.eventsAt(at)) {
+      if (event.type === 'GroupAssigned') return first
+      if (event.type === 'RecoveryCountsReset' && event.data.monitor === rung.data.monitor) return first
+      if (event.type === 'RecoveryStarted' && event.data.monitor === rung.data.monitor)
+        first = Math.min(at, causeAt(relevant.commits, at) ?? at)
+    }
+  }
+  return first
+}
+
+/** Where the story ends: the outcome of the turning point; null while it is under way. */
+export const endOf = (relevant: Relevant, turningPoint: number): number | null => {
+  const ends = (at: number): boolean => {
+    const events = relevant.eventsAt(at).filter((event) => isOf(relevant, event))
+    const isMoving = events.some(({ type }) => type === 'GroupAssigned' || type === 'GroupStopping')
+    return events.some(
+      ({ type }) =>
+        type === 'GroupOnline' ||
+        type === 'GroupFailed' ||
+        ((type === 'GroupStopped' || type === 'GroupWaiting' || type === 'FailoverSuppressed') && !isMoving),
+    )
+  }
+  return [...relevant.touching].find((at) => at >= turningPoint && ends(at)) ?? null
+}

@@ -1,0 +1,258 @@
+/** What happened, in words: one sentence for every event. Used by `baton why`, `baton log` and the alerts alike. */
+import type {
+  AssignReason,
+  ClusterEvent,
+  Event,
+  GroupEvent,
+  MonitorEvent,
+  OperatorEvent,
+  ResourceEvent,
+  ServerEvent,
+  StopFactor,
+} from '../events/index.ts'
+import { describeCommand, durationInWords, listInWords, onWhich } from './wording.ts'
+
+const times = (attempt: number): string => (attempt > 1 ? `, attempt ${attempt}` : '')
+const explained = (because: string): string => (because === '' ? '' : `: ${because}`)
+
+const reasons: Readonly<Record<AssignReason, string>> = {
+  startup: 'start of the cluster',
+  start: 'started by hand',
+  move: 'moved',
+  failover: 'failover',
+  failback: 'failback to its home',
+  restart: 'restart',
+}
+const factors: Readonly<Record<StopFactor, string>> = {
+  CLUSTERSHUTDOWN: 'the cluster stops',
+  SERVERSHUTDOWN: 'its server stops',
+  GROUPSTOP: 'it is to be stopped',
+  GROUPMOVE: 'it moves',
+  GROUPFAILOVER: 'it fails over',
+  GROUPRESTART: 'it restarts',
+}
+export const reasonInWords = (reason: AssignReason): string => reasons[reason]
+export const factorInWords = (factor: StopFactor): string => factors[factor]
+
+/** One sentence, without its full stop. */
+export const describeEvent = (event: Event): string => {
+  switch (event.type) {
+    case 'UnknownEvent':
+      return `${event.data.was} (version ${event.data.version}), which only newer software understands`
+    case 'ClusterCreated':
+    case 'ConfigurationApplied':
+    case 'ClusterSuspended':
+    case 'ClusterResumed':
+    case 'ClusterStopping':
+    case 'ClusterStarted':
+    case 'StartSyncEnded':
+      return describeCluster(event)
+    case 'ServerJoined':
+    case 'ServerDeclaredDown':
+    case 'ServerLeft':
+    case 'LeaseLost':
+    case 'VoterAdmitted':
+    case 'PathLost':
+    case 'PathRestored':
+    case 'PingTargetsLost':
+    case 'PingTargetsRestored':
+    case 'LogTroubleSeen':
+    case 'LogRepaired':
+      return describeServer(event)
+    case 'GroupWanted':
+    case 'GroupAssigned':
+    case 'GroupStopping':
+    case 'GroupOnline':
+    case 'GroupStopped':
+    case 'GroupFailed':
+    case 'GroupWaiting':
+    case 'FailoverSuppressed':
+    case 'FailoverCountReset':
+      return describeGroup(event)
+    case 'ActivationStarted':
+    case 'ResourceActivated':
+    case 'ActivationFailed':
+    case 'DeactivationStarted':
+    case 'ResourceDeactivated':
+    case 'DeactivationFailed':
+    case 'ResourceLost':
+    case 'ResourceRestartOrdered':
+    case 'ResourceStopOrdered':
+    case 'ResourceStartOrdered':
+      return describeResource(event)
+    case 'MonitorVerdictChanged':
+    case 'MonitorDelayed':
+    case 'RecoveryStarted':
+    case 'RecoverySuppressed':
+    case 'RecoveryCountsReset':
+    case 'MonitorSuspended':
+    case 'MonitorResumed':
+    case 'DummyFailureEnabled':
+    case 'DummyFailureDisabled':
+      return describeMonitor(event)
+    case 'OperationRequested':
+    case 'OperationRefused':
+    case 'OperationFinished':
+    case 'ServerStopOrdered':
+    case 'ServerStartOrdered':
+      return describeOperator(event)
+    default:
+      return event satisfies never
+  }
+}
+
+const describeCluster = ({ type, data }: ClusterEvent): string => {
+  switch (type) {
+    case 'ClusterCreated':
+      return `cluster ${data.cluster} was created`
+    case 'ConfigurationApplied':
+      return `configuration version ${data.version} is in force${explained(data.note)}`
+    case 'ClusterSuspended':
+      return 'the cluster was suspended: nothing is decided automatically'
+    case 'ClusterResumed':
+      return 'the cluster was resumed'
+    case 'ClusterStopping':
+      return 'the cluster stops: every group is to stop'
+    case 'ClusterStarted':
+      return 'the cluster was started'
+    case 'StartSyncEnded':
+      return data.missing.length === 0
+        ? `groups may start${explained(data.because)}`
+        : `groups may start without ${listInWords(data.missing)}${explained(data.because)}`
+    default:
+      return type satisfies never
+  }
+}
+
+const describeServer = ({ type, data }: ServerEvent): string => {
+  switch (type) {
+    case 'ServerJoined':
+      return `${data.server} joined, heard by ${listInWords(data.heardBy)}`
+    case 'ServerDeclaredDown':
+      return `${data.server} was declared down: ${listInWords(data.supports.map(support))}`
+    case 'ServerLeft':
+      return `${data.server} left: ${data.reason === 'reboot' ? 'it reboots' : 'it was stopped'}`
+    case 'LeaseLost': {
+      const released = data.groups.length === 0 ? 'it ran nothing' : `released ${listInWords(data.groups)}`
+      return `${data.server} had lost its lease: ${released} within ${durationInWords(data.releasedMs)}`
+    }
+    case 'VoterAdmitted':
+      return `voter ${data.voter} was admitted with store ${data.store}`
+    case 'PathLost':
+      return `${data.server} hears nothing more of ${data.peer} over ${data.path}`
+    case 'PathRestored':
+      return `${data.server} hears ${data.peer} again over ${data.path}`
+    case 'PingTargetsLost':
+      return `${data.server} reaches none of the ping targets (${data.targets.join(', ')})`
+    case 'PingTargetsRestored':
+      return `${data.server} reaches a ping target again (${data.targets.join(', ')})`
+    case 'LogTroubleSeen':
+      return `${data.server} sees trouble with its log and decides nothing: ${data.trouble}`
+    case 'LogRepaired':
+      return `${data.server} finds its log in order again`
+    default:
+      return type satisfies never
+  }
+}
+const support = ({ voter, reason }: { readonly voter: string; readonly reason: 'silent' | 'renounced' }): string =>
+  reason === 'silent' ? `${voter} hears it no more` : `${voter} has its word that it released everything`
+
+const describeGroup = ({ type, data }: GroupEvent): string => {
+  switch (type) {
+    case 'GroupWanted':
+      return `${data.group} is to be ${data.wanted}`
+    case 'GroupAssigned':
+      return `${data.group} was given to ${data.server} (${reasons[data.reason]})`
+    case 'GroupStopping':
+      return `${data.group} stops, because ${factors[data.factor]}${data.next === null ? '' : `; next is ${data.next.server}`}`
+    case 'GroupOnline':
+      return data.adopted
+        ? `${data.group} is online: it was found running`
+        : `${data.group} is online after ${durationInWords(data.durationMs)}`
+    case 'GroupStopped':
+      return `${data.group} has stopped after ${durationInWords(data.durationMs)}`
+    case 'GroupFailed':
+      return `${data.group} failed${explained(data.because)}`
+    case 'GroupWaiting':
+      return `${data.group} waits: ${data.because}`
+    case 'FailoverSuppressed':
+      return `${data.group} was not failed over: ${data.because}`
+    case 'FailoverCountReset':
+      return `${data.group} was healthy long enough: its failovers count from zero again`
+    default:
+      return type satisfies never
+  }
+}
+
+const describeResource = ({ type, data }: ResourceEvent): string => {
+  const name = `${data.group}/${data.resource}`
+  switch (type) {
+    case 'ActivationStarted':
+      return `${name} starts${times(data.attempt)}`
+    case 'ResourceActivated':
+      return data.adopted
+        ? `${name} is online: it was found running`
+        : `${name} is online after ${durationInWords(data.durationMs)}${times(data.attempt)}`
+    case 'ActivationFailed':
+      return `${name} ${data.stalled ? 'did not start in time' : 'failed to start'} after ${durationInWords(data.durationMs)}${times(data.attempt)}${explained(data.because)}`
+    case 'DeactivationStarted':
+      return `${name} stops${times(data.attempt)}`
+    case 'ResourceDeactivated':
+      return `${name} is off after ${durationInWords(data.durationMs)}`
+    case 'DeactivationFailed':
+      return `${name} ${data.stalled ? 'did not stop in time' : 'failed to stop'} after ${durationInWords(data.durationMs)}${times(data.attempt)}${explained(data.because)}`
+    case 'ResourceLost':
+      return `${name} is gone by itself${explained(data.because)}`
+    case 'ResourceRestartOrdered':
+      return `${name} is to be restarted`
+    case 'ResourceStopOrdered':
+      return `${name} is to be stopped by itself`
+    case 'ResourceStartOrdered':
+      return `${name} is to be started by itself`
+    default:
+      return type satisfies never
+  }
+}
+
+const describeMonitor = ({ type, data }: MonitorEvent): string => {
+  switch (type) {
+    case 'MonitorVerdictChanged':
+      return `monitor ${data.monitor} on ${data.server} says ${data.verdict}${explained(data.because)}${data.starved ? ' (the machine was short of time)' : ''}`
+    case 'MonitorDelayed':
+      return `monitor ${data.monitor} on ${data.server} is slow: ${durationInWords(data.elapsedMs)} of at most ${durationInWords(data.timeoutMs)}`
+    case 'RecoveryStarted':
+      return `recovery by monitor ${data.monitor} on ${data.server}: ${rungs[data.action]}, ${data.count} of ${data.limit}${explained(data.because)}`
+    case 'RecoverySuppressed':
+      return `no recovery by monitor ${data.monitor} on ${data.server}: ${data.because}`
+    case 'RecoveryCountsReset':
+      return `monitor ${data.monitor} on ${data.server} was content long enough: its recoveries count from zero again`
+    case 'MonitorSuspended':
+      return `monitor ${data.monitor} was suspended ${onWhich(data.server)}`
+    case 'MonitorResumed':
+      return `monitor ${data.monitor} was resumed ${onWhich(data.server)}`
+    case 'DummyFailureEnabled':
+      return `monitor ${data.monitor} reports a failure for practice ${onWhich(data.server)}`
+    case 'DummyFailureDisabled':
+      return `monitor ${data.monitor} reports what it sees again ${onWhich(data.server)}`
+    default:
+      return type satisfies never
+  }
+}
+const rungs = { script: 'its script', restart: 'restart', failover: 'failover', final: 'final action' } as const
+
+const describeOperator = ({ type, data }: OperatorEvent): string => {
+  switch (type) {
+    case 'OperationRequested':
+      return `asked on ${data.from}: ${describeCommand(data.command)}`
+    case 'OperationRefused':
+      return `refused: ${data.because}${data.possible === '' ? '' : ` (possible: ${data.possible})`}`
+    case 'OperationFinished':
+      return data.outcome === 'done' ? `done${explained(data.detail)}` : `${data.outcome}${explained(data.detail)}`
+    case 'ServerStopOrdered':
+      return `${data.server} is to give up its groups and leave`
+    case 'ServerStartOrdered':
+      return `${data.server} may run groups again`
+    default:
+      return type satisfies never
+  }
+}
