@@ -14,7 +14,8 @@ const nicFlag = { up: 0x1, loopback: 0x8, noArp: 0x80, lowerUp: 0x10000 }
 const addressFlag = { noDetection: 0x02, duplicate: 0x08 }
 const family4 = 2
 const family6 = 10
-const linkChanges = 1
+// Multicast groups: links 1, IPv4 addresses 5, IPv6 addresses 9.
+const changeGroups = 0x1 | 0x10 | 0x100
 
 /** What only this folder needs to know of a NIC besides. */
 export type KernelNic = Nic & { readonly index: number; readonly hasNeighbours: boolean }
@@ -93,7 +94,7 @@ const changeAddress = (change: Change, address: string, at: { prefix: number; ni
 const onNicChange: Network['onNicChange'] = (changed) => {
   let fd: number
   try {
-    fd = openNetlink(linkChanges)
+    fd = openNetlink(changeGroups)
   } catch {
     return null
   }

@@ -39,8 +39,8 @@ export const commandOf = async (argv: Argv, options: StartOptions): Promise<Comm
   // Last, since from here on the start is counted.
   const group = options.tag === undefined ? null : beginStart(options.tag)
   if (group === null && steps.length === 0) {
-    const [file, ...rest] = [...prefix, ...argv] as [string, ...string[]]
-    return { file, arguments: rest, environment }
+    const [file, ...rest] = [...prefix, ...argv]
+    return { file: file ?? argv[0], arguments: rest, environment }
   }
   const join = group === null ? [] : ['{ echo 0 > "$0"; } 2>/dev/null']
   const script = [...join, ...steps, 'exec "$@"'].join('\n')

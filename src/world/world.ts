@@ -135,7 +135,7 @@ export type Network = {
   /** IPv6 without the kernel's own duplicate detection, so that it can be used at once: ask `isTaken` before. */
   readonly addAddress: (address: string, prefix: number, nic: string) => NetworkAnswer
   readonly removeAddress: (address: string, prefix: number, nic: string) => NetworkAnswer
-  /** Event-driven: the state of any NIC changed. Answers null where the kernel does not tell. */
+  /** Event-driven: the state or an address of any NIC changed. Answers null where the kernel does not tell. */
   readonly onNicChange: (changed: () => void) => Cancel | null
   /** Asks by ICMP echo; resolves to those that answered, as soon as all have or after `timeoutMs`.
    *  @throws NetworkTrouble when nobody can be asked: that is not silence. */

@@ -1,0 +1,20 @@
+/** Which driver serves which type of resource. */
+import type { ResourceConfiguration } from '../../events/index.ts'
+import type { World } from '../../world/world.ts'
+import { diskDriver } from './disk.ts'
+import type { ResourceDriver } from './driver.ts'
+import { execDriver } from './exec.ts'
+import { fipDriver } from './fip.ts'
+import { serviceDriver } from './service.ts'
+
+/** A driver is only given resources of its own type, which the type cannot say of a table. */
+const forAny = <C extends ResourceConfiguration>(driver: ResourceDriver<C>): ResourceDriver =>
+  driver as unknown as ResourceDriver
+
+/** One of each; they keep no state but what the machine has. */
+export const resourceDrivers = (world: World): Record<ResourceConfiguration['type'], ResourceDriver> => ({
+  exec: forAny(execDriver(world)),
+  fip: forAny(fipDriver(world)),
+  disk: forAny(diskDriver(world)),
+  service: forAny(serviceDriver(world)),
+})
