@@ -1,0 +1,35 @@
+/** What must be so across a configuration, beyond the shape of its parts. One rule per question; all are asked. */
+import type { Configuration } from '../events/configuration.ts'
+import { groupRules } from './configuration-group-rules.ts'
+import { inequalityFault } from './configuration-liveness-rule.ts'
+import { monitorRules } from './configuration-monitor-rules.ts'
+import { sharingRules } from './configuration-sharing-rules.ts'
+import type { Path, Problem, Report } from './configuration-source.ts'
+import { voterRules } from './configuration-voter-rules.ts'
+
+export type RuleContext = {
+  readonly configuration: Configuration
+  /** What the file says at a path; undefined where a default holds. */
+  readonly written: (path: Path) => unknown
+  /** The names the file has under a path, those included whose values are wrong. */
+  readonly namesAt: (path: Path) => readonly string[]
+  /** Whether something there is wrong already: what follows from it is not worth a second message. */
+  readonly broken: (path: Path) => boolean
+  readonly report: Report
+}
+
+/** Everything that is wrong or doubtful across the configuration, in no order. */
+export const configurationRules = (context: RuleContext): readonly Problem[] => [
+  ...voterRules(context),
+  ...livenessRule(context),
+  ...groupRules(context),
+  ...sharingRules(context),
+  ...monitorRules(context),
+]
+
+const livenessRule = ({ configuration, broken, report }: RuleContext): readonly Problem[] => {
+  const fault = broken(['heartbeat']) ? null : inequalityFault(configuration.heartbeat)
+  if (fault === null) return []
+  const { key, message, remedy } = fault
+  return [report({ path: ['heartbeat', key], message, remedy })]
+}
