@@ -1,5 +1,5 @@
 /** What must be so between servers and witness: names, votes, networks, addresses, ports. */
-import { networksOf, portsOf, type VoterConfiguration, votersOf } from '../events/configuration.ts'
+import { networksOf, portsOf, type VoterConfiguration, votingMembersOf } from '../events/configuration.ts'
 import type { RuleContext } from './configuration-rules.ts'
 import type { Path, Problem } from './configuration-source.ts'
 import { didYouMean } from './did-you-mean.ts'
@@ -44,7 +44,7 @@ const votersRule = (context: RuleContext, members: readonly Member[]): readonly 
     return [report({ path: ['servers'], place: 'key', message, remedy: 'add a witness, or a third server' })]
   }
   if (voters) return listedVoters(context, voters, members)
-  const count = votersOf(configuration).length
+  const count = votingMembersOf(configuration).length
   const several = `${servers.length} servers${witness ? ' and the witness' : ''}`
   if (count > 5) {
     const message = `${several} are too many voters`

@@ -3,7 +3,7 @@ import {
   type Configuration,
   type GroupConfiguration,
   type ResourceConfiguration,
-  votersOf,
+  votingMembersOf,
 } from '../events/configuration.ts'
 
 /** One difference. `null` on one side: it is not there. Lists are compared whole, except `servers`, by name. */
@@ -113,7 +113,7 @@ const restartReason = (name: string, before: ResourceConfiguration, after: Resou
 const refusals = (before: Configuration, after: Configuration, changes: readonly Change[]): readonly Refusal[] => {
   const refused: Refusal[] = []
   const voters = (configuration: Configuration) =>
-    votersOf(configuration)
+    votingMembersOf(configuration)
       .map(({ name }) => name)
       .toSorted()
   if (!isSame(voters(before), voters(after))) {

@@ -120,7 +120,7 @@ export type MonitorConfiguration = Configuration['monitors'][string]
  * when that makes their number odd. Odd for every configuration that the checker accepted. The order of the list is
  * that of `servers`, the witness last.
  */
-export const votersOf = (configuration: Configuration): readonly VoterConfiguration[] => {
+export const votingMembersOf = (configuration: Configuration): readonly VoterConfiguration[] => {
   const { servers, witness, voters } = configuration
   const all = witness ? [...servers, witness] : servers
   if (voters) return all.filter((voter) => voters.includes(voter.name))

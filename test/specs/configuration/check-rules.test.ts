@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest'
 import { inequalityOf, nearestSafe } from '../../../src/decisions/configuration-liveness-rule.ts'
-import { networksOf, portsOf, votersOf } from '../../../src/events/index.ts'
+import { networksOf, portsOf, votingMembersOf } from '../../../src/events/index.ts'
 import { configurationOf, group, problemsOf, servers, two, web } from './samples.ts'
 
-const voterNames = (text: string) => votersOf(configurationOf(text)).map(({ name }) => name)
+const voterNames = (text: string) => votingMembersOf(configurationOf(text)).map(({ name }) => name)
 
 test('the voters are the servers, and the witness when that makes them odd', () => {
   expect(voterNames(servers(1, false))).toEqual(['s1'])
