@@ -32,10 +32,10 @@ const pageBytes = 2_097_152
 const silenceMs = 1000
 
 type Waiting = {
-  commits: RawCommit[]
+  readonly messages: Msg[]
   pending: number
   heard: boolean
-  readonly end: (how: Page['end']) => void
+  readonly end: (how: Page['end'], last?: number) => void
 }
 
 const storedMessage = z.object({ message: z.object({ seq: z.number(), data: z.string().default('') }) })
@@ -57,13 +57,13 @@ export const directGet = (world: Pick<LogWorld, 'clock'>, connection: LogConnect
       const token = String(pages)
       let cancel = () => {}
       const request: Waiting = {
-        commits: [],
+        messages: [],
         pending: 0,
         heard: false,
-        end: (how) => {
+        end: (how, last) => {
           cancel()
           waiting.delete(token)
-          resolve({ commits: request.commits, pending: request.pending, end: how })
+          resolve({ commits: commitsOf(request.messages, last), pending: request.pending, end: how })
         },
       }
       const watch = () => {
@@ -97,13 +97,29 @@ export const directGet = (world: Pick<LogWorld, 'clock'>, connection: LogConnect
 
 const receive = (request: Waiting, message: Msg): void => {
   request.heard = true
-  const { headers } = message
-  const at = Number(headers?.get('Nats-Sequence'))
-  if (at > 0) {
-    request.commits.push({ sequence: sequence(at), bytes: message.string() })
+  // No commit is empty, and looking at headers is what costs most.
+  if (message.data.length > 0 || sequenceOf(message) > 0) {
+    request.messages.push(message)
     return
   }
+  const { headers } = message
   const status = headers?.code
   if (status === 204) request.pending = Number(headers?.get('Nats-Num-Pending')) || 0
-  request.end(status === 204 ? 'complete' : status === 404 ? 'none' : 'cut')
+  const last = Number(headers?.get('Nats-Last-Sequence'))
+  request.end(status === 204 ? 'complete' : status === 404 ? 'none' : 'cut', last)
+}
+
+const sequenceOf = (message: Msg): number => Number(message.headers?.get('Nats-Sequence')) || 0
+
+/** When the first and the last sequence leave no room for a hole, those between need not be looked at. */
+const commitsOf = (messages: readonly Msg[], last: number | undefined): readonly RawCommit[] => {
+  const [head] = messages
+  const first = head ? sequenceOf(head) : 0
+  const isWhole = last !== undefined && first > 0 && last - first + 1 === messages.length
+  return messages
+    .map((message, i) => ({
+      sequence: sequence(isWhole ? first + i : sequenceOf(message)),
+      bytes: message.string(),
+    }))
+    .filter((commit) => commit.sequence > 0)
 }

@@ -22,7 +22,7 @@ const holeMs = 3000
 /** While the log is in trouble it is read again this often. */
 const troubleRetryMs = 1000
 /** Commits per page, and pages on their way at once: 4 keep a log server busy, more only take memory. */
-const pageCommits = 500
+const pageCommits = 1000
 const pagesAhead = 4
 /** Commits of the feed that are kept while an earlier one is fetched. */
 const feedAhead = 256
