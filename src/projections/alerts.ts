@@ -36,25 +36,45 @@ export type Scene = { readonly before: State; readonly after: State; readonly mo
  * The alerts of one commit. Total, like the reducers, and in step with them: an event that changes nothing, because it
  * is late or contradicts, tells nothing but the contradiction.
  */
-export const alertsOf = (recorded: Recorded, before: State): readonly Alert[] => {
+export const alertsOf = (recorded: Recorded, before: State): readonly Alert[] => readCommit(recorded, before).alerts
+
+/** The alerts of consecutive commits, those after `cursor` only. Neither changes nor freezes the state. */
+export const alertsAfter = (
+  cursor: Sequence,
+  { commits, before }: { readonly commits: readonly Recorded[]; readonly before: State },
+): readonly Alert[] => {
+  const old = commits.filter(({ position }) => position.sequence <= cursor)
+  if (old.length === commits.length) return []
+  let state = step(before, old)
+  return commits.slice(old.length).flatMap((recorded) => {
+    const { alerts, after } = readCommit(recorded, state)
+    state = after
+    return alerts
+  })
+}
+
+const readCommit = (
+  recorded: Recorded,
+  before: State,
+): { readonly alerts: readonly Alert[]; readonly after: State } => {
   const { position, commit } = recorded
   const moment = { sequence: position.sequence, at: commit.at, by: commit.by }
   const alerts: Alert[] = []
   let state = before
   for (const event of commit.events) {
     // One by one: an event may already speak of what the one before it in the same commit did.
-    const after = step(state, { ...recorded, commit: { ...commit, events: [event] } })
-    for (const { name, server, values } of tell(event, { before: state, after, moment }))
-      alerts.push(alertOf({ name, server, values }, moment))
+    const after = step(state, [{ ...recorded, commit: { ...commit, events: [event] } }])
+    for (const told of tell(event, { before: state, after, moment })) alerts.push(alertOf(told, moment))
     state = after
   }
-  return alerts
+  return { alerts, after: state }
 }
 
 /** Freezes nothing: whoever reads a log for its alerts may fold the same state in place. */
 const { produce } = new Immer({ autoFreeze: false })
 
-const step = (state: State, recorded: Recorded): State => produce(state, (draft) => foldInPlace(draft, [recorded]))
+const step = (state: State, commits: readonly Recorded[]): State =>
+  produce(state, (draft) => foldInPlace(draft, commits))
 
 export const alertOf = (
   { name, server, values }: Told,

@@ -4,7 +4,8 @@ import type { Recorded } from '../../src/events/index.ts'
 import { catalogue, longestMessage } from '../../src/projections/alert-catalogue.ts'
 import { type Alert, alertsOf } from '../../src/projections/alerts.ts'
 import { fold, foldInPlace, freshState, initialState, type State } from '../../src/projections/state.ts'
-import { anyEvent, asRead, knownEvent, logOf } from './arbitraries.ts'
+import { asRead } from '../recorded-log.ts'
+import { anyEvent, knownEvent, logOf } from './arbitraries.ts'
 
 const alertsOfAll = (log: readonly Recorded[]): readonly Alert[] => {
   let state: State = initialState

@@ -6,21 +6,17 @@ import {
   type Commit,
   clusterEvents,
   commitId,
-  decodeCommit,
   type Event,
-  encodeCommit,
   groupEvents,
-  type Hash,
   monitorEvents,
   operatorEvents,
   type Recorded,
   resourceEvents,
-  type Sequence,
   sequence,
   serverEvents,
-  start,
   wallTime,
 } from '../../src/events/index.ts'
+import { recordedLog } from '../recorded-log.ts'
 import { arbitraryOf, type Pools } from './schema-arbitrary.ts'
 
 export const schemas = {
@@ -105,29 +101,6 @@ export const commitOf = (event: fc.Arbitrary<Event>): fc.Arbitrary<Commit> =>
 
 /** What comes back from JSON as it went in. */
 const jsonValue = fc.jsonValue().map((value): unknown => JSON.parse(JSON.stringify(value)))
-
-/** Not a cryptographic one: a log here is only as long as a screen. */
-export const digestOf = (bytes: string): Hash => {
-  let sum = 7
-  for (const character of bytes) sum = (Math.imul(sum, 31) + (character.codePointAt(0) ?? 0)) | 0
-  return `h${(sum >>> 0).toString(36)}` as Hash
-}
-
-/** The commits as a log would hold them, from sequence 1. */
-export const recordedLog = (commits: readonly Commit[]): readonly Recorded[] => {
-  let previous = start.hash
-  return commits.map((commit, index) => {
-    const bytes = encodeCommit(commit, previous)
-    const recorded = { position: { sequence: at(index + 1), hash: digestOf(bytes) }, previous, commit, bytes }
-    previous = recorded.position.hash
-    return recorded
-  })
-}
-const at = (n: number): Sequence => sequence(n)
-
-/** As a reader gets it: through the codec. */
-export const asRead = (log: readonly Recorded[]): readonly Recorded[] =>
-  log.map((recorded) => ({ ...recorded, ...decodeCommit(recorded.bytes) }))
 
 export const logOf = (event: fc.Arbitrary<Event>): fc.Arbitrary<readonly Recorded[]> =>
   fc.array(commitOf(event), { maxLength: longestLog }).map(recordedLog)
