@@ -13,7 +13,7 @@ export type AlertSinkOptions = {
   readonly targets: readonly AlertTarget[]
   /** Last sequence on the log. Asked once, at the first commits of a server's first start: what is older is history. */
   readonly endOfLog: () => Sequence
-  /** Something did not get somewhere; for the agent's own log. */
+  /** Something does not get somewhere; for the agent's own log. Told once until it does again. */
   readonly trouble?: (what: string, cause: unknown) => void
   readonly queueLimit?: number
 }
@@ -197,12 +197,16 @@ const deliverTo = (first: readonly AlertTarget[], trouble: AlertSinkOptions['tro
   let targets = first
   let sent = 0
   const troubles: Record<string, number> = {}
+  /** Told of already: a machine without a syslog must not fill the agent's own log instead. */
+  const failing = new Set<AlertTarget>()
   const sendTo = async (target: AlertTarget, batch: readonly Alert[]): Promise<void> => {
     try {
       await target.send(batch)
+      failing.delete(target)
     } catch (cause) {
       troubles[target.name] = (troubles[target.name] ?? 0) + 1
-      trouble?.(`alerts did not get to ${target.name}`, cause)
+      if (!failing.has(target)) trouble?.(`alerts do not get to ${target.name}`, cause)
+      failing.add(target)
     }
   }
   return {
@@ -215,7 +219,11 @@ const deliverTo = (first: readonly AlertTarget[], trouble: AlertSinkOptions['tro
     retarget: (next: readonly AlertTarget[]): void => {
       const old = targets
       targets = next
-      for (const target of old) if (!next.includes(target)) target.close()
+      for (const target of old) {
+        if (next.includes(target)) continue
+        failing.delete(target)
+        target.close()
+      }
     },
   }
 }
