@@ -2,6 +2,7 @@
 import { z } from 'zod'
 import type { Cancel, ProcessIdentity, World } from '../world/world.ts'
 import { logServerConfiguration } from './log-server-configuration.ts'
+import { askIsFrozen, canStore } from './log-server-health.ts'
 import type { VoterKit } from './voter-kit.ts'
 
 export type LogServerOptions = {
@@ -17,6 +18,8 @@ export type LogServerOptions = {
 
 export type LogServerStatus =
   | { readonly state: 'running'; readonly process: ProcessIdentity; readonly adopted: boolean }
+  /** It runs, but has given up storing: its disk is full or broken. It is restarted when its disk takes data again. */
+  | { readonly state: 'frozen'; readonly process: ProcessIdentity; readonly because: string }
   | { readonly state: 'waiting'; readonly because: string; readonly restartInMs: number }
   | { readonly state: 'stopped' }
 
@@ -40,6 +43,8 @@ const longestRestartMs = 10_000
 const healthyMs = 30_000
 /** A log server that leads the log hands over first, which takes less than 1 s. */
 const endMs = 10_000
+/** A frozen log server costs the log a replica, or the cluster its decisions: it is looked for this often. */
+const healthMs = 5_000
 const killMs = 5_000
 
 /** Which process runs with which configuration. */
@@ -58,6 +63,7 @@ class Supervisor implements LogServer {
   #wanted = false
   #failures = 0
   #cancel: Cancel = () => {}
+  #cancelHealth: Cancel = () => {}
 
   constructor(world: World, options: LogServerOptions) {
     const { directory } = options
@@ -97,6 +103,7 @@ class Supervisor implements LogServer {
   release(): void {
     this.#wanted = false
     this.#cancel()
+    this.#cancelHealth()
     this.#set({ state: 'stopped' })
   }
 
@@ -134,10 +141,32 @@ class Supervisor implements LogServer {
     if (!this.#wanted) return
     const since = this.#world.clock.now()
     this.#set({ state: 'running', process, adopted })
+    this.#examineLater(process)
     this.#cancel = this.#world.processes.onExit(process, (code) => {
+      this.#cancelHealth()
       if (this.#world.clock.now() - since >= healthyMs) this.#failures = 0
       this.#restartLater(`it ended${code === null ? '' : ` with code ${code}`}: see ${this.#paths.output}`)
     })
+  }
+
+  #examineLater(process: ProcessIdentity): void {
+    this.#cancelHealth = this.#world.clock.after(healthMs, () => void this.#examine(process))
+  }
+
+  async #examine(process: ProcessIdentity): Promise<void> {
+    const { kit, directory } = this.#options
+    const because = await askIsFrozen(this.#world, kit)
+    const isCurrent = () => 'process' in this.#status && this.#status.process === process
+    if (!isCurrent()) return
+    if (because !== null) {
+      this.#set({ state: 'frozen', process, because })
+      if ((await canStore(this.#world, directory)) && isCurrent()) {
+        // Its end is noticed like any other, and it is started again.
+        await this.#end(process)
+        return
+      }
+    }
+    if (isCurrent()) this.#examineLater(process)
   }
 
   #restartLater(because: string): void {

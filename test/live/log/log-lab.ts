@@ -106,9 +106,10 @@ export const natsServerPath = (): string => process.env.BATON_NATS_SERVER ?? 'na
 const labVoter = (kit: VoterKit, directory: string): LabVoter => {
   const server = logServer(world, { kit, binary: natsServerPath(), directory, storeBytes: 2_147_483_648 })
   let last: ProcessIdentity | null = null
+  const isAlive = () => last !== null && world.processes.isAlive(last)
   const processOf = (): ProcessIdentity => {
     const status = server.status()
-    if (status.state === 'running') last = status.process
+    if ('process' in status) last = status.process
     if (!last) throw new Error(`the log server of ${kit.identity.voter} has never run`)
     return last
   }
@@ -125,8 +126,7 @@ const labVoter = (kit: VoterKit, directory: string): LabVoter => {
     },
     pause: () => process.kill(processOf().pid, 'SIGSTOP'),
     resume: () => {
-      const running = processOf()
-      if (world.processes.isAlive(running)) process.kill(running.pid, 'SIGCONT')
+      if (isAlive()) process.kill(processOf().pid, 'SIGCONT')
     },
   }
 }
