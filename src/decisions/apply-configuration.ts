@@ -8,19 +8,29 @@ import type { Operated } from './operate-group.ts'
 import { stopGroup } from './report-group.ts'
 
 /** Refused with every problem found, or the new version and the first step of each restart it needs. */
-export const applyConfiguration = (state: State, { source, note }: Extract<Command, { do: 'apply-configuration' }>): Operated => {
+export const applyConfiguration = (
+  state: State,
+  { source, note }: Extract<Command, { do: 'apply-configuration' }>,
+): Operated => {
   const checked = checkConfiguration(source)
   if (!checked.ok)
-    return { refused: checked.problems.map((problem) => formatProblem(problem, 'cluster.yaml')).join('\n'), possible: 'correct these places: baton config check' }
+    return {
+      refused: checked.problems.map((problem) => formatProblem(problem, 'cluster.yaml')).join('\n'),
+      possible: 'correct these places: baton config check',
+    }
   const { changes, restarts, refused } = diffConfiguration(state.configuration.current, checked.configuration)
   if (refused.length > 0)
     return {
       refused: refused.map(({ path, because }) => `${path}: ${because}`).join('\n'),
       possible: [...new Set(refused.map(({ remedy }) => remedy))].join('; '),
     }
-  if (changes.length === 0 && state.configuration.current !== null) return { events: [], because: {}, settled: 'it is in force already' }
+  if (changes.length === 0 && state.configuration.current !== null)
+    return { events: [], because: {}, settled: 'it is in force already' }
   const version = state.configuration.version + 1
-  const applied: Event = { type: 'ConfigurationApplied', data: { version, configuration: checked.configuration, source, note } }
+  const applied: Event = {
+    type: 'ConfigurationApplied',
+    data: { version, configuration: checked.configuration, source, note },
+  }
   const restarted = restarts.flatMap(({ group: name }): Event[] => {
     const group = state.groups[name]
     if (!group || !isOwned(group) || group.ownership.phase === 'stopping') return []

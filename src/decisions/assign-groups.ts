@@ -33,7 +33,9 @@ const assignOne = (state: State, group: Group, facts: Facts): Event | null => {
     return { type: 'GroupAssigned', data: { group: group.name, server: chosen, reason, verdicts: [...verdicts] } }
   }
   const isNews = JSON.stringify(group.waiting?.verdicts) !== JSON.stringify(verdicts)
-  return isNews ? { type: 'GroupWaiting', data: { group: group.name, because: 'no server fits', verdicts: [...verdicts] } } : null
+  return isNews
+    ? { type: 'GroupWaiting', data: { group: group.name, because: 'no server fits', verdicts: [...verdicts] } }
+    : null
 }
 
 /** P3: ends the start-sync wait once it has lasted long enough. Groups then start without the missing servers. */

@@ -1,5 +1,13 @@
 /** What a decision is: events to record together, or nothing to do, or a refusal; and what deciders know. */
-import { type Event, epochOf, type GroupName, type Instant, type Sequence, type ServerName, type VoterName } from '../events/index.ts'
+import {
+  type Event,
+  epochOf,
+  type GroupName,
+  type Instant,
+  type Sequence,
+  type ServerName,
+  type VoterName,
+} from '../events/index.ts'
 import type { Group, Ownership } from '../projections/groups.ts'
 import type { State } from '../projections/state.ts'
 import type { Support } from './liveness.ts'
@@ -24,7 +32,9 @@ export type Facts = {
   /** Servers heard within T, ourselves included. */
   readonly reachable: ReadonlySet<string>
   /** Supports for exactly (server, current generation), and how many would do. */
-  readonly supporters: (server: ServerName) => readonly { readonly voter: VoterName; readonly reason: Support['reason'] }[]
+  readonly supporters: (
+    server: ServerName,
+  ) => readonly { readonly voter: VoterName; readonly reason: Support['reason'] }[]
   readonly majority: number
 }
 

@@ -18,13 +18,21 @@ export const failBack = (state: State, facts: Facts, onlineMs: (group: GroupName
     if (group.ownership.phase !== 'online' || onlineMs(group.name) < settledMs) continue
     const { chosen, verdicts } = placeGroup(state, group.name, { reachable: facts.reachable, only: home })
     if (chosen === null) continue
-    return together([stopGroup(group, 'GROUPMOVE', { server: home, reason: 'failback', verdicts })], { home, verdicts }, null)
+    return together(
+      [stopGroup(group, 'GROUPMOVE', { server: home, reason: 'failback', verdicts })],
+      { home, verdicts },
+      null,
+    )
   }
   return null
 }
 
 /** Failover counts go back to zero after the healthy period of each group. */
-export const forgetFailovers = (state: State, facts: Facts, onlineMs: (group: GroupName) => number): Decision | null => {
+export const forgetFailovers = (
+  state: State,
+  facts: Facts,
+  onlineMs: (group: GroupName) => number,
+): Decision | null => {
   const events = groupsOn(state, facts.me).flatMap(({ name, failovers, ownership }): Event[] => {
     const healthyAfter = state.configuration.current?.groups[name]?.healthyAfter ?? Number.POSITIVE_INFINITY
     const isHealthy = ownership.phase === 'online' && onlineMs(name) >= healthyAfter

@@ -5,10 +5,16 @@ import type { State } from '../projections/state.ts'
 import { type Decision, groupsOn, together } from './decision.ts'
 
 /** Rule 3: the first store a voter shows is believed; any other needs an operator. */
-export const admitVoters = (state: State, stores: Readonly<Record<string, string>>, voters: readonly VoterName[]): Decision | null => {
+export const admitVoters = (
+  state: State,
+  stores: Readonly<Record<string, string>>,
+  voters: readonly VoterName[],
+): Decision | null => {
   const events = voters.flatMap((voter): Event[] => {
     const store = stores[voter]
-    return store && state.servers.admitted[voter] === undefined ? [{ type: 'VoterAdmitted', data: { voter, store } }] : []
+    return store && state.servers.admitted[voter] === undefined
+      ? [{ type: 'VoterAdmitted', data: { voter, store } }]
+      : []
   })
   return together(events, { stores }, null)
 }

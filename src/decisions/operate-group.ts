@@ -7,7 +7,13 @@ import { type Placement, placeGroup } from './place-group.ts'
 import { stopGroup } from './report-group.ts'
 
 /** `settled`: it was so already; a retry is accepted and changes nothing. */
-export type Operated = { readonly events: readonly Event[]; readonly because: Readonly<Record<string, unknown>>; readonly settled?: string } | Refusal
+export type Operated =
+  | {
+      readonly events: readonly Event[]
+      readonly because: Readonly<Record<string, unknown>>
+      readonly settled?: string
+    }
+  | Refusal
 
 type GroupCommand = Extract<Command, { do: 'start-group' | 'stop-group' | 'move-group' | 'failover-group' }>
 type ResourceCommand = Extract<Command, { do: 'start-resource' | 'stop-resource' }>
@@ -43,7 +49,10 @@ const startGroup = (state: State, name: GroupName, server: ServerName | null, fa
   const { chosen, verdicts } = placeGroup(state, name, wish)
   if (chosen === null) return nowhere(name, verdicts)
   return {
-    events: [wanted, { type: 'GroupAssigned', data: { group: name, server: chosen, reason: 'start', verdicts: [...verdicts] } }],
+    events: [
+      wanted,
+      { type: 'GroupAssigned', data: { group: name, server: chosen, reason: 'start', verdicts: [...verdicts] } },
+    ],
     because: { verdicts },
   }
 }
@@ -51,9 +60,17 @@ const startGroup = (state: State, name: GroupName, server: ServerName | null, fa
 const startOwned = (group: OwnedGroup, server: ServerName | null, wanted: Event): Operated => {
   const { phase, server: owner } = group.ownership
   if (server !== null && server !== owner)
-    return { refused: `${group.name} is ${phase} on ${owner}`, possible: `baton group move ${group.name} --to ${server}` }
-  if (phase === 'online' || phase === 'starting') return { events: [], because: {}, settled: `${group.name} is ${phase} on ${owner} already` }
-  if (phase === 'stopping') return { refused: `${group.name} is being stopped on ${owner}`, possible: 'wait until it has stopped, then start it' }
+    return {
+      refused: `${group.name} is ${phase} on ${owner}`,
+      possible: `baton group move ${group.name} --to ${server}`,
+    }
+  if (phase === 'online' || phase === 'starting')
+    return { events: [], because: {}, settled: `${group.name} is ${phase} on ${owner} already` }
+  if (phase === 'stopping')
+    return {
+      refused: `${group.name} is being stopped on ${owner}`,
+      possible: 'wait until it has stopped, then start it',
+    }
   const again = { server: owner, reason: 'restart' as const, verdicts: [] }
   return { events: [wanted, stopGroup(group, 'GROUPRESTART', again)], because: { phase } }
 }
@@ -68,33 +85,60 @@ const stopOneGroup = (state: State, name: GroupName, facts: Facts): Operated => 
   if (!group) return unknownName('group', name, Object.keys(state.groups))
   const wanted: Event = { type: 'GroupWanted', data: { group: name, wanted: 'stopped' } }
   if (!isOwned(group))
-    return group.wanted === 'stopped' ? { events: [], because: {}, settled: `${name} is stopped already` } : { events: [wanted], because: {} }
+    return group.wanted === 'stopped'
+      ? { events: [], because: {}, settled: `${name} is stopped already` }
+      : { events: [wanted], because: {} }
   const { phase, next, server } = group.ownership
   if (phase === 'stopping') {
     if (next === null) return { events: [], because: {}, settled: `${name} is being stopped already` }
     return { events: [wanted], because: { wasGoingTo: next.server } }
   }
   if (!facts.reachable.has(server))
-    return { refused: `its server ${server} is not heard`, possible: `wait until ${server} is declared down, or is back` }
+    return {
+      refused: `its server ${server} is not heard`,
+      possible: `wait until ${server} is declared down, or is back`,
+    }
   return { events: [wanted, stopGroup(group, 'GROUPSTOP', null)], because: { phase } }
 }
 
-const moveGroup = (state: State, command: Extract<GroupCommand, { do: 'move-group' | 'failover-group' }>, facts: Facts): Operated => {
+const moveGroup = (
+  state: State,
+  command: Extract<GroupCommand, { do: 'move-group' | 'failover-group' }>,
+  facts: Facts,
+): Operated => {
   const { group: name, server: asked } = command
   const group = state.groups[name]
-  if (!group || !isOwned(group)) return { refused: `${name} does not run anywhere`, possible: `baton group start ${name}${asked ? ` --on ${asked}` : ''}` }
+  if (!group || !isOwned(group))
+    return {
+      refused: `${name} does not run anywhere`,
+      possible: `baton group start ${name}${asked ? ` --on ${asked}` : ''}`,
+    }
   const { phase, server: owner } = group.ownership
-  if (asked === owner && phase === 'online') return { events: [], because: {}, settled: `${name} is online on ${owner} already` }
+  if (asked === owner && phase === 'online')
+    return { events: [], because: {}, settled: `${name} is online on ${owner} already` }
   if (phase === 'starting' || phase === 'stopping')
-    return { refused: `${name} is ${phase} on ${owner}`, possible: 'wait until it has settled (baton status --watch), then ask again' }
+    return {
+      refused: `${name} is ${phase} on ${owner}`,
+      possible: 'wait until it has settled (baton status --watch), then ask again',
+    }
   if (!facts.reachable.has(owner))
-    return { refused: `its server ${owner} is not heard`, possible: `wait until ${owner} is declared down: then ${name} moves by itself` }
+    return {
+      refused: `its server ${owner} is not heard`,
+      possible: `wait until ${owner} is declared down: then ${name} moves by itself`,
+    }
   const placement = target(state, name, owner, asked, facts)
   if (placement.chosen === null) return nowhere(name, placement.verdicts)
   const isMove = command.do === 'move-group'
-  const next = { server: placement.chosen, reason: isMove ? ('move' as const) : ('failover' as const), verdicts: placement.verdicts }
+  const next = {
+    server: placement.chosen,
+    reason: isMove ? ('move' as const) : ('failover' as const),
+    verdicts: placement.verdicts,
+  }
   return {
-    events: [{ type: 'GroupWanted', data: { group: name, wanted: 'started' } }, stopGroup(group, isMove ? 'GROUPMOVE' : 'GROUPFAILOVER', next)],
+    events: [
+      { type: 'GroupWanted', data: { group: name, wanted: 'started' } },
+      stopGroup(group, isMove ? 'GROUPMOVE' : 'GROUPFAILOVER', next),
+    ],
     because: { verdicts: placement.verdicts },
   }
 }
@@ -111,26 +155,39 @@ export const operateResource = (state: State, command: ResourceCommand, facts: F
   if (!found) return unknownName('group', command.group, Object.keys(state.groups))
   const { configuration, group } = found
   const { resource } = command
-  if (!(resource in configuration.resources)) return unknownName('resource', resource, Object.keys(configuration.resources))
-  if (!isOwned(group)) return { refused: `${group.name} does not run anywhere`, possible: `baton group start ${group.name}` }
+  if (!(resource in configuration.resources))
+    return unknownName('resource', resource, Object.keys(configuration.resources))
+  if (!isOwned(group))
+    return { refused: `${group.name} does not run anywhere`, possible: `baton group start ${group.name}` }
   const { server, epoch, phase, resources } = group.ownership
   if (phase === 'stopping') return { refused: `${group.name} is being stopped`, possible: 'wait until it has stopped' }
-  if (!facts.reachable.has(server)) return { refused: `its server ${server} is not heard`, possible: `wait until ${server} is back` }
+  if (!facts.reachable.has(server))
+    return { refused: `its server ${server} is not heard`, possible: `wait until ${server} is back` }
   const condition = resources[resource]?.condition ?? 'offline'
   const which = { group: group.name, resource, epoch }
   if (command.do === 'start-resource') {
     if (condition === 'online') return { events: [], because: {}, settled: `${resource} is online already` }
     return { events: [{ type: 'ResourceStartOrdered', data: which }], because: { condition } }
   }
-  if (resources[resource]?.wanted === 'off') return { events: [], because: {}, settled: `${resource} is stopped already` }
+  if (resources[resource]?.wanted === 'off')
+    return { events: [], because: {}, settled: `${resource} is stopped already` }
   const dependents = Object.keys(configuration.resources).filter(
     (one) => configuration.resources[one]?.after.includes(resource) && resources[one]?.wanted !== 'off',
   )
   if (dependents.length > 0)
-    return { refused: `${dependents.join(', ')} needs it`, possible: dependents.map((one) => `baton resource stop ${group.name} ${one}`).join('; ') }
-  return { events: [{ type: 'ResourceStopOrdered', data: which as { group: GroupName; resource: ResourceName; epoch: typeof epoch } }], because: { condition } }
+    return {
+      refused: `${dependents.join(', ')} needs it`,
+      possible: dependents.map((one) => `baton resource stop ${group.name} ${one}`).join('; '),
+    }
+  return {
+    events: [
+      { type: 'ResourceStopOrdered', data: which as { group: GroupName; resource: ResourceName; epoch: typeof epoch } },
+    ],
+    because: { condition },
+  }
 }
 
 /** Whether a server of that name is configured: for refusals of commands that name one. */
 export const knowsServer = (state: State, server: string): boolean =>
-  state.configuration.current?.servers.some((one) => one.name === server) ?? serverOf(state.servers, server).status !== 'never'
+  state.configuration.current?.servers.some((one) => one.name === server) ??
+  serverOf(state.servers, server).status !== 'never'

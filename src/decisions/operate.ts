@@ -6,7 +6,7 @@ import { serverOf } from '../projections/servers.ts'
 import type { State } from '../projections/state.ts'
 import { applyConfiguration } from './apply-configuration.ts'
 import { missingServers } from './assign-groups.ts'
-import { type Decision, type Facts, together } from './decision.ts'
+import type { Decision, Facts } from './decision.ts'
 import { knowsServer, type Operated, operateGroup, operateResource, unknownName } from './operate-group.ts'
 
 export type Request = {
@@ -24,10 +24,16 @@ export const operate = (state: State, request: Request, facts: Facts): Decision 
   const answer = operated(state, request, facts)
   if ('refused' in answer) {
     const { refused, possible } = answer
-    return { events: [requested, { type: 'OperationRefused', data: { operation, because: refused, possible } }], because: {}, causedBy: null }
+    return {
+      events: [requested, { type: 'OperationRefused', data: { operation, because: refused, possible } }],
+      because: {},
+      causedBy: null,
+    }
   }
   const finished: readonly Event[] =
-    answer.settled === undefined ? [] : [{ type: 'OperationFinished', data: { operation, outcome: 'done', detail: answer.settled } }]
+    answer.settled === undefined
+      ? []
+      : [{ type: 'OperationFinished', data: { operation, outcome: 'done', detail: answer.settled } }]
   return { events: [requested, ...answer.events, ...finished], because: answer.because, causedBy: null }
 }
 
@@ -72,10 +78,26 @@ const operateMonitor = (state: State, { do: what, monitor, server }: MonitorComm
   if (server !== null && !knowsServer(state, server)) return unknownServer(state, server)
   const now = monitorOf(state.monitors, monitor)
   const where = server ?? '*'
-  const isSo = { 'suspend-monitor': isSuspended(now, where), 'resume-monitor': !isSuspended(now, where), 'enable-dummy-failure': isDummyFailing(now, where), 'disable-dummy-failure': !isDummyFailing(now, where) }[what]
-  const isPartlySo = server === null && what !== 'suspend-monitor' && what !== 'enable-dummy-failure' && now.suspendedOn.length + now.dummyOn.length > 0
+  const isSo = {
+    'suspend-monitor': isSuspended(now, where),
+    'resume-monitor': !isSuspended(now, where),
+    'enable-dummy-failure': isDummyFailing(now, where),
+    'disable-dummy-failure': !isDummyFailing(now, where),
+  }[what]
+  const isPartlySo =
+    server === null &&
+    what !== 'suspend-monitor' &&
+    what !== 'enable-dummy-failure' &&
+    now.suspendedOn.length + now.dummyOn.length > 0
   if (isSo && !isPartlySo) return { events: [], because: {}, settled: `${monitor} is so already` }
-  const type = ({ 'suspend-monitor': 'MonitorSuspended', 'resume-monitor': 'MonitorResumed', 'enable-dummy-failure': 'DummyFailureEnabled', 'disable-dummy-failure': 'DummyFailureDisabled' } as const)[what]
+  const type = (
+    {
+      'suspend-monitor': 'MonitorSuspended',
+      'resume-monitor': 'MonitorResumed',
+      'enable-dummy-failure': 'DummyFailureEnabled',
+      'disable-dummy-failure': 'DummyFailureDisabled',
+    } as const
+  )[what]
   return { events: [{ type, data: { monitor, server } }], because: {} }
 }
 
@@ -89,13 +111,21 @@ const operateCluster = (state: State, what: ClusterCommand): Operated => {
   const so = (settled: string): Operated => ({ events: [], because: {}, settled })
   switch (what) {
     case 'start-cluster':
-      return stopped ? { events: [{ type: 'ClusterStarted', data: {} }], because: {} } : so('the cluster is started already')
+      return stopped
+        ? { events: [{ type: 'ClusterStarted', data: {} }], because: {} }
+        : so('the cluster is started already')
     case 'stop-cluster':
-      return stopped ? so('the cluster is stopped already') : { events: [{ type: 'ClusterStopping', data: {} }], because: {} }
+      return stopped
+        ? so('the cluster is stopped already')
+        : { events: [{ type: 'ClusterStopping', data: {} }], because: {} }
     case 'suspend-cluster':
-      return suspended ? so('the cluster is suspended already') : { events: [{ type: 'ClusterSuspended', data: {} }], because: {} }
+      return suspended
+        ? so('the cluster is suspended already')
+        : { events: [{ type: 'ClusterSuspended', data: {} }], because: {} }
     case 'resume-cluster':
-      return suspended ? { events: [{ type: 'ClusterResumed', data: {} }], because: {} } : so('the cluster is not suspended')
+      return suspended
+        ? { events: [{ type: 'ClusterResumed', data: {} }], because: {} }
+        : so('the cluster is not suspended')
     case 'skip-start-sync': {
       if (!starting) return so('nothing waits for missing servers')
       const missing = [...missingServers(state)]
@@ -106,7 +136,10 @@ const operateCluster = (state: State, what: ClusterCommand): Operated => {
   }
 }
 
-const operateServer = (state: State, { do: what, server }: Extract<Command, { do: 'stop-server' | 'start-server' }>): Operated => {
+const operateServer = (
+  state: State,
+  { do: what, server }: Extract<Command, { do: 'stop-server' | 'start-server' }>,
+): Operated => {
   if (!knowsServer(state, server)) return unknownServer(state, server)
   const { stopOrdered, status } = serverOf(state.servers, server)
   if (what === 'start-server') {
@@ -120,13 +153,21 @@ const operateServer = (state: State, { do: what, server }: Extract<Command, { do
 const readmit = (state: State, voter: VoterName, store: string | undefined): Operated => {
   const voters = state.configuration.current ? votersOf(state.configuration.current) : []
   if (!voters.includes(voter)) return unknownName('voter', voter, voters)
-  if (store === undefined) return { refused: `${voter} is not heard`, possible: `start ${voter}, so that it shows its store` }
-  if (state.servers.admitted[voter] === store) return { events: [], because: {}, settled: `${voter} is admitted with that store` }
-  return { events: [{ type: 'VoterAdmitted', data: { voter, store } }], because: { before: state.servers.admitted[voter] ?? null } }
+  if (store === undefined)
+    return { refused: `${voter} is not heard`, possible: `start ${voter}, so that it shows its store` }
+  if (state.servers.admitted[voter] === store)
+    return { events: [], because: {}, settled: `${voter} is admitted with that store` }
+  return {
+    events: [{ type: 'VoterAdmitted', data: { voter, store } }],
+    because: { before: state.servers.admitted[voter] ?? null },
+  }
 }
 
 /** Whether what was asked has come about: `done` or `failed` with a sentence, or null while it is under way. */
-export const settlement = (state: State, operation: OperationId): { readonly outcome: 'done' | 'failed'; readonly detail: string } | null => {
+export const settlement = (
+  state: State,
+  operation: OperationId,
+): { readonly outcome: 'done' | 'failed'; readonly detail: string } | null => {
   const known = state.operations.find((one) => one.id === operation)
   if (known?.outcome !== 'under-way') return null
   const { command, sequence } = known
@@ -135,7 +176,8 @@ export const settlement = (state: State, operation: OperationId): { readonly out
   if ('resource' in command) {
     const owned = state.groups[command.group]?.ownership
     const resource = owned?.status === 'assigned' ? owned.resources[command.resource] : undefined
-    if (resource?.condition === 'activation-failed' || resource?.condition === 'deactivation-failed') return failed(resource.because)
+    if (resource?.condition === 'activation-failed' || resource?.condition === 'deactivation-failed')
+      return failed(resource.because)
     const wish = command.do === 'start-resource' ? 'online' : 'offline'
     return resource?.condition === wish && resource.restart === null ? done(`${command.resource} is ${wish}`) : null
   }
@@ -146,26 +188,41 @@ export const settlement = (state: State, operation: OperationId): { readonly out
     if (command.do === 'stop-group') return owned.status === 'stopped' ? done(`${group.name} is stopped`) : null
     if (owned.status === 'stopped') return group.waiting ? failed(group.waiting.because) : null
     if (owned.phase === 'failed' && owned.orderedBy >= sequence) return failed(owned.because)
-    return owned.phase === 'online' && owned.epoch >= sequence ? done(`${group.name} is online on ${owned.server}`) : null
+    return owned.phase === 'online' && owned.epoch >= sequence
+      ? done(`${group.name} is online on ${owned.server}`)
+      : null
   }
   return settledElsewhere(state, command, done)
 }
 
-const settledElsewhere = (state: State, command: Exclude<Command, { group: unknown }>, done: (detail: string) => { outcome: 'done'; detail: string }) => {
+const settledElsewhere = (
+  state: State,
+  command: Exclude<Command, { group: unknown }>,
+  done: (detail: string) => { outcome: 'done'; detail: string },
+) => {
   const groups = Object.values(state.groups)
   switch (command.do) {
     case 'stop-cluster':
       return groups.every(({ ownership }) => ownership.status === 'stopped') ? done('every group is stopped') : null
     case 'start-cluster': {
-      const open = groups.filter(({ wanted, ownership, waiting }) => wanted === 'started' && !waiting && !(ownership.status === 'assigned' && ['online', 'failed'].includes(ownership.phase)))
+      const open = groups.filter(
+        ({ wanted, ownership, waiting }) =>
+          wanted === 'started' &&
+          !waiting &&
+          !(ownership.status === 'assigned' && ['online', 'failed'].includes(ownership.phase)),
+      )
       return open.length === 0 ? done('every group is where it should be') : null
     }
     case 'stop-server':
-      return serverOf(state.servers, command.server).status === 'up' ? null : done(`${command.server} runs nothing any more`)
+      return serverOf(state.servers, command.server).status === 'up'
+        ? null
+        : done(`${command.server} runs nothing any more`)
     case 'start-server':
       return serverOf(state.servers, command.server).status === 'up' ? done(`${command.server} is up`) : null
     case 'apply-configuration': {
-      const busy = groups.some(({ ownership }) => ownership.status === 'assigned' && ['starting', 'stopping'].includes(ownership.phase))
+      const busy = groups.some(
+        ({ ownership }) => ownership.status === 'assigned' && ['starting', 'stopping'].includes(ownership.phase),
+      )
       return busy ? null : done(`version ${state.configuration.version} is in force`)
     }
     default:

@@ -15,7 +15,13 @@ export type PlacementWish = {
   readonly only?: ServerName
 }
 
-type Candidate = { readonly server: ServerName; readonly place: number; readonly unfit: string | null; readonly doubts: readonly string[]; readonly errors: number }
+type Candidate = {
+  readonly server: ServerName
+  readonly place: number
+  readonly unfit: string | null
+  readonly doubts: readonly string[]
+  readonly errors: number
+}
 
 /** O4: by list order; `dynamic` = healthiest first, ties by order. Doubts (a normal exclusion, a lost network) only
  *  make a server the last choice; whatever makes it unfit rules it out. */
@@ -23,13 +29,15 @@ export const placeGroup = (state: State, name: GroupName, wish: PlacementWish): 
   const found = findGroup(state, name)
   if (!found) return { chosen: null, verdicts: [] }
   const { configuration } = found
-  const candidates = configuration.servers.map((server, place): Candidate => ({
-    server: server as ServerName,
-    place,
-    unfit: unfitness(state, name, server as ServerName, wish),
-    doubts: doubtsAbout(state, name, server as ServerName),
-    errors: errorsOn(state, server as ServerName),
-  }))
+  const candidates = configuration.servers.map(
+    (server, place): Candidate => ({
+      server: server as ServerName,
+      place,
+      unfit: unfitness(state, name, server as ServerName, wish),
+      doubts: doubtsAbout(state, name, server as ServerName),
+      errors: errorsOn(state, server as ServerName),
+    }),
+  )
   const byErrors = configuration.failover === 'dynamic' ? (a: Candidate, b: Candidate) => a.errors - b.errors : () => 0
   const best = candidates
     .filter(({ unfit }) => unfit === null)
@@ -67,7 +75,12 @@ const doubtsAbout = (state: State, name: GroupName, server: ServerName): readonl
 }
 
 /** Another group of the same exclusion that this server owns, or is about to get. */
-const exclusiveRival = (state: State, name: GroupName, server: ServerName, kind: 'normal' | 'absolute'): string | null => {
+const exclusiveRival = (
+  state: State,
+  name: GroupName,
+  server: ServerName,
+  kind: 'normal' | 'absolute',
+): string | null => {
   const groups = state.configuration.current?.groups ?? {}
   if (groups[name]?.exclusion !== kind) return null
   const there = groupsOn(state, server).map((group) => group.name)
@@ -79,5 +92,7 @@ const exclusiveRival = (state: State, name: GroupName, server: ServerName, kind:
 
 const errorsOn = (state: State, server: ServerName): number =>
   Object.keys(state.monitors).filter(
-    (monitor) => !isSuspended(monitorOf(state.monitors, monitor), server) && monitorOn(state.monitors, monitor, server).verdict === 'error',
+    (monitor) =>
+      !isSuspended(monitorOf(state.monitors, monitor), server) &&
+      monitorOn(state.monitors, monitor, server).verdict === 'error',
   ).length

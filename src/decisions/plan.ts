@@ -21,7 +21,13 @@ export type Observed = readonly ObservedResource[]
 
 export type Effect =
   | { readonly do: 'Activate'; readonly group: GroupName; readonly resource: ResourceName; readonly epoch: Epoch }
-  | { readonly do: 'Deactivate'; readonly group: GroupName; readonly resource: ResourceName; readonly epoch: Epoch; readonly urgent: boolean }
+  | {
+      readonly do: 'Deactivate'
+      readonly group: GroupName
+      readonly resource: ResourceName
+      readonly epoch: Epoch
+      readonly urgent: boolean
+    }
   | { readonly do: 'Cancel'; readonly group: GroupName; readonly resource: ResourceName }
 
 /**
@@ -33,7 +39,14 @@ export type Standing = 'run' | 'hold' | 'release'
 /** Level-triggered: depends on what is, not on which event came; asking again yields the same until something changes. */
 export const plan = (state: State, observed: Observed, standing: (group: GroupName) => Standing): readonly Effect[] => {
   const names = new Set([...Object.keys(state.groups), ...observed.map((one) => one.group)] as GroupName[])
-  return [...names].flatMap((name) => planGroup(state, name, observed.filter((one) => one.group === name), standing(name)))
+  return [...names].flatMap((name) =>
+    planGroup(
+      state,
+      name,
+      observed.filter((one) => one.group === name),
+      standing(name),
+    ),
+  )
 }
 
 const planGroup = (state: State, name: GroupName, observed: Observed, standing: Standing): readonly Effect[] => {
@@ -56,8 +69,12 @@ const takeDown = (observed: Observed, urgent: boolean): readonly Effect[] =>
     const { group, resource, epoch, condition } = one
     if (condition === 'activating') return [{ do: 'Cancel', group, resource }]
     // Stuck: everything was tried. Trying for ever would only hide it; an operator or a reset has to end it.
-    if (condition === 'off' || condition === 'deactivating' || condition === 'stuck') return []
-    const isNeeded = observed.some((other) => other !== one && other.condition !== 'off' && other.after.includes(resource))
+    if (condition === 'off' || condition === 'stuck') return []
+    // A patient stop that is under way must turn urgent when the lease ends.
+    if (condition === 'deactivating' && !urgent) return []
+    const isNeeded = observed.some(
+      (other) => other !== one && other.condition !== 'off' && other.after.includes(resource),
+    )
     return isNeeded ? [] : [{ do: 'Deactivate', group, resource, epoch, urgent }]
   })
 
@@ -95,7 +112,9 @@ export const isAllUp = (state: State, name: GroupName, owned: Assigned, observed
   Object.keys(state.configuration.current?.groups[name]?.resources ?? {}).every((resource) => {
     const known = owned.resources[resource]
     const one = observed.find((each) => each.group === name && each.resource === resource)
-    return known?.wanted === 'off' ? (one?.condition ?? 'off') === 'off' : isUp(one, known) && one?.epoch === owned.epoch
+    return known?.wanted === 'off'
+      ? (one?.condition ?? 'off') === 'off'
+      : isUp(one, known) && one?.epoch === owned.epoch
   })
 
 export const isAllOff = (name: GroupName, observed: Observed): boolean =>

@@ -24,12 +24,26 @@ export const recover = (state: State, failure: Failure, facts: Facts): Decision 
   const { recovery } = configuration
   const started = (action: 'restart' | 'failover' | 'final', limit: number): Event => ({
     type: 'RecoveryStarted',
-    data: { monitor, server: facts.me, group: targets[0]?.name ?? null, action, count: here.taken[action] + 1, limit, because },
+    data: {
+      monitor,
+      server: facts.me,
+      group: targets[0]?.name ?? null,
+      action,
+      count: here.taken[action] + 1,
+      limit,
+      because,
+    },
   })
   if (here.taken.restart < recovery.restarts)
-    return together([started('restart', recovery.restarts), ...restart(configuration, targets, because)], inputs, causedBy)
+    return together(
+      [started('restart', recovery.restarts), ...restart(configuration, targets, because)],
+      inputs,
+      causedBy,
+    )
   if (here.taken.failover < recovery.failovers) {
-    const moves = targets.map((group) => failOver(state, group, facts, { limit: limitOf(state, group), failedThere: `${monitor} failed there` }))
+    const moves = targets.map((group) =>
+      failOver(state, group, facts, { limit: limitOf(state, group), failedThere: `${monitor} failed there` }),
+    )
     const stopping = moves.flatMap((move) => ('stopping' in move ? [move.stopping] : []))
     if (stopping.length > 0) return together([started('failover', recovery.failovers), ...stopping], inputs, causedBy)
     const first = moves[0]
@@ -50,26 +64,50 @@ const limitOf = (state: State, { name }: OwnedGroup): number =>
 /** What recovery acts on: groups that this server owns. */
 const targetsOf = (state: State, { recovery, target }: MonitorConfiguration, { me }: Facts): readonly OwnedGroup[] => {
   const mine = groupsOn(state, me)
-  return recovery.on === 'all-groups' || recovery.on === 'server' ? mine : mine.filter((group) => group.name === target?.group)
+  return recovery.on === 'all-groups' || recovery.on === 'server'
+    ? mine
+    : mine.filter((group) => group.name === target?.group)
 }
 
 /** Why nothing is done now; `busy` = something is being done already, so not even a word. */
-const whyNot = (state: State, { target, recovery }: MonitorConfiguration, targets: readonly OwnedGroup[]): string | null => {
+const whyNot = (
+  state: State,
+  { target, recovery }: MonitorConfiguration,
+  targets: readonly OwnedGroup[],
+): string | null => {
   if (targets.length === 0) return 'nothing that it could act on runs here'
   const isUnderWay = targets.some((group) => {
     const resource = target?.resource === undefined ? undefined : group.ownership.resources[target.resource]
-    return group.ownership.phase === 'stopping' || group.ownership.phase === 'starting' || (resource?.restart ?? null) !== null || resource?.condition === 'activating' || resource?.condition === 'deactivating'
+    return (
+      group.ownership.phase === 'stopping' ||
+      group.ownership.phase === 'starting' ||
+      (resource?.restart ?? null) !== null ||
+      resource?.condition === 'activating' ||
+      resource?.condition === 'deactivating'
+    )
   })
   if (isUnderWay) return 'busy'
-  if (targets.every((group) => group.ownership.phase === 'failed') && recovery.on !== 'server') return 'the group has failed already'
+  if (targets.every((group) => group.ownership.phase === 'failed') && recovery.on !== 'server')
+    return 'the group has failed already'
   if (state.cluster.suspended) return 'the cluster is suspended'
   return state.configuration.current?.suppressRecovery ? 'recovery is suppressed in the configuration' : null
 }
 
-const suppress = ({ monitor, causedBy }: Failure, here: MonitorOnServer, { me }: Facts, because: string): Decision | null =>
-  here.suppressed === because ? null : together([{ type: 'RecoverySuppressed', data: { monitor, server: me, because } }], {}, causedBy)
+const suppress = (
+  { monitor, causedBy }: Failure,
+  here: MonitorOnServer,
+  { me }: Facts,
+  because: string,
+): Decision | null =>
+  here.suppressed === because
+    ? null
+    : together([{ type: 'RecoverySuppressed', data: { monitor, server: me, because } }], {}, causedBy)
 
-const restart = ({ recovery, target }: MonitorConfiguration, targets: readonly OwnedGroup[], because: string): readonly Event[] =>
+const restart = (
+  { recovery, target }: MonitorConfiguration,
+  targets: readonly OwnedGroup[],
+  because: string,
+): readonly Event[] =>
   targets.flatMap((group): Event[] => {
     const { name, ownership } = group
     const resource = target?.resource as ResourceName | undefined

@@ -8,11 +8,17 @@ import { placeGroup } from './place-group.ts'
 import { isAllOff, isAllUp, type Observed } from './plan.ts'
 
 /** The group has come up completely. Null when it has not, or when that is known. */
-export const reportOnline = (state: State, name: GroupName, observed: Observed, durationMs: number): Decision | null => {
+export const reportOnline = (
+  state: State,
+  name: GroupName,
+  observed: Observed,
+  durationMs: number,
+): Decision | null => {
   const group = ownedBy(state, name)
   if (!group || group.ownership.phase !== 'starting' || !isAllUp(state, name, group.ownership, observed)) return null
   const { epoch, orderedBy } = group.ownership
-  const adopted = observed.some((one) => one.group === name) && observed.every((one) => one.group !== name || one.adopted)
+  const adopted =
+    observed.some((one) => one.group === name) && observed.every((one) => one.group !== name || one.adopted)
   return together([{ type: 'GroupOnline', data: { group: name, epoch, durationMs, adopted } }], {}, orderedBy)
 }
 
@@ -42,7 +48,10 @@ export const reportStopped = (state: State, name: GroupName, facts: Facts, durat
 const stillFit = (state: State, name: GroupName, next: Next, facts: Facts): Next => {
   const isFit = serverOf(state.servers, next.server).status === 'up' && facts.reachable.has(next.server)
   if (isFit) return next
-  const { chosen, verdicts } = placeGroup(state, name, { reachable: facts.reachable, avoid: { [next.server]: 'it went away meanwhile' } })
+  const { chosen, verdicts } = placeGroup(state, name, {
+    reachable: facts.reachable,
+    avoid: { [next.server]: 'it went away meanwhile' },
+  })
   return chosen === null ? next : { server: chosen, reason: next.reason, verdicts }
 }
 
@@ -53,7 +62,11 @@ export const giveUp = (state: State, name: GroupName, observed: Observed, facts:
   if (!group || !found || !['starting', 'online'].includes(group.ownership.phase)) return null
   const { epoch, orderedBy, resources } = group.ownership
   const failed = observed.find(
-    (one) => one.group === name && one.condition === 'failed' && one.epoch === epoch && (resources[one.resource]?.restart ?? 0) <= one.since,
+    (one) =>
+      one.group === name &&
+      one.condition === 'failed' &&
+      one.epoch === epoch &&
+      (resources[one.resource]?.restart ?? 0) <= one.since,
   )
   if (!failed) return null
   const settings = found.configuration.resources[failed.resource]?.activation
@@ -64,7 +77,10 @@ export const giveUp = (state: State, name: GroupName, observed: Observed, facts:
   if ('stopping' in answer) return together([answer.stopping], inputs, orderedBy)
   return together(
     [
-      { type: 'FailoverSuppressed', data: { group: name, epoch, because: answer.suppressed, verdicts: [...answer.verdicts] } },
+      {
+        type: 'FailoverSuppressed',
+        data: { group: name, epoch, because: answer.suppressed, verdicts: [...answer.verdicts] },
+      },
       { type: 'GroupFailed', data: { group: name, epoch, because: `${failed.resource}: ${because}` } },
       ...finalAction(state, group, settings?.finalAction ?? 'none', facts),
     ],
@@ -73,7 +89,8 @@ export const giveUp = (state: State, name: GroupName, observed: Observed, facts:
   )
 }
 
-export const maxFailovers = (limit: number | 'unlimited'): number => (limit === 'unlimited' ? Number.POSITIVE_INFINITY : limit)
+export const maxFailovers = (limit: number | 'unlimited'): number =>
+  limit === 'unlimited' ? Number.POSITIVE_INFINITY : limit
 
 type FailOver = { readonly stopping: Event } | { readonly suppressed: string; readonly verdicts: Next['verdicts'] }
 
@@ -105,7 +122,9 @@ export const finalAction = (
   if (action === 'none') return []
   if (action === 'stop-group')
     return [{ type: 'GroupWanted', data: { group: name, wanted: 'stopped' } }, stopGroup(group, 'GROUPSTOP', null)]
-  const others = Object.values(state.servers.byName).filter((one) => one.name !== me && one.status === 'up' && reachable.has(one.name))
+  const others = Object.values(state.servers.byName).filter(
+    (one) => one.name !== me && one.status === 'up' && reachable.has(one.name),
+  )
   if (others.length > 0) return [{ type: 'ServerStopOrdered', data: { server: me } }]
   const because = 'the final action (stop service) is suppressed because there is no other healthy server'
   return [{ type: 'FailoverSuppressed', data: { group: name, epoch: ownership.epoch, because, verdicts: [] } }]

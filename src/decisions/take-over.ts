@@ -1,7 +1,7 @@
 /** Rule 6: a majority of voters supports the removal of a server's current generation, so its groups move. One commit. */
 import { type Event, type GroupName, noGeneration, type ServerName } from '../events/index.ts'
-import type { State } from '../projections/state.ts'
 import { serverOf } from '../projections/servers.ts'
+import type { State } from '../projections/state.ts'
 import { type Decision, type Facts, groupsOn, type OwnedGroup, together, withOwner } from './decision.ts'
 import { placeGroup } from './place-group.ts'
 
@@ -39,7 +39,10 @@ const assignAll = (state: State, groups: readonly OwnedGroup[], p: ServerName, f
 const reassign = (state: State, group: OwnedGroup, p: ServerName, facts: Facts): Event | null => {
   if (group.wanted === 'stopped' || state.cluster.stopped) return null
   const { name } = group
-  const { chosen, verdicts } = placeGroup(state, name, { reachable: facts.reachable, avoid: { [p]: 'it is being declared down' } })
+  const { chosen, verdicts } = placeGroup(state, name, {
+    reachable: facts.reachable,
+    avoid: { [p]: 'it is being declared down' },
+  })
   const isManual = state.configuration.current?.groups[name]?.failover === 'manual'
   if (isManual) return waiting(name, 'its failover attribute is manual: an operator must start it', verdicts)
   if (chosen === null) return waiting(name, 'no server fits', verdicts)

@@ -1,8 +1,10 @@
 /** Everything the other rooms need to know of events. */
+export { unknownHash } from './chain.ts'
 export * from './cluster.ts'
 export * from './commit.ts'
 export * from './configuration.ts'
 export * from './event-log.ts'
+export { formatHeader, formatRecorded } from './exported-line.ts'
 export type { Fact } from './fact.ts'
 export * from './group.ts'
 export * from './ids.ts'

@@ -6,7 +6,7 @@ import { onExit, rememberChild, signal } from './process-exit.ts'
 import { type Command, commandOf } from './process-start.ts'
 import { isAlive, readStat } from './process-table.ts'
 import { endStart, members, signalAll } from './process-tags.ts'
-import type { Cancel, Processes, RunOptions, RunResult } from './world.ts'
+import type { Cancel, Processes, ProcessIdentity, RunOptions, RunResult } from './world.ts'
 
 /** A process could not be started. */
 export class LaunchFailed extends Error {
@@ -173,4 +173,6 @@ const launch: Processes['launch'] = async (argv, options) => {
 }
 
 /** Processes of this machine, as far as this pid namespace reaches. */
-export const realProcesses: Processes = { run, launch, members, signalAll, onExit, isAlive, signal }
+const own = (): ProcessIdentity => ({ pid: process.pid, startTicks: readStat(process.pid)?.startTicks ?? 0 })
+
+export const realProcesses: Processes = { run, launch, members, signalAll, onExit, isAlive, signal, own }

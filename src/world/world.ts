@@ -67,6 +67,8 @@ export type Processes = {
   readonly signalAll: (tag: string, signal: 'SIGTERM' | 'SIGKILL' | 'SIGSTOP' | 'SIGCONT') => Promise<number>
   /** Event-driven, also for processes that are not our children. `code` is null when it cannot be known. */
   readonly onExit: (process: ProcessIdentity, exited: (code: number | null) => void) => Cancel
+  /** This very process. */
+  readonly own: () => ProcessIdentity
   /** A zombie is not alive. */
   readonly isAlive: (process: ProcessIdentity) => boolean
   /** Signals this very process, never a later one with its pid; false when it is gone. */

@@ -9,10 +9,19 @@ import type { SyslogIdentity } from './syslog-format.ts'
 import type { AlertTarget } from './target.ts'
 
 /** Nothing until a configuration is known: then nobody has been told anything twice. */
-export const alertTargets = (world: World, configuration: Configuration | null, path: string): readonly AlertTarget[] => {
+export const alertTargets = (
+  world: World,
+  configuration: Configuration | null,
+  path: string,
+): readonly AlertTarget[] => {
   if (configuration === null) return []
   const { file, syslog } = configuration.alerts
-  const identity: SyslogIdentity = { facility: syslog.facility, hostname: hostname(), processId: process.pid, cluster: configuration.cluster }
+  const identity: SyslogIdentity = {
+    facility: syslog.facility,
+    hostname: hostname(),
+    processId: process.pid,
+    cluster: configuration.cluster,
+  }
   return [
     ...(file ? [alertFile(world.files, { path })] : []),
     ...(syslog.local ? [localSyslog({ clock: world.clock, datagrams: openUnixDatagrams() }, { identity })] : []),

@@ -1,0 +1,218 @@
+/** Answers the commands of this machine; the contract is control-protocol.ts. */
+import { z } from 'zod'
+import {
+  type Author,
+  type Command,
+  type EventLog,
+  formatHeader,
+  formatRecorded,
+  type Position,
+  sequence,
+  start,
+  unknownHash,
+} from '../events/index.ts'
+import type { Operation } from '../projections/operations.ts'
+import { describeEvent } from '../projections/words.ts'
+import { type LocalReply, type LocalRequest, serveLocally } from '../world/local-sockets.ts'
+import type { Cancel, World } from '../world/world.ts'
+import { type AgentStatus, type CommandProgress, type CommandRequest, commandRequest } from './control-protocol.ts'
+import type { Answer, Recorder } from './recorder.ts'
+
+export type ControlOptions = {
+  readonly socket: string
+  readonly cluster: string
+  readonly recorder: Recorder
+  readonly log: EventLog
+  readonly status: () => AgentStatus
+  /** Null on a witness: it decides nothing. */
+  readonly command:
+    | ((command: Command, by: Author) => Promise<{ readonly operation: string; readonly answer: Answer }>)
+    | null
+}
+
+/** Serves until cancelled. @throws when the socket cannot be had. */
+export const serveControl = (world: World, options: ControlOptions): Promise<Cancel> =>
+  serveLocally(options.socket, (request) => void answer(world, options, request))
+
+const answer = async (world: World, options: ControlOptions, request: LocalRequest): Promise<void> => {
+  const { method, path, reply } = request
+  if (method === 'GET' && path === '/status') return json(reply, options.status())
+  if (method === 'GET' && path === '/log') return sendLog(options, request)
+  if (method === 'POST' && path === '/command') return runCommand(world, options, request)
+  reply.begin(404, 'text/plain')
+  reply.end(`there is no ${method} ${path}\n`)
+}
+
+const json = (reply: LocalReply, value: unknown): void => {
+  reply.begin(200, 'application/json')
+  reply.end(JSON.stringify(value))
+}
+
+/** Commits as an exported log: those there are, then, if asked to follow, those to come. */
+const sendLog = async ({ log, recorder, cluster }: ControlOptions, { query, reply }: LocalRequest): Promise<void> => {
+  const after = Number(query.get('after') ?? 0)
+  if (!Number.isInteger(after) || after < 0) {
+    reply.begin(400, 'text/plain')
+    return reply.end(`after=${query.get('after')} is not a sequence: a whole number from 0 on\n`)
+  }
+  const until = query.get('follow') === '1' ? Number.POSITIVE_INFINITY : recorder.state().position.sequence
+  reply.begin(200, 'application/x-ndjson')
+  reply.write(`${formatHeader(cluster)}\n`)
+  let isGone = false
+  reply.onGone(() => {
+    isGone = true
+  })
+  let at: Position = after === 0 ? start : { sequence: sequence(after), hash: unknownHash }
+  // A reader that cannot follow is waited for: reading then goes on from where it stopped.
+  while (!isGone && at.sequence < until) {
+    const next = await sendUntilFull(log, at, until, reply)
+    if (next === null) break
+    at = next
+    await reply.drained()
+  }
+  reply.end()
+}
+
+/** Writes commits until the reader is full (answers where), or there are no more to send (null). */
+const sendUntilFull = (log: EventLog, from: Position, until: number, reply: LocalReply): Promise<Position | null> => {
+  const { promise, resolve } = Promise.withResolvers<Position | null>()
+  let isOver = false
+  const end = (at: Position | null) => {
+    if (isOver) return
+    isOver = true
+    subscription.stop()
+    resolve(at)
+  }
+  const subscription = log.follow(from, {
+    commits: (recorded) => {
+      let at = from
+      let isFull = false
+      for (const one of recorded) {
+        if (isOver || one.position.sequence > until) break
+        isFull = !reply.write(`${formatRecorded(one)}\n`)
+        at = one.position
+      }
+      if (at.sequence >= until) end(null)
+      else if (isFull) end(at)
+    },
+    trouble: () => end(null),
+    repaired: () => {},
+  })
+  reply.onGone(() => end(null))
+  return promise
+}
+
+const runCommand = async (world: World, options: ControlOptions, { body, reply }: LocalRequest): Promise<void> => {
+  const request = parseRequest(body)
+  if (typeof request === 'string') {
+    reply.begin(400, 'text/plain')
+    return reply.end(`${request}\n`)
+  }
+  reply.begin(200, 'application/x-ndjson')
+  const say = (progress: CommandProgress) => reply.write(`${JSON.stringify(progress)}\n`)
+  await new Watched(world, options, request, say).run(reply)
+  reply.end()
+}
+
+const parseRequest = (body: string): CommandRequest | string => {
+  try {
+    const parsed = commandRequest.safeParse(JSON.parse(body))
+    return parsed.success ? parsed.data : z.prettifyError(parsed.error)
+  } catch {
+    return 'the body is not JSON'
+  }
+}
+
+/** A command from its submission until it is settled, told step by step. */
+class Watched {
+  readonly #world: World
+  readonly #options: ControlOptions
+  readonly #request: CommandRequest
+  readonly #say: (progress: CommandProgress) => void
+
+  constructor(
+    world: World,
+    options: ControlOptions,
+    request: CommandRequest,
+    say: (progress: CommandProgress) => void,
+  ) {
+    this.#world = world
+    this.#options = options
+    this.#request = request
+    this.#say = say
+  }
+
+  async run(reply: LocalReply): Promise<void> {
+    const { command, recorder } = this.#options
+    const began = this.#world.clock.now()
+    const elapsedMs = () => Math.round(this.#world.clock.now() - began)
+    if (command === null) {
+      this.#say({ step: 'refused', because: 'a witness decides nothing', possible: 'run the command on a server' })
+      return
+    }
+    const { operation, answer } = await command(this.#request.command, this.#request.by as Author)
+    if (answer.answer !== 'recorded') {
+      const because = answer.answer === 'given-up' ? answer.because : 'nothing was to be recorded'
+      this.#say({ step: 'failed', detail: `not recorded: ${because}`, elapsedMs: elapsedMs() })
+      return
+    }
+    const find = () => recorder.state().operations.find(({ id }) => id === operation)
+    const refused = find()
+    if (refused?.outcome === 'refused') {
+      this.#say({ step: 'refused', because: refused.detail, possible: refused.possible })
+      return
+    }
+    this.#say({ step: 'accepted', operation, sequence: answer.sequence })
+    const settled = await this.#settled(find, answer.sequence, reply)
+    if (settled === null)
+      this.#say({
+        step: 'timed-out',
+        detail: 'the cluster goes on with it: baton status --watch',
+        elapsedMs: elapsedMs(),
+      })
+    else
+      this.#say({
+        step: settled.outcome === 'done' ? 'done' : 'failed',
+        detail: settled.detail,
+        elapsedMs: elapsedMs(),
+      })
+  }
+
+  /** Resolves to the settled operation, or null when it took too long or nobody listens any more. */
+  #settled(find: () => Operation | undefined, accepted: number, reply: LocalReply): Promise<Operation | null> {
+    const { promise, resolve } = Promise.withResolvers<Operation | null>()
+    let isOver = false
+    const end = (operation: Operation | null) => {
+      isOver = true
+      cancel()
+      resolve(operation)
+    }
+    const cancel = this.#world.clock.after(this.#request.waitMs, () => end(null))
+    const look = () => {
+      const operation = find()
+      if (!isOver && operation && operation.outcome !== 'under-way') end(operation)
+    }
+    this.#options.recorder.onFold((recorded) => {
+      if (isOver) return
+      for (const { position, commit } of recorded)
+        if (position.sequence > accepted)
+          for (const event of commit.events)
+            if (isProgress(event.type)) this.#say({ step: 'progress', text: describeEvent(event) })
+      look()
+    })
+    reply.onGone(() => end(null))
+    look()
+    return promise
+  }
+}
+
+/** What people want to see pass by while they wait; the rest is in the log. */
+const isProgress = (type: string): boolean =>
+  ![
+    'OperationRequested',
+    'OperationFinished',
+    'OperationRefused',
+    'MonitorVerdictChanged',
+    'PathLost',
+    'PathRestored',
+  ].includes(type)

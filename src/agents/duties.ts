@@ -1,0 +1,160 @@
+/** Everything that a server's agent may put on the log by itself, as a list: what for, under which conditions, how decided. */
+import { assignGroups, endStartSync } from '../decisions/assign-groups.ts'
+import type { Decision, Facts } from '../decisions/decision.ts'
+import { failBack, forgetFailovers } from '../decisions/fail-back.ts'
+import { admitVoters, joinServer, leaveCluster } from '../decisions/join-server.ts'
+import { hearersOf, majorityOf, needsGeneration } from '../decisions/liveness.ts'
+import { settlement } from '../decisions/operate.ts'
+import type { Observed } from '../decisions/plan.ts'
+import { giveUp, vacate } from '../decisions/report-group.ts'
+import { takeOver } from '../decisions/take-over.ts'
+import type { Event, GroupName, Instant, PathName, ServerName, VoterName } from '../events/index.ts'
+import { serverOf } from '../projections/servers.ts'
+import type { State } from '../projections/state.ts'
+import type { Voter } from './voter.ts'
+
+/** What one agent can see when it looks for something to do. */
+export type Sight = {
+  readonly me: ServerName
+  readonly boot: string
+  readonly now: Instant
+  readonly facts: Facts
+  readonly voter: Voter
+  readonly hasBarrier: boolean
+  readonly observed: Observed
+  readonly onlineMs: (group: GroupName) => number
+  /** Since this server last joined. */
+  readonly joinedMs: number
+  /** Since this agent saw that the cluster is starting. */
+  readonly startingMs: number
+  /** Null until the first answer of the ping targets. */
+  readonly answeringTargets: readonly string[] | null
+}
+
+/**
+ * `needs`: `log` = nothing but a log that can be written; `barrier` = rule 7c; `lease` = a lease as well.
+ * `inTurn`: any server could do it: the n-th in the list waits n short whiles, so that they do not collide.
+ * `everyMs`: not more often than this.
+ */
+export type Duty = {
+  readonly key: string
+  readonly needs: 'log' | 'barrier' | 'lease'
+  readonly inTurn?: boolean
+  readonly everyMs?: number
+  readonly decide: (state: State, sight: Sight) => Decision | null
+}
+
+export const duties: readonly Duty[] = [
+  {
+    key: 'admit voters',
+    needs: 'log',
+    inTurn: true,
+    decide: (state, { voter }) => admitVoters(state, voter.stores(), voter.membership().voters),
+  },
+  { key: 'join', needs: 'log', everyMs: 500, decide: (state, sight) => join(state, sight) },
+  { key: 'take over', needs: 'lease', inTurn: true, decide: (state, { facts }) => takeOver(state, facts) },
+  {
+    key: 'end start-sync',
+    needs: 'lease',
+    inTurn: true,
+    decide: (state, { startingMs }) => endStartSync(state, startingMs),
+  },
+  { key: 'assign groups', needs: 'lease', inTurn: true, decide: (state, { facts }) => assignGroups(state, facts) },
+  { key: 'vacate', needs: 'barrier', decide: (state, { facts }) => vacate(state, facts) },
+  {
+    key: 'give up',
+    needs: 'lease',
+    decide: (state, { facts, observed }) => firstOf(state, (group) => giveUp(state, group, observed, facts)),
+  },
+  {
+    key: 'fail back',
+    needs: 'lease',
+    everyMs: 1000,
+    decide: (state, { facts, onlineMs }) => failBack(state, facts, onlineMs),
+  },
+  {
+    key: 'forget failovers',
+    needs: 'lease',
+    everyMs: 1000,
+    decide: (state, { facts, onlineMs }) => forgetFailovers(state, facts, onlineMs),
+  },
+  {
+    key: 'leave',
+    needs: 'barrier',
+    decide: (state, { me, voter }) => leaveCluster(state, me, voter.liveness().renounced),
+  },
+  { key: 'settle operations', needs: 'log', decide: (state, { me }) => settle(state, me) },
+  { key: 'paths', needs: 'lease', everyMs: 500, decide: (state, sight) => reportPaths(state, sight) },
+  { key: 'ping targets', needs: 'lease', decide: (state, sight) => reportTargets(state, sight) },
+]
+
+/** Rule 9; at most once per T, but a server without any generation need not wait that long. */
+const join = (state: State, { me, boot, now, voter, hasBarrier, joinedMs }: Sight): Decision | null => {
+  const liveness = voter.liveness()
+  if (hasBarrier && joinedMs < liveness.timing.timeoutMs) return null
+  const membership = voter.membership()
+  return joinServer(state, {
+    me,
+    incarnation: liveness.incarnation,
+    boot,
+    needs: needsGeneration(liveness, membership, hasBarrier, now),
+    heardBy: hearersOf(liveness, membership, now),
+    majority: majorityOf(membership.voters),
+  })
+}
+
+const firstOf = (state: State, decide: (group: GroupName) => Decision | null): Decision | null => {
+  for (const name of Object.keys(state.groups)) {
+    const decision = decide(name as GroupName)
+    if (decision) return decision
+  }
+  return null
+}
+
+/** What was asked on this server has come about, or cannot any more. */
+const settle = (state: State, me: VoterName): Decision | null => {
+  for (const operation of state.operations) {
+    if (operation.from !== me || operation.outcome !== 'under-way') continue
+    const settled = settlement(state, operation.id)
+    if (settled)
+      return {
+        events: [{ type: 'OperationFinished', data: { operation: operation.id, ...settled } }],
+        because: {},
+        causedBy: operation.sequence,
+      }
+  }
+  return null
+}
+
+/** A path is lost when it is silent while the peer is heard on another: otherwise the peer itself is silent. */
+const reportPaths = (state: State, { me, voter, now }: Sight): Decision | null => {
+  const { heard, timing } = voter.liveness()
+  const known = serverOf(state.servers, me).lostPaths
+  const events = Object.entries(heard).flatMap(([peer, { at, paths }]): Event[] => {
+    if (now - at >= timing.timeoutMs) return []
+    return Object.entries(paths).flatMap(([path, last]): Event[] => {
+      const isLost = now - last >= timing.timeoutMs
+      const wasLost = known[peer]?.includes(path) ?? false
+      if (isLost === wasLost) return []
+      const data = { server: me, peer: peer as VoterName, path: path as PathName }
+      return [isLost ? { type: 'PathLost', data } : { type: 'PathRestored', data }]
+    })
+  })
+  const [first, ...rest] = events
+  return first ? { events: [first, ...rest], because: {}, causedBy: null } : null
+}
+
+/** N1. */
+const reportTargets = (state: State, { me, answeringTargets }: Sight): Decision | null => {
+  if (answeringTargets === null) return null
+  const { isCutOff } = serverOf(state.servers, me)
+  const targets = state.configuration.current?.npResolution.ping?.targets ?? []
+  const isLost = targets.length > 0 && answeringTargets.length === 0
+  if (isLost === isCutOff) return null
+  const data = { server: me, targets }
+  return {
+    events: [isLost ? { type: 'PingTargetsLost', data } : { type: 'PingTargetsRestored', data }],
+    because: { answering: answeringTargets },
+    causedBy: null,
+  }
+}

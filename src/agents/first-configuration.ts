@@ -1,0 +1,43 @@
+/** A new cluster's log begins with the configuration that its kits were made from: whoever finds it empty writes that. */
+import { checkConfiguration, formatProblem } from '../decisions/check-configuration.ts'
+import type { Decision } from '../decisions/decision.ts'
+import type { Configuration } from '../events/index.ts'
+import type { State } from '../projections/state.ts'
+import type { World } from '../world/world.ts'
+import type { Node } from './node.ts'
+
+const againMs = 200
+
+/** Tries until the log has a beginning, by us or by another; does nothing where a log has been seen before. */
+export const firstConfiguration = async (
+  world: World,
+  { recorder, store, places, kit, log }: Node,
+  signal: AbortSignal,
+): Promise<void> => {
+  const source = await world.files.read(places.firstConfiguration)
+  if (source === null || store.seen().sequence > 0) return
+  const checked = checkConfiguration(source)
+  if (!checked.ok)
+    throw new Error(
+      `${places.firstConfiguration}: ${checked.problems.map((one) => formatProblem(one, 'cluster.yaml')).join('; ')}`,
+    )
+  while (!signal.aborted && recorder.state().position.sequence === 0) {
+    if (log.status().reachable)
+      await recorder.submit('first configuration', (state) =>
+        begin(state, kit.identity.cluster, checked.configuration, source),
+      )
+    await new Promise<void>((resolve) => world.clock.after(againMs, resolve))
+  }
+}
+
+const begin = (state: State, cluster: string, configuration: Configuration, source: string): Decision | null =>
+  state.position.sequence > 0
+    ? null
+    : {
+        events: [
+          { type: 'ClusterCreated', data: { cluster } },
+          { type: 'ConfigurationApplied', data: { version: 1, configuration, source, note: 'created' } },
+        ],
+        because: {},
+        causedBy: null,
+      }

@@ -1,0 +1,267 @@
+/** The processes of this product: the agent of a server, the witness, and the guardian beside an agent. */
+import { release, type } from 'node:os'
+import { pino } from 'pino'
+import { scriptEnvironment } from '../decisions/script-environment.ts'
+import { groupName, type MonitorName, type Recorded, resourceName, type ServerName } from '../events/index.ts'
+import { monitorsOf } from '../projections/configuration.ts'
+import type { State } from '../projections/state.ts'
+import { realWorld } from '../world/real.ts'
+import type { World } from '../world/world.ts'
+import { alertSink } from './alerts/sink.ts'
+import { alertTargets } from './alerts/targets.ts'
+import { serveControl } from './control-server.ts'
+import { firstConfiguration } from './first-configuration.ts'
+import { runGuardian as guard } from './guardian.ts'
+import { linkGuardian } from './guardian-link.ts'
+import { monitorDrivers } from './monitors/drivers.ts'
+import { type Node, openNode, placesIn, type Say } from './node.ts'
+import { pingTargets } from './np/ping.ts'
+import { resourceRunner } from './resource-runner.ts'
+import { resourceDrivers } from './resources/drivers.ts'
+import { type ServerAgent, startServerAgent } from './server-agent.ts'
+import { serviceManager } from './service-manager.ts'
+import { agentStatus } from './status.ts'
+import { startVoter, type Voter } from './voter.ts'
+
+export type ProcessOptions = {
+  readonly stateDirectory: string
+  readonly natsServer: string
+  readonly version: string
+  /** Command line that starts this program: node and the CLI's main file. */
+  readonly self: readonly [string, string]
+  /** The guardian starts the agent again when it dies: where no service manager does. */
+  readonly respawn: boolean
+  /** Last resort of the guardian: a command that resets the machine; null = none. */
+  readonly reset: string | null
+  /** NOTIFY_SOCKET and WATCHDOG_USEC of systemd. */
+  readonly notifySocket: string | null
+  readonly watchdogMs: number | null
+  /** Aborted by SIGTERM and SIGINT: the agent leaves, what it runs stays. */
+  readonly signal: AbortSignal
+}
+
+/** How often beats that are not what they claim to be are worth a line. */
+const suspicionMs = 10_000
+
+/** The agent of a server; resolves when it was told to end. @throws KitUnusable, VoterStoreDamaged, GuardianMissing */
+export const runAgent = async (options: ProcessOptions): Promise<void> => {
+  const world = realWorld()
+  const say = logger('agent')
+  const startedAt = world.clock.now()
+  const manager = serviceManager(world, { socket: options.notifySocket, watchdogMs: options.watchdogMs })
+  const node = await openNode(world, { ...options, say })
+  if (node.kit.own.role !== 'server')
+    throw new WrongRole(`${node.kit.own.name} is a witness: start it with baton witness`)
+  const { places, instance, kit, recorder } = node
+  const installation = { version: options.version, path: options.stateDirectory, osName: type(), osVersion: release() }
+  const me = kit.own.name as ServerName
+  let agent: ServerAgent | null = null
+  const wake = () => agent?.wake()
+  const guardian = await linkGuardian(world, {
+    socket: places.guardian,
+    command: [...options.self, 'guardian', ...commonArguments(options), '--instance', instance],
+    tag: `${instance}/guardian`,
+    logFile: `${places.logs}/guardian.log`,
+    own: world.processes.own(),
+  })
+  const runner = resourceRunner(world, {
+    me,
+    instance,
+    installation,
+    drivers: resourceDrivers(world),
+    logDirectory: places.logs,
+    manifest: places.manifest,
+    changed: wake,
+  })
+  await runner.adopt()
+  const voter = joinVoters(world, node, { groups: () => agent?.heldGroups() ?? {}, changed: wake, say })
+  agent = startServerAgent(world, {
+    me,
+    recorder,
+    voter,
+    runner,
+    guardian,
+    store: node.store,
+    monitors: {
+      instance,
+      logDirectory: places.logs,
+      drivers: monitorDrivers(world),
+      environment: (monitor) => monitorEnvironment(recorder.state(), monitor, me, installation),
+    },
+    ping: (targets, timeoutMs) => pingTargets(world, targets, timeoutMs),
+    say,
+  })
+  const sink = await startAlerts(world, node, say)
+  void firstConfiguration(world, node, options.signal)
+  const running = agent
+  const closeControl = await serveControl(world, {
+    socket: places.control,
+    cluster: kit.identity.cluster,
+    recorder,
+    log: node.log,
+    status: () =>
+      agentStatus(world, {
+        node,
+        voter,
+        version: options.version,
+        startedAt,
+        standing: running.standingInWords,
+        hasGuardian: guardian.isThere,
+      }),
+    command: running.command,
+  })
+  manager.ready()
+  say('agent started', { server: me, incarnation: node.store.incarnation })
+  await untilAborted(options.signal)
+  manager.stopping()
+  running.stop()
+  // What runs goes on under the lease it has; the guardian ends it if no agent comes back in time.
+  if (runner.isAllOff()) guardian.end()
+  else guardian.leave()
+  voter.stop()
+  closeControl()
+  await sink.close()
+  await node.stop()
+}
+
+/** The witness: log server, beats, grants and supports; nothing else. */
+export const runWitness = async (options: ProcessOptions): Promise<void> => {
+  const world = realWorld()
+  const say = logger('witness')
+  const startedAt = world.clock.now()
+  const manager = serviceManager(world, { socket: options.notifySocket, watchdogMs: options.watchdogMs })
+  const node = await openNode(world, { ...options, say })
+  if (node.kit.own.role !== 'witness')
+    throw new WrongRole(`${node.kit.own.name} is a server: start it with baton agent`)
+  const voter = joinVoters(world, node, { groups: () => ({}), changed: () => {}, say })
+  const closeControl = await serveControl(world, {
+    socket: node.places.control,
+    cluster: node.kit.identity.cluster,
+    recorder: node.recorder,
+    log: node.log,
+    status: () =>
+      agentStatus(world, {
+        node,
+        voter,
+        version: options.version,
+        startedAt,
+        standing: () => null,
+        hasGuardian: () => false,
+      }),
+    command: null,
+  })
+  manager.ready()
+  say('witness started', { voter: node.kit.own.name })
+  await untilAborted(options.signal)
+  manager.stopping()
+  voter.stop()
+  closeControl()
+  await node.stop()
+}
+
+/** The guardian; resolves when the agent told it that nothing is left to guard. */
+export const runGuardian = async (options: ProcessOptions & { readonly instance: string }): Promise<void> => {
+  const world = realWorld()
+  const places = placesIn(options.stateDirectory)
+  await guard(world, {
+    socket: places.guardian,
+    manifest: places.manifest,
+    logDirectory: places.logs,
+    instance: options.instance,
+    drivers: resourceDrivers(world),
+    respawn: options.respawn ? [...options.self, 'agent', ...commonArguments(options)] : null,
+    reset: options.reset === null ? null : ['/bin/sh', '-c', options.reset],
+    say: logger('guardian'),
+  })
+}
+
+/** Started as the wrong kind of voter. */
+export class WrongRole extends Error {
+  override readonly name = 'WrongRole'
+}
+
+const logger = (name: string): Say => {
+  const log = pino({ name })
+  return (what, fields) => log.info(fields, what)
+}
+
+const commonArguments = ({ stateDirectory, natsServer, respawn, reset }: ProcessOptions): readonly string[] => [
+  '--state',
+  stateDirectory,
+  '--nats-server',
+  natsServer,
+  ...(respawn ? ['--respawn'] : []),
+  ...(reset === null ? [] : ['--reset', reset]),
+]
+
+const joinVoters = (
+  world: World,
+  node: Node,
+  {
+    groups,
+    changed,
+    say,
+  }: { readonly groups: () => ReturnType<ServerAgent['heldGroups']>; readonly changed: () => void; readonly say: Say },
+): Voter => {
+  let lastSuspicion = Number.NEGATIVE_INFINITY
+  const voter = startVoter(world, {
+    kit: node.kit,
+    store: node.store,
+    groups,
+    changed,
+    suspicious: (what) => {
+      const now = world.clock.now()
+      if (now - lastSuspicion < suspicionMs) return
+      lastSuspicion = now
+      say('something suspicious', { what })
+    },
+  })
+  voter.fold(node.recorder.state())
+  node.recorder.onFold(() => voter.fold(node.recorder.state()))
+  node.onBeatChannel((path, received) => {
+    voter.addPath(path)
+    received((bytes) => voter.receive(bytes, path.name))
+  })
+  return voter
+}
+
+const startAlerts = async (world: World, { recorder, places, log }: Node, say: Say) => {
+  let configuration = recorder.state().configuration.current
+  const sink = await alertSink(world, {
+    cursorFile: places.alertCursor,
+    targets: alertTargets(world, configuration, places.alerts),
+    endOfLog: () => log.status().last,
+    trouble: (what, cause) => say(what, { cause: String(cause) }),
+  })
+  recorder.onFold((recorded: readonly Recorded[], before: State) => {
+    const { current } = recorder.state().configuration
+    if (current !== configuration) sink.retarget(alertTargets(world, current, places.alerts))
+    configuration = current
+    sink.accept(recorded, before)
+  })
+  return sink
+}
+
+/** Monitors' scripts see what the scripts of their target see. */
+const monitorEnvironment = (
+  state: State,
+  monitor: MonitorName,
+  me: ServerName,
+  installation: Parameters<typeof scriptEnvironment>[2],
+): Readonly<Record<string, string>> => {
+  const { current } = state.configuration
+  const target = current ? monitorsOf(current)[monitor]?.target : undefined
+  if (!target) return { CLP_RESNAME: '', BATON_SERVER: me }
+
+  return scriptEnvironment(
+    state,
+    { group: groupName(target.group), resource: resourceName(target.resource ?? ''), me },
+    installation,
+  )
+}
+
+const untilAborted = (signal: AbortSignal): Promise<void> =>
+  new Promise((resolve) => {
+    if (signal.aborted) resolve()
+    else signal.addEventListener('abort', () => resolve(), { once: true })
+  })

@@ -1,0 +1,172 @@
+/** The shell around every decision: reads the state, calls the decision, appends at the expected sequence, folds. */
+
+import type { Decision } from '../decisions/decision.ts'
+import {
+  type Author,
+  type Commit,
+  commitId,
+  type EventLog,
+  encodeCommit,
+  type LogTrouble,
+  type Position,
+  type Recorded,
+  type Sequence,
+} from '../events/index.ts'
+import { fold, type State } from '../projections/state.ts'
+import type { World } from '../world/world.ts'
+
+/** `recorded`: it is on the log at that sequence. `nothing`: the state no longer called for it. `given-up`: the log
+ *  did not take it in time; whoever asked asks again if it is still so. */
+export type Answer =
+  | { readonly answer: 'recorded'; readonly sequence: Sequence }
+  | { readonly answer: 'nothing' }
+  | { readonly answer: 'given-up'; readonly because: string }
+
+/** Decides on the newest state; called again after every conflict. */
+export type Decide = (state: State) => Decision | null
+
+export type Recorder = {
+  readonly state: () => State
+  /** Queues a decision; a key that is queued already is not queued twice. */
+  readonly submit: (key: string, decide: Decide, by?: Author) => Promise<Answer>
+  readonly isPending: (key: string) => boolean
+  /** Commits in order, with the state before each batch; after it, `state()` holds them. */
+  readonly onFold: (heard: (recorded: readonly Recorded[], before: State) => void) => void
+  /** A commit of this agent has been accepted since it started (liveness.md rule 7c). */
+  readonly hasBarrier: () => boolean
+  readonly trouble: () => LogTrouble | null
+  readonly stop: () => void
+}
+
+/** Conflicts in a row after which a decision is given up: others are writing faster than we can decide. */
+const mostConflicts = 20
+/** For how long an append without an answer is pursued. */
+const giveUpMs = 10_000
+/** How often the same commit is appended again while its fate is unknown. */
+const againMs = 250
+/** How long a conflict waits for the commit that caused it to be read. */
+const catchUpMs = 2000
+
+type Waiter = { readonly beyond: Sequence; readonly wake: () => void }
+
+/** Follows `log` from `from` on and appends what is submitted, one commit at a time. */
+export const startRecorder = (
+  world: World,
+  log: EventLog,
+  options: {
+    readonly by: Author
+    readonly from: State
+    readonly troubled?: (trouble: LogTrouble | null) => void
+    readonly refuses?: () => string | null
+  },
+): Recorder => {
+  let state = options.from
+  let barrier = false
+  let trouble: LogTrouble | null = null
+  let isStopped = false
+  const listeners: ((recorded: readonly Recorded[], before: State) => void)[] = []
+  const pending = new Map<string, Promise<Answer>>()
+  const waiters = new Set<Waiter>()
+  /** Ids of the commits that stand at recent positions: how an unknown append learns its fate. */
+  const recent = new Map<Sequence, string>()
+  let queue: Promise<unknown> = Promise.resolve()
+
+  const accept = (recorded: readonly Recorded[]) => {
+    const news = recorded.filter((one) => one.position.sequence > state.position.sequence)
+    if (news.length === 0) return
+    const before = state
+    state = fold(before, news)
+    for (const { position, commit } of news) recent.set(position.sequence, commit.id)
+    for (const at of recent.keys()) if (at < state.position.sequence - 1000) recent.delete(at)
+    for (const listener of listeners) listener(news, before)
+    for (const waiter of waiters) if (state.position.sequence > waiter.beyond) waiter.wake()
+  }
+  const setTrouble = (now: LogTrouble | null) => {
+    trouble = now
+    options.troubled?.(now)
+  }
+  const subscription = log.follow(state.position, {
+    commits: accept,
+    trouble: setTrouble,
+    repaired: () => setTrouble(null),
+  })
+
+  /** Resolves once something beyond `position` has been folded, or after `ms`. */
+  const advance = (position: Position, ms: number): Promise<boolean> => {
+    if (state.position.sequence > position.sequence) return Promise.resolve(true)
+    const { promise, resolve } = Promise.withResolvers<boolean>()
+    const end = (advanced: boolean) => {
+      cancel()
+      waiters.delete(waiter)
+      resolve(advanced)
+    }
+    const waiter: Waiter = { beyond: position.sequence, wake: () => end(true) }
+    const cancel = world.clock.after(ms, () => end(false))
+    waiters.add(waiter)
+    return promise
+  }
+
+  /** Appends until it is known whether it stands there: `after + 1` is its only possible place. */
+  const settle = async (after: Position, commit: Commit): Promise<'appended' | 'conflict' | 'given-up'> => {
+    const deadline = world.clock.now() + giveUpMs
+    let wasUnknown = false
+    while (!isStopped) {
+      const answer = await log.append(after, commit)
+      const { result } = answer
+      if (answer.result === 'appended') {
+        // What stands there is known: no need to wait until it has come back through the feed.
+        const bytes = encodeCommit(commit, after.hash)
+        accept([{ position: answer.position, previous: after.hash, commit, bytes }])
+        return 'appended'
+      }
+      wasUnknown ||= result === 'unknown'
+      if (result === 'unavailable' && !wasUnknown) return 'given-up'
+      const hasAdvanced = await advance(after, result === 'conflict' ? catchUpMs : againMs)
+      if (hasAdvanced) return recent.get((after.sequence + 1) as Sequence) === commit.id ? 'appended' : 'conflict'
+      // A conflict with a commit that nobody can read may be a leader's own uncommitted one: ask again.
+      if (world.clock.now() >= deadline) return 'given-up'
+    }
+    return 'given-up'
+  }
+
+  const decideAndAppend = async (decide: Decide, by: Author): Promise<Answer> => {
+    for (let conflicts = 0; conflicts < mostConflicts && !isStopped; conflicts++) {
+      if (trouble !== null) return { answer: 'given-up', because: `the log is not in order (${trouble.trouble})` }
+      if (state.watching !== null)
+        return { answer: 'given-up', because: `this software does not know ${state.watching.type}: it only watches` }
+      const refusal = options.refuses?.() ?? null
+      if (refusal !== null) return { answer: 'given-up', because: refusal }
+      const decision = decide(state)
+      if (decision === null) return { answer: 'nothing' }
+      const after = state.position
+      const commit: Commit = { id: commitId(world.random.id()), by, at: world.clock.wall(), ...decision }
+      const outcome = await settle(after, commit)
+      if (outcome === 'given-up') return { answer: 'given-up', because: 'the log could not be written' }
+      if (outcome === 'conflict') continue
+      barrier = true
+      return { answer: 'recorded', sequence: (after.sequence + 1) as Sequence }
+    }
+    return { answer: 'given-up', because: 'others kept writing first' }
+  }
+
+  return {
+    state: () => state,
+    submit: (key, decide, by = options.by) => {
+      const already = pending.get(key)
+      if (already) return already
+      const answer = queue.then(() => decideAndAppend(decide, by)).finally(() => pending.delete(key))
+      queue = answer.catch(() => {})
+      pending.set(key, answer)
+      return answer
+    },
+    isPending: (key) => pending.has(key),
+    onFold: (heard) => listeners.push(heard),
+    hasBarrier: () => barrier,
+    trouble: () => trouble,
+    stop: () => {
+      isStopped = true
+      subscription.stop()
+      for (const waiter of waiters) waiter.wake()
+    },
+  }
+}

@@ -1,0 +1,330 @@
+/** Carries out the plan's effects on this machine, keeps what is observed, and writes down what every outcome was. */
+import { z } from 'zod'
+import type { Effect, Observed, ObservedResource } from '../decisions/plan.ts'
+import { type Installation, scriptEnvironment } from '../decisions/script-environment.ts'
+import {
+  decode,
+  type Epoch,
+  type Event,
+  type GroupName,
+  type ResourceConfiguration,
+  type ResourceName,
+  type Sequence,
+  type ServerName,
+} from '../events/index.ts'
+import type { State } from '../projections/state.ts'
+import type { World } from '../world/world.ts'
+import type { Outcome, ResourceContext, ResourceDriver } from './resources/driver.ts'
+
+/** By resource type. */
+export type ResourceDrivers = Readonly<Record<ResourceConfiguration['type'], ResourceDriver>>
+
+export type RunnerOptions = {
+  readonly me: ServerName
+  /** Distinguishes clusters and servers that share a machine. */
+  readonly instance: string
+  readonly installation: Installation
+  readonly drivers: ResourceDrivers
+  readonly logDirectory: string
+  /** What runs is written here, so that the next agent can adopt it and the guardian can stop it. */
+  readonly manifest: string
+  readonly changed: () => void
+}
+
+export type ResourceRunner = {
+  readonly observed: () => Observed
+  readonly perform: (effects: readonly Effect[], state: State) => void
+  /** Outcomes that are not on the log yet, oldest first. */
+  readonly outbox: () => readonly Event[]
+  /** The first `count` of them are on the log now. */
+  readonly recorded: (count: number) => void
+  /** Takes over what an earlier agent left running: probes it, cleans up halves. */
+  readonly adopt: () => Promise<void>
+  readonly isAllOff: () => boolean
+  readonly context: (group: string, resource: string) => ResourceContext | null
+}
+
+/** An urgent stop that takes longer than this has failed: the guardian or the watchdog has the last word. */
+const urgentTimeoutMs = 10_000
+/** More outcomes than this wait only while the log is away; the oldest go first, they are history already. */
+const longestOutbox = 1000
+
+const entrySchema = z.object({
+  group: decode.group,
+  resource: decode.resource,
+  epoch: decode.epoch,
+  since: decode.sequence,
+  isUp: z.boolean(),
+  configuration: z.custom<ResourceConfiguration>(
+    (value) => typeof value === 'object' && value !== null && 'type' in value,
+  ),
+  environment: z.record(z.string(), z.string()),
+})
+/** `boot`: nothing of it runs after the machine has restarted. */
+const manifestSchema = z.object({ boot: z.string(), running: z.array(entrySchema) })
+export type ManifestEntry = z.infer<typeof entrySchema>
+
+/** What runs on a server according to its manifest; empty when there is none, or none that can be read. */
+export const readManifest = async (world: World, path: string): Promise<readonly ManifestEntry[]> => {
+  const text = await world.files.read(path)
+  if (text === null) return []
+  try {
+    const { boot, running } = manifestSchema.parse(JSON.parse(text))
+    return boot === world.bootId() ? running : []
+  } catch {
+    return []
+  }
+}
+
+/** Replaces the manifest; not durable, since nothing of it survives what would lose it. */
+export const writeManifest = (world: World, path: string, running: readonly ManifestEntry[]): Promise<void> =>
+  world.files.write(path, JSON.stringify({ boot: world.bootId(), running }))
+
+type Entry = {
+  context: ResourceContext
+  condition: ObservedResource['condition']
+  since: Sequence
+  adopted: boolean
+  /** The operation under way; aborting it makes it end soon. */
+  operation: { readonly abort: AbortController; readonly urgent: boolean; readonly ended: Promise<void> } | null
+}
+
+export const resourceRunner = (world: World, options: RunnerOptions): ResourceRunner => new Runner(world, options)
+
+class Runner implements ResourceRunner {
+  readonly #world: World
+  readonly #options: RunnerOptions
+  readonly #entries = new Map<string, Entry>()
+  #outbox: Event[] = []
+  #writing: Promise<void> = Promise.resolve()
+
+  constructor(world: World, options: RunnerOptions) {
+    this.#world = world
+    this.#options = options
+  }
+
+  readonly observed = (): Observed =>
+    [...this.#entries.values()].map(({ context, condition, since, adopted }) => ({
+      group: context.group,
+      resource: context.resource,
+      epoch: context.epoch,
+      condition,
+      since,
+      after: context.configuration.after,
+      adopted,
+    }))
+
+  readonly outbox = () => this.#outbox
+  readonly recorded = (count: number): void => {
+    this.#outbox = this.#outbox.slice(count)
+  }
+  readonly isAllOff = () => [...this.#entries.values()].every(({ condition }) => condition === 'off')
+  readonly context = (group: string, resource: string) => this.#entries.get(`${group}/${resource}`)?.context ?? null
+
+  readonly perform = (effects: readonly Effect[], state: State): void => {
+    for (const effect of effects) {
+      const entry = this.#entries.get(`${effect.group}/${effect.resource}`)
+      switch (effect.do) {
+        case 'Activate':
+          this.#activate(effect, state)
+          break
+        case 'Deactivate':
+          if (entry) this.#deactivate(entry, effect.urgent, state)
+          break
+        case 'Cancel':
+          entry?.operation?.abort.abort()
+          break
+        default:
+          effect satisfies never
+      }
+    }
+  }
+
+  readonly adopt = async (): Promise<void> => {
+    const left = await readManifest(this.#world, this.#options.manifest)
+    await Promise.all(left.map((entry) => this.#adoptOne(entry)))
+    await this.#writeManifest()
+  }
+
+  async #adoptOne({ group, resource, epoch, since, isUp, configuration, environment }: ManifestEntry): Promise<void> {
+    const context = this.#contextOf({ group, resource, epoch, configuration, environment })
+    const limit = { timeoutMs: urgentTimeoutMs, signal: new AbortController().signal }
+    const entry: Entry = { context, condition: 'off', since, adopted: true, operation: null }
+    const found = await this.#driver(context).probe(context, limit)
+    if (found === 'on' && isUp) entry.condition = 'on'
+    else {
+      const outcome = await this.#driver(context).deactivate(context, { ...limit, urgent: true })
+      if (!outcome.ok) entry.condition = 'stuck'
+    }
+    this.#entries.set(`${group}/${resource}`, entry)
+  }
+
+  #driver({ configuration }: ResourceContext): ResourceDriver {
+    return this.#options.drivers[configuration.type]
+  }
+
+  #contextOf(known: {
+    readonly group: GroupName
+    readonly resource: ResourceName
+    readonly epoch: Epoch
+    readonly configuration: ResourceConfiguration
+    readonly environment: Readonly<Record<string, string>>
+  }): ResourceContext {
+    return { ...known, logDirectory: this.#options.logDirectory, instance: this.#options.instance }
+  }
+
+  #activate({ group, resource, epoch }: Effect & { do: 'Activate' }, state: State): void {
+    const key = `${group}/${resource}`
+    const configuration = state.configuration.current?.groups[group]?.resources[resource]
+    const before = this.#entries.get(key)
+    if (!configuration || before?.operation || (before && before.condition !== 'off')) return
+    const environment = scriptEnvironment(state, { group, resource, me: this.#options.me }, this.#options.installation)
+    const context = this.#contextOf({ group, resource, epoch, configuration, environment })
+    const entry: Entry = {
+      context,
+      condition: 'activating',
+      since: state.position.sequence,
+      adopted: false,
+      operation: null,
+    }
+    this.#entries.set(key, entry)
+    this.#start(entry, false, async (signal) => {
+      await this.#writeManifest()
+      entry.condition = await this.#attemptActivation(entry, signal)
+    })
+  }
+
+  async #attemptActivation({ context }: Entry, signal: AbortSignal): Promise<Entry['condition']> {
+    const { group, resource, epoch, configuration } = context
+    const timeoutMs = configuration.activation.timeout
+    const driver = this.#driver(context)
+    for (let attempt = 1; ; attempt++) {
+      const which = { group, resource, epoch, attempt }
+      this.#say({ type: 'ActivationStarted', data: which })
+      const began = this.#world.clock.now()
+      const outcome = signal.aborted ? cancelled : await driver.activate(context, { timeoutMs, signal })
+      const durationMs = Math.round(this.#world.clock.now() - began)
+      if (outcome.ok && !signal.aborted) {
+        this.#say({ type: 'ResourceActivated', data: { ...which, durationMs, adopted: false } })
+        return 'on'
+      }
+      const { because, stalled } = outcome.ok ? cancelled : outcome
+      this.#say({ type: 'ActivationFailed', data: { ...which, durationMs, because, stalled } })
+      // Nothing may stay half up: the next attempt, or the next server, starts from nothing.
+      const cleaned = await driver.deactivate(context, {
+        timeoutMs: urgentTimeoutMs,
+        signal: new AbortController().signal,
+        urgent: true,
+      })
+      if (!cleaned.ok) return this.#stuck(context, cleaned, attempt, 0)
+      if (signal.aborted) return 'off'
+      if (attempt > configuration.activation.retries) return 'failed'
+    }
+  }
+
+  #deactivate(entry: Entry, urgent: boolean, state: State): void {
+    const { operation, context } = entry
+    if (operation && !(urgent && !operation.urgent)) return
+    operation?.abort.abort()
+    const { group, resource } = context
+    const fresh = scriptEnvironment(state, { group, resource, me: this.#options.me }, this.#options.installation)
+    const environment = {
+      ...context.environment,
+      CLP_FACTOR: fresh['CLP_FACTOR'] ?? 'GROUPSTOP',
+      BATON_CAUSE: fresh['BATON_CAUSE'] ?? '0',
+    }
+    entry.context = { ...context, environment }
+    entry.condition = 'deactivating'
+    this.#start(entry, urgent, async (signal) => {
+      await operation?.ended
+      entry.condition = await this.#attemptDeactivation(entry, urgent, signal)
+      await this.#writeManifest()
+    })
+  }
+
+  /** Retries as configured; then by force. Only what even force cannot take down is stuck. */
+  async #attemptDeactivation({ context }: Entry, urgent: boolean, signal: AbortSignal): Promise<Entry['condition']> {
+    const { group, resource, epoch, configuration } = context
+    const patience = configuration.deactivation.timeout
+    const attempts = urgent ? 0 : 1 + configuration.deactivation.retries
+    this.#say({ type: 'DeactivationStarted', data: { group, resource, epoch, attempt: 1 } })
+    const began = this.#world.clock.now()
+    const elapsed = () => Math.round(this.#world.clock.now() - began)
+    for (let attempt = 1; attempt <= attempts && !signal.aborted; attempt++) {
+      const outcome = await this.#driver(context).deactivate(context, { timeoutMs: patience, signal, urgent: false })
+      if (outcome.ok) return this.#wentDown(context, elapsed())
+      const { because, stalled } = outcome
+      this.#say({
+        type: 'DeactivationFailed',
+        data: { group, resource, epoch, attempt, durationMs: elapsed(), because, stalled },
+      })
+    }
+    const limit = { timeoutMs: urgentTimeoutMs, signal: new AbortController().signal, urgent: true }
+    const forced = await this.#driver(context).deactivate(context, limit)
+    return forced.ok ? this.#wentDown(context, elapsed()) : this.#stuck(context, forced, attempts + 1, elapsed())
+  }
+
+  #wentDown({ group, resource, epoch }: ResourceContext, durationMs: number): 'off' {
+    this.#say({ type: 'ResourceDeactivated', data: { group, resource, epoch, durationMs } })
+    return 'off'
+  }
+
+  #stuck(
+    { group, resource, epoch }: ResourceContext,
+    { because, stalled }: Failed,
+    attempt: number,
+    durationMs: number,
+  ): 'stuck' {
+    this.#say({
+      type: 'DeactivationFailed',
+      data: { group, resource, epoch, attempt, durationMs, because: `even by force: ${because}`, stalled },
+    })
+    return 'stuck'
+  }
+
+  #start(entry: Entry, urgent: boolean, work: (signal: AbortSignal) => Promise<void>): void {
+    const abort = new AbortController()
+    const ended = work(abort.signal).catch((trouble: unknown) => {
+      // A driver must not throw; should one, the resource is in nobody's knowledge, and only force is left.
+      const because = `the driver failed: ${trouble instanceof Error ? trouble.message : String(trouble)}`
+      entry.condition = this.#stuck(entry.context, { ok: false, because, stalled: false }, 1, 0)
+    })
+    const operation = { abort, urgent, ended }
+    entry.operation = operation
+    void ended.then(() => {
+      if (entry.operation === operation) entry.operation = null
+      this.#options.changed()
+    })
+    this.#options.changed()
+  }
+
+  #say(event: Event): void {
+    this.#outbox = [...this.#outbox.slice(1 - longestOutbox), event]
+    this.#options.changed()
+  }
+
+  /** One write at a time; it always holds what is true when it begins. */
+  #writeManifest(): Promise<void> {
+    this.#writing = this.#writing.then(async () => {
+      const running: ManifestEntry[] = [...this.#entries.values()]
+        .filter(({ condition }) => condition !== 'off')
+        .map(({ context, condition, since }) => {
+          const { group, resource, epoch, configuration, environment } = context
+          return {
+            group,
+            resource,
+            epoch,
+            since,
+            isUp: condition === 'on',
+            configuration,
+            environment: { ...environment },
+          }
+        })
+      await writeManifest(this.#world, this.#options.manifest, running)
+    })
+    return this.#writing
+  }
+}
+
+type Failed = Extract<Outcome, { ok: false }>
+const cancelled: Failed = { ok: false, because: 'cancelled', stalled: false }

@@ -1,0 +1,59 @@
+/** What an agent says of itself when it is asked: for `baton status` and `baton doctor`. */
+
+import type { World } from '../world/world.ts'
+import type { AgentStatus, PeerStatus } from './control-protocol.ts'
+import type { Node } from './node.ts'
+import type { Voter } from './voter.ts'
+
+export type StatusParts = {
+  readonly node: Node
+  readonly voter: Voter
+  readonly version: string
+  readonly startedAt: number
+  /** Null when this voter may run groups, or never does. */
+  readonly standing: () => string | null
+  readonly hasGuardian: () => boolean
+}
+
+export const agentStatus = (
+  world: World,
+  { node, voter, version, startedAt, standing, hasGuardian }: StatusParts,
+): AgentStatus => {
+  const now = world.clock.now()
+  const until = voter.leasedUntil()
+  const because = node.kit.own.role === 'witness' ? 'a witness runs no groups' : (standing() ?? '')
+  return {
+    voter: node.kit.own.name,
+    role: node.kit.own.role,
+    version,
+    instance: node.instance,
+    startedMsAgo: Math.round(now - startedAt),
+    lease: {
+      held: because === '' && voter.hasLease(),
+      remainingMs: Math.round(Math.min(Math.max(0, until - now), 1e12)),
+      because,
+    },
+    knowledge: { sequence: node.recorder.state().position.sequence, knowsUntilMsAgo: node.outOfTouchMs() },
+    log: node.log.status(),
+    guardian: { running: hasGuardian(), watchdog: 'none' },
+    peers: node.kit.identity.voters
+      .filter(({ name }) => name !== node.kit.own.name)
+      .map((peer) => peerStatus(voter, peer, now)),
+    notDeciding: node.notDeciding(),
+    state: node.recorder.state(),
+  }
+}
+
+const peerStatus = (voter: Voter, { name, role, addresses }: Node['kit']['own'], now: number): PeerStatus => {
+  const liveness = voter.liveness()
+  const heard = liveness.heard[name]
+  const known = ['nats', ...Object.keys(addresses).map((network) => `lan:${network}`)]
+  const since = (at: number | undefined) => (at === undefined ? null : Math.round(now - at))
+  return {
+    voter: name,
+    role,
+    heardMsAgo: since(heard?.at),
+    paths: Object.fromEntries(known.map((path) => [path, since(heard?.paths[path])])),
+    echoMsAgo: since(liveness.hearsMe[name]),
+  }
+}

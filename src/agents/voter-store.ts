@@ -1,0 +1,100 @@
+/** What a voter must not forget (liveness.md rules 1, 3, 4, 7d), on disk before it acts on it. */
+import { z } from 'zod'
+import type { Support } from '../decisions/liveness.ts'
+import {
+  decode,
+  type Epoch,
+  type Generation,
+  type GroupName,
+  type Incarnation,
+  type Position,
+  start,
+} from '../events/index.ts'
+import type { World } from '../world/world.ts'
+
+const support = z.object({ generation: decode.generation, reason: z.enum(['silent', 'renounced']) })
+const schema = z.object({
+  store: z.string().min(8),
+  incarnation: decode.incarnation,
+  supports: z.record(z.string(), support),
+  renounced: decode.generation,
+  stoppedEpochs: z.record(z.string(), decode.epoch),
+  seen: z.object({ sequence: decode.sequence, hash: z.string() }),
+})
+type Content = z.infer<typeof schema>
+
+/** The file is there but is none: forgetting what it held could mean two active servers. */
+export class VoterStoreDamaged extends Error {
+  override readonly name = 'VoterStoreDamaged'
+}
+
+export type VoterStore = {
+  /** Identifies this store: it changes when the store is lost, and then an operator must re-admit the voter. */
+  readonly store: string
+  /** Counted up by opening: durable before it is used. */
+  readonly incarnation: Incarnation
+  readonly supports: () => Readonly<Record<string, Support>>
+  readonly renounced: () => Generation
+  readonly stoppedEpoch: (group: string) => Epoch | undefined
+  /** High-water mark: a log that ends before it is not our log any more. */
+  readonly seen: () => Position
+  /** Each resolves once it is on disk; failures reject, and then it must not be acted upon. */
+  readonly addSupports: (supports: Readonly<Record<string, Support>>) => Promise<void>
+  readonly renounce: (generation: Generation) => Promise<void>
+  readonly stopEpoch: (group: GroupName, epoch: Epoch) => Promise<void>
+  readonly see: (position: Position) => Promise<void>
+}
+
+/** Opens `path`, or makes it with a new store id. @throws VoterStoreDamaged when it is there but unreadable. */
+export const openVoterStore = async (world: World, path: string): Promise<VoterStore> => {
+  const text = await world.files.read(path)
+  const before = text === null ? fresh(world) : parse(text, path)
+  let content: Content = { ...before, incarnation: (before.incarnation + 1) as Incarnation }
+  // One write at a time; a later write holds everything an earlier one does.
+  let writing: Promise<void> = Promise.resolve()
+  const write = (change: (now: Content) => Content): Promise<void> => {
+    content = change(content)
+    writing = writing.catch(() => {}).then(() => world.files.writeDurably(path, JSON.stringify(content)))
+    return writing
+  }
+  await write((now) => now)
+  return {
+    store: content.store,
+    incarnation: content.incarnation,
+    supports: () => content.supports,
+    renounced: () => content.renounced,
+    stoppedEpoch: (group) => content.stoppedEpochs[group],
+    seen: () => content.seen as Position,
+    addSupports: (supports) => write((now) => ({ ...now, supports: { ...now.supports, ...supports } })),
+    renounce: (generation) =>
+      write((now) => ({ ...now, renounced: Math.max(now.renounced, generation) as Generation })),
+    stopEpoch: (group, epoch) => write((now) => ({ ...now, stoppedEpochs: { ...now.stoppedEpochs, [group]: epoch } })),
+    see: (position) =>
+      position.sequence > content.seen.sequence ? write((now) => ({ ...now, seen: position })) : Promise.resolve(),
+  }
+}
+
+const fresh = (world: World): Content => ({
+  store: world.random.id(),
+  incarnation: 0 as Incarnation,
+  supports: {},
+  renounced: 0 as Generation,
+  stoppedEpochs: {},
+  seen: start,
+})
+
+const parse = (text: string, path: string): Content => {
+  let json: unknown
+  try {
+    json = JSON.parse(text)
+  } catch (cause) {
+    throw new VoterStoreDamaged(`${path} is not JSON: if the disk was lost, remove the file and re-admit this voter`, {
+      cause,
+    })
+  }
+  const parsed = schema.safeParse(json)
+  if (parsed.success) return parsed.data
+  throw new VoterStoreDamaged(
+    `${path} is damaged: remove the file and re-admit this voter. ${z.prettifyError(parsed.error)}`,
+  )
+}

@@ -1,0 +1,273 @@
+/**
+ * One voter at work: sends and hears beats on every path, grants by echoing, supports removals once they are on disk.
+ * The rules are `decisions/liveness.ts`; this only gives them time, paths and a disk. Servers and the witness run the same.
+ */
+import {
+  awaken,
+  type Beat,
+  bar,
+  beatDue,
+  echoesOf,
+  hear,
+  holdsLease,
+  type Liveness,
+  leasedUntil,
+  type Membership,
+  nextSupportAt,
+  publish,
+  renounce,
+  resumed,
+  retimed,
+  silence,
+  supportsDue,
+  type Timing,
+} from '../decisions/liveness.ts'
+import type { Epoch, Generation, Instant, PathName, ServerName } from '../events/index.ts'
+import { votersOf } from '../projections/configuration.ts'
+import type { State } from '../projections/state.ts'
+import type { Cancel, World } from '../world/world.ts'
+import { type BeatCodec, beatCodec } from './heartbeats/beat-codec.ts'
+import { type HeartbeatPath, lanPaths } from './heartbeats/lan.ts'
+import type { VoterKit } from './voter-kit.ts'
+import type { VoterStore } from './voter-store.ts'
+
+export type VoterOptions = {
+  readonly kit: VoterKit
+  readonly store: VoterStore
+  /** What is said of ourselves in every beat. */
+  readonly groups: () => Readonly<Record<string, Epoch>>
+  /** Something about who lives may have changed: look again. */
+  readonly changed: () => void
+  /** Beats that are not what they claim to be; rate-limited by whoever reports them. */
+  readonly suspicious: (what: string) => void
+}
+
+export type Voter = {
+  readonly liveness: () => Liveness
+  readonly membership: () => Membership
+  /** The newest fold: servers, generations, admitted stores, timing. */
+  readonly fold: (state: State) => void
+  readonly addPath: (path: HeartbeatPath) => void
+  readonly removePath: (name: PathName) => void
+  /** A beat came in on a path that somebody else listens on (`nats`). */
+  readonly receive: (bytes: Uint8Array, path: PathName) => void
+  /** Sends a beat at once: something worth knowing has happened. */
+  readonly beatNow: () => void
+  /** Rule 5: writes the renunciation down, then says it. */
+  readonly renounceNow: (generation: Generation) => Promise<void>
+  readonly hasLease: () => boolean
+  readonly leasedUntil: () => Instant
+  /** Stores that the voters show, ourselves included. */
+  readonly stores: () => Readonly<Record<string, string>>
+  /** Servers heard within T, ourselves included. */
+  readonly reachable: () => ReadonlySet<string>
+  readonly stop: () => void
+}
+
+/** Until the configuration is known: generous, so that nobody is given up for our ignorance. */
+const firstTiming: Timing = { timeoutMs: 10_000, releaseMs: 3000 }
+const firstIntervalMs = 250
+
+/** Long enough for one turn of the event loop to read what has arrived. */
+const readingMs = 2
+
+const noMembers: Membership = { voters: [], servers: [], generations: {}, admitted: {} }
+
+export const startVoter = (world: World, options: VoterOptions): Voter => new RunningVoter(world, options)
+
+class RunningVoter implements Voter {
+  readonly #world: World
+  readonly #options: VoterOptions
+  readonly #codec: BeatCodec
+  readonly #paths = new Map<PathName, HeartbeatPath>()
+  #liveness: Liveness
+  #membership: Membership = noMembers
+  #sequence = 0
+  #intervalMs = firstIntervalMs
+  #cancelBeat: Cancel = () => {}
+  #cancelSupport: Cancel = () => {}
+  #lastLoop: Instant
+  /** CLOCK_BOOTTIME minus CLOCK_MONOTONIC: grows while the machine is suspended. */
+  #suspendedMs: number
+  #isStopped = false
+
+  constructor(world: World, options: VoterOptions) {
+    this.#world = world
+    this.#options = options
+    const { kit, store } = options
+    this.#codec = beatCodec(world, kit.identity.cluster, kit.clusterKey)
+    const durable = { incarnation: store.incarnation, supports: store.supports(), renounced: store.renounced() }
+    this.#lastLoop = world.clock.now()
+    this.#suspendedMs = world.clock.sinceBoot() - this.#lastLoop
+    this.#liveness = awaken(kit.own.name, durable, firstTiming, this.#lastLoop)
+    for (const path of lanPaths(world, kit, this.receive)) this.addPath(path)
+    this.#beat()
+  }
+
+  readonly liveness = () => this.#liveness
+  readonly membership = () => this.#membership
+  readonly hasLease = () => holdsLease(this.#liveness, this.#membership, this.#now())
+  readonly leasedUntil = () => leasedUntil(this.#liveness, this.#membership)
+
+  readonly fold = (state: State): void => {
+    this.#sequence = state.position.sequence
+    const configuration = state.configuration.current
+    if (configuration === null) return
+    const servers = configuration.servers.map((server) => server.name as ServerName)
+    const generations = Object.fromEntries(
+      Object.values(state.servers.byName).map(({ name, generation, status }) => [
+        name,
+        { generation, isUp: status === 'up' },
+      ]),
+    )
+    this.#membership = { voters: votersOf(configuration), servers, generations, admitted: state.servers.admitted }
+    const { timeout, release, interval } = configuration.heartbeat
+    this.#intervalMs = interval
+    if (this.#liveness.timing.timeoutMs !== timeout || this.#liveness.timing.releaseMs !== release)
+      this.#liveness = retimed(this.#liveness, { timeoutMs: timeout, releaseMs: release })
+    this.#considerSupports()
+  }
+
+  readonly addPath = (path: HeartbeatPath): void => {
+    this.#paths.set(path.name, path)
+  }
+  readonly removePath = (name: PathName): void => {
+    this.#paths.delete(name)
+  }
+
+  readonly receive = (bytes: Uint8Array, path: PathName): void => {
+    if (this.#isStopped) return
+    const beat = this.#codec.decode(bytes)
+    if (beat === 'forged' || beat === 'damaged') this.#options.suspicious(`a ${beat} beat on ${path}`)
+    if (typeof beat === 'string' || beat.from === this.#liveness.me) return
+    const now = this.#noticePause()
+    const before = this.#liveness
+    this.#liveness = hear(before, beat, path, this.#membership, now)
+    // Only what may change a decision wakes the agent: not every beat of a quiet cluster.
+    const isNews =
+      this.#liveness.said !== before.said ||
+      this.#liveness.grants !== before.grants ||
+      this.#liveness.hearsMe !== before.hearsMe
+    if (isNews) this.#options.changed()
+    if (beat.renounced > (before.heard[beat.from]?.renounced ?? 0)) this.#considerSupports()
+  }
+
+  readonly beatNow = (): void => {
+    if (this.#isStopped) return
+    this.#cancelBeat()
+    this.#beat()
+  }
+
+  readonly renounceNow = async (generation: Generation): Promise<void> => {
+    await this.#options.store.renounce(generation)
+    this.#liveness = renounce(this.#liveness, generation)
+    this.beatNow()
+  }
+
+  readonly stores = (): Readonly<Record<string, string>> => {
+    const { me, heard } = this.#liveness
+    return {
+      [me]: this.#options.store.store,
+      ...Object.fromEntries(Object.entries(heard).map(([voter, { store }]) => [voter, store])),
+    }
+  }
+
+  readonly reachable = (): ReadonlySet<string> => {
+    const now = this.#now()
+    const l = this.#liveness
+    const heard = this.#membership.servers.filter(
+      (p) => l.heard[p] !== undefined && silence(l, p, now) < l.timing.timeoutMs,
+    )
+    return new Set([l.me, ...heard])
+  }
+
+  readonly stop = (): void => {
+    this.#isStopped = true
+    this.#cancelBeat()
+    this.#cancelSupport()
+    for (const path of this.#paths.values()) path.close()
+  }
+
+  #now(): Instant {
+    return this.#world.clock.now()
+  }
+
+  #beat(): void {
+    const now = this.#noticePause()
+    const { liveness, number } = beatDue(this.#liveness, now)
+    this.#liveness = liveness
+    const bytes = this.#codec.encode(this.#content(number))
+    for (const path of this.#paths.values()) path.send(bytes)
+    this.#cancelBeat = this.#world.clock.after(this.#intervalMs, () => this.#beat())
+    this.#considerSupports()
+    this.#options.changed()
+  }
+
+  #content(number: Beat['number']): Beat {
+    const l = this.#liveness
+    const { store } = this.#options.store
+    const hears = Object.fromEntries(
+      Object.entries(l.heard).map(([voter, { paths }]) => [
+        voter,
+        Object.keys(paths).filter(
+          (path) => this.#now() - (paths[path] ?? Number.NEGATIVE_INFINITY) < l.timing.timeoutMs,
+        ) as PathName[],
+      ]),
+    )
+    return {
+      from: l.me,
+      incarnation: l.incarnation,
+      number,
+      store,
+      generation: this.#membership.generations[l.me]?.generation ?? (0 as Generation),
+      sequence: this.#sequence,
+      groups: this.#options.groups(),
+      echoes: echoesOf(l, this.#membership, store),
+      hears,
+      supports: l.supports,
+      renounced: l.renounced,
+    }
+  }
+
+  /** Rule 2: whoever stood still for long starts its timers anew; a suspended machine has lost its lease at once. */
+  #noticePause(): Instant {
+    const now = this.#now()
+    const suspendedMs = this.#world.clock.sinceBoot() - now
+    const { timeoutMs, releaseMs } = this.#liveness.timing
+    const wasSuspended = suspendedMs - this.#suspendedMs > releaseMs / 4
+    const stoodStill = now - this.#lastLoop > timeoutMs / 2
+    if (wasSuspended || stoodStill)
+      this.#liveness = wasSuspended ? resumed(this.#liveness, now) : { ...this.#liveness, since: now }
+    this.#suspendedMs = suspendedMs
+    this.#lastLoop = now
+    return now
+  }
+
+  /** Supports what is due, after one more turn of reading: beats may be waiting in a socket while we were slow. */
+  #considerSupports(hasRead = false): void {
+    this.#cancelSupport()
+    if (this.#isStopped) return
+    const now = this.#noticePause()
+    const due = supportsDue(this.#liveness, this.#membership, this.#options.store.store, now)
+    const isDue = Object.keys(due).length > 0
+    if (isDue && hasRead) this.#support(due)
+    const at = isDue && !hasRead ? now + readingMs : nextSupportAt(this.#liveness, this.#membership)
+    if (at !== Number.POSITIVE_INFINITY)
+      this.#cancelSupport = this.#world.clock.after(Math.max(0, at - now), () =>
+        this.#considerSupports(isDue && !hasRead),
+      )
+  }
+
+  /** Rule 3: barred from now on, on disk, and only then said. */
+  #support(due: Liveness['supports']): void {
+    this.#liveness = bar(this.#liveness, due)
+    this.#options.store.addSupports(due).then(
+      () => {
+        this.#liveness = publish(this.#liveness, due)
+        this.beatNow()
+      },
+      // The disk failed: it stays barred, which is safe, and is never said, which is honest.
+      () => this.#options.suspicious('a support could not be written to disk'),
+    )
+  }
+}

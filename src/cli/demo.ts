@@ -1,0 +1,1 @@
+export const runDemo = async (..._: unknown[]): Promise<void> => {}

@@ -1,0 +1,80 @@
+/** The long-running ones: `baton agent`, `witness`, `guardian`, `demo`. */
+import { realpathSync } from 'node:fs'
+import type { Command } from 'commander'
+import type { ProcessOptions } from '../agents/main.ts'
+import type { AddCommands, Deps } from './deps.ts'
+import { examples, type StateOption, withState } from './options.ts'
+import { version } from './version.ts'
+
+type AgentOptions = StateOption & {
+  readonly natsServer?: string
+  readonly respawn?: boolean
+  readonly reset?: string
+}
+
+export const addProcesses: AddCommands = (program, deps) => {
+  const agent = program
+    .command('agent')
+    .summary('run the agent of a server')
+    .description('Runs the agent of this server: heartbeats, log, groups, monitors. Usually started by systemd.')
+  examples(running(agent, deps), 'baton agent --state /var/lib/baton').action(async (options: AgentOptions) => {
+    const { runAgent } = await import('../agents/main.ts')
+    await runAgent(await processOptions(options))
+  })
+  const witness = program
+    .command('witness')
+    .summary('run the witness')
+    .description('Runs the witness: it votes and keeps the log, and runs no groups. Usually started by systemd.')
+  examples(running(witness, deps), 'baton witness --state /var/lib/baton').action(async (options: AgentOptions) => {
+    const { runWitness } = await import('../agents/main.ts')
+    await runWitness(await processOptions(options))
+  })
+  const guardian = program
+    .command('guardian')
+    .summary('run the guardian of an agent')
+    .description('Takes services down in time when the agent cannot any more. Started by the agent itself.')
+    .requiredOption('--instance <name>', 'whose processes it may end')
+  running(guardian, deps).action(async (options: AgentOptions & { readonly instance: string }) => {
+    const { runGuardian } = await import('../agents/main.ts')
+    await runGuardian({ ...(await processOptions(options)), instance: options.instance })
+  })
+  const demo = program
+    .command('demo')
+    .summary('a whole cluster on this machine, to try out')
+    .description('Runs a whole cluster on this machine, on loopback, until Ctrl-C.')
+  examples(demo, 'baton demo').action(async () => {
+    const { runDemo } = await import('./demo.ts')
+    await runDemo()
+  })
+}
+
+const running = (command: Command, deps: Deps): Command =>
+  withState(command, deps)
+    .option('--nats-server <file>', 'the log server (BATON_NATS_SERVER; else on PATH)')
+    .option('--respawn', 'the guardian starts the agent again when it dies: where no service manager does')
+    .option('--reset <command>', 'last resort of the guardian: resets the machine')
+
+const processOptions = async (options: AgentOptions): Promise<ProcessOptions> => {
+  const { findNatsServer } = await import('./nats-server.ts')
+  const { NOTIFY_SOCKET, WATCHDOG_USEC, WATCHDOG_PID } = process.env
+  const isWatched = WATCHDOG_USEC !== undefined && (WATCHDOG_PID ?? String(process.pid)) === String(process.pid)
+  return {
+    stateDirectory: options.state,
+    natsServer: options.natsServer ?? (await findNatsServer()),
+    version,
+    self: [process.execPath, realpathSync(process.argv[1] ?? import.meta.filename)],
+    respawn: options.respawn === true,
+    reset: options.reset ?? null,
+    notifySocket: NOTIFY_SOCKET ?? null,
+    watchdogMs: isWatched ? Number(WATCHDOG_USEC) / 1000 : null,
+    signal: untilTold(),
+  }
+}
+
+/** Aborted by SIGTERM, or Ctrl-C. */
+const untilTold = (): AbortSignal => {
+  const told = new AbortController()
+  process.once('SIGTERM', () => told.abort())
+  process.once('SIGINT', () => told.abort())
+  return told.signal
+}
