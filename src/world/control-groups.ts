@@ -1,5 +1,14 @@
 /** Control groups (v2) as the kernel's own list of who belongs together: complete whatever a daemon does to hide. */
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmdirSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 
 const readOrEmpty = (path: string): string => {
@@ -40,8 +49,28 @@ const isUsable = (directory: string): boolean => {
 let root: string | null | undefined
 /** The directory that holds one group per tag; null where the hierarchy is absent or not ours to write. */
 const rootDirectory = (): string | null => {
-  if (root === undefined) root = candidates().find(isUsable) ?? null
+  if (root === undefined) {
+    root = candidates().find(isUsable) ?? null
+    if (root !== null) removeAbandoned(root)
+  }
   return root
+}
+
+// Between making a group and joining it lie milliseconds; a group this old that is empty was left by a dead agent.
+const abandonedAfterMs = 60_000
+
+const removeAbandoned = (top: string): void => {
+  const now = Date.now()
+  for (const directory of subgroups(top)) if (now - changedAt(directory) > abandonedAfterMs) removeBelow(directory)
+}
+
+const changedAt = (path: string): number => {
+  try {
+    return statSync(path).mtimeMs
+  } catch {
+    // Gone: nothing to remove.
+    return Number.POSITIVE_INFINITY
+  }
 }
 
 // One path component; longer names are refused by the kernel.
@@ -56,6 +85,9 @@ export const joinPath = (tag: string): string | null => {
   if (directory === null) return null
   try {
     mkdirSync(directory, { recursive: true })
+    // Used again, therefore not abandoned.
+    const now = Date.now() / 1000
+    utimesSync(directory, now, now)
     return join(directory, 'cgroup.procs')
   } catch {
     return null
