@@ -24,9 +24,11 @@ test('bytes and text are the same address', () => {
     fc.uint8Array({ minLength: 16, maxLength: 16 }),
     fc.array(fc.constantFrom(0, 0, 0, 1), { minLength: 16, maxLength: 16 }).map((list) => Uint8Array.from(list)),
   )
-  fc.assert(fc.property(bytes, (some) => {
+  fc.assert(
+    fc.property(bytes, (some) => {
       expect([...(addressBytes(addressText(some)) ?? [])]).toEqual([...some])
-    }))
+    }),
+  )
 })
 
 test('subnets are compared bit by bit', () => {
