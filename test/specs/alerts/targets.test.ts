@@ -11,7 +11,7 @@ import { sequence, storedConfiguration } from '../../../src/events/index.ts'
 import { realDatagrams } from '../../../src/world/datagrams.ts'
 import { realFiles } from '../../../src/world/files.ts'
 import { bindUnixDatagrams, openUnixDatagrams } from '../../../src/world/unix-datagram.ts'
-import type { RunResult } from '../../../src/world/world.ts'
+import type { RunResult, World } from '../../../src/world/world.ts'
 import { configuration } from '../projections/demo-cluster.ts'
 import { hastyClock, someAlert } from './some-alerts.ts'
 
@@ -177,20 +177,14 @@ describe('the alert log of a server', () => {
   })
 })
 
-test('the configuration says where alerts go', () => {
-  const targets = (alerts: object) =>
-    alertTargets(
-      { clock: hastyClock, files: realFiles, datagrams: realDatagrams } as unknown as Parameters<
-        typeof alertTargets
-      >[0],
-      storedConfiguration.parse({ ...configuration, alerts }),
-      {
-        hostname: 's1',
-        processId: 1,
-        file: 'alerts.log',
-        openDatagrams: () => ({ send: () => 'sent', close: () => {} }),
-      },
-    ).map(({ name }) => name)
+test('the configuration says where alerts go; without one they go nowhere', () => {
+  const world = { clock: hastyClock, files: realFiles, datagrams: realDatagrams } as unknown as World
+  const targets = (alerts: object) => {
+    const made = alertTargets(world, storedConfiguration.parse({ ...configuration, alerts }), 'alerts.log')
+    for (const { close } of made) close()
+    return made.map(({ name }) => name)
+  }
   expect(targets({})).toEqual(['file', 'syslog'])
   expect(targets({ file: false, syslog: { local: false, udp: '10.0.0.9:514' } })).toEqual(['syslog 10.0.0.9:514'])
+  expect(alertTargets(world, null, 'alerts.log')).toEqual([])
 })
