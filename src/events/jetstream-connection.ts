@@ -51,7 +51,15 @@ export const connectLog = async (
   world: Pick<LogWorld, 'clock'>,
   options: LogConnectionOptions,
 ): Promise<LogConnection> => {
-  const attempt = connect(natsOptions(options))
+  let isLate = false
+  const attempt = connect({
+    ...natsOptions(options),
+    // The library's way to call an attempt off, which would go on for ever otherwise.
+    reconnectToServer: () => {
+      if (isLate) throw new LogUnreachable('nobody waits for this connection any more')
+      return null
+    },
+  })
   let cancel = () => {}
   const limit = new Promise<'late'>((resolve) => {
     cancel = world.clock.after(options.withinMs, () => resolve('late'))
@@ -65,7 +73,8 @@ export const connectLog = async (
   } finally {
     cancel()
   }
-  // The attempt cannot be called off: what still comes of it is closed.
+  isLate = true
+  // It may just have succeeded.
   attempt.then((nats) => nats.close()).catch(() => {})
   throw new LogUnreachable(`no log server answers within ${options.withinMs} ms: ${where}`)
 }
