@@ -2,7 +2,7 @@
 import { z } from 'zod'
 
 declare const brand: unique symbol
-export type Brand<T, Name extends string> = T & { readonly [brand]: Name }
+export type Brand<T, Name extends string> = T & { readonly [brand]: { readonly [K in Name]: true } }
 
 /** A server or the witness: whoever sends beats, grants and supports. */
 export type VoterName = Brand<string, 'VoterName'>
