@@ -11,7 +11,7 @@ export type AlertSinkOptions = {
   /** Where this server stands, durably; beside the other data of the server. */
   readonly cursorFile: string
   readonly targets: readonly AlertTarget[]
-  /** Last sequence on the log. Asked once, at the first commits of a server's first start: what is older is history. */
+  /** Last sequence on the log, 0 while unknown. On a server's first start all up to there is history. */
   readonly endOfLog: () => Sequence
   /** Something does not get somewhere; for the agent's own log. Told once until it does again. */
   readonly trouble?: (what: string, cause: unknown) => void
@@ -69,7 +69,10 @@ export const alertSink = async (
     const last = commits.at(-1)
     if (!first || !last) return
     if (taken === null) {
-      taken = options.endOfLog()
+      const end = options.endOfLog()
+      // Commits can be read before anybody has said how many there are: history, as far as is known.
+      if (end === 0) return
+      taken = end
       sender.enqueue([], taken)
     } else if (cursor === taken && first.position.sequence > taken + 1) {
       sender.enqueue([passedOver(taken, first)], taken)

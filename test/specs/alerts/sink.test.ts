@@ -17,7 +17,8 @@ const endAt = (n: number) => () => sequence(n)
 
 /** A disk and a collector that outlive the process, and a process that may die between any two steps. */
 const machine = () => {
-  const disk = new Map<string, string>()
+  /** It has been started before, and nothing was there to tell. */
+  const disk = new Map([['cursor', '0\n']])
   const arrived: number[] = []
   let stepsLeft = Number.POSITIVE_INFINITY
   /** Dead processes do nothing more: their promises never come back. */
@@ -84,6 +85,7 @@ describe('alerts', () => {
     const { boot, arrived } = machine()
     const first = await boot()
     feed(first, 1, 7)
+    await first.idle()
     await first.close()
     const second = await boot()
     feed(second, 1, 12, 4)
@@ -130,6 +132,7 @@ describe('alerts', () => {
 describe('the first start of a server', () => {
   test('tells nothing of what was before it', async () => {
     const { boot, arrived, disk } = machine()
+    disk.clear()
     const sink = await boot({ endOfLog: endAt(7) })
     feed(sink, 1, 12, 5)
     await sink.idle()
@@ -138,7 +141,8 @@ describe('the first start of a server', () => {
   })
 
   test('is remembered although there was nothing to tell', async () => {
-    const { boot, arrived } = machine()
+    const { boot, arrived, disk } = machine()
+    disk.clear()
     const first = await boot({ endOfLog: endAt(7) })
     feed(first, 1, 7)
     await first.idle()
@@ -147,6 +151,18 @@ describe('the first start of a server', () => {
     feed(second, 1, 12)
     await second.idle()
     expect(arrived).toEqual(upTo(12, 8))
+  })
+
+  test('waits to learn where the log ends', async () => {
+    const { boot, arrived, disk } = machine()
+    disk.clear()
+    let end = 0
+    const sink = await boot({ endOfLog: () => sequence(end) })
+    feed(sink, 1, 6)
+    end = 8
+    feed(sink, 7, 12)
+    await sink.idle()
+    expect(arrived).toEqual(upTo(12, 9))
   })
 
   test('and one whose cursor is damaged are the same', async () => {
@@ -229,7 +245,7 @@ describe('trouble', () => {
     const disk = new Map<string, string>()
     let isFull = true
     const files = {
-      read: async () => null,
+      read: async () => '0\n',
       writeDurably: async (path: string, content: string) => {
         if (isFull) throw new Error('no space left on device')
         disk.set(path, content)
