@@ -23,7 +23,7 @@ const answerFor = (blocks: VerifiedBlocks, bytes: ArrayBuffer): WorkerAnswer => 
 
 if (parentPort) {
   const port = parentPort
-  const blocks = new VerifiedBlocks(workerData as string)
+  const blocks = new VerifiedBlocks(String(workerData))
   port.on('message', (bytes: ArrayBuffer) => {
     const answer = answerFor(blocks, bytes)
     port.postMessage(answer, answer.answer === 'block' ? [answer.bytes] : [])

@@ -104,6 +104,7 @@ export const turningPointOf = (relevant: Relevant): number | null =>
 
 const isOf = ({ group }: Relevant, event: Event): boolean => 'group' in event.data && event.data.group === group
 
+/** `members`: what the root led to, and the signs that came before its decision. */
 export type Chain = { readonly root: Sequence; readonly members: ReadonlySet<number> } | { readonly needs: Sequence }
 
 /** Back from the turning point to the root cause, and everything that the root led to. */
@@ -118,8 +119,9 @@ export const chainOf = (relevant: Relevant, turningPoint: number | null): Chain 
     if (!commits.has(cause)) return { needs: sequenceOf(cause) }
     root = cause
   }
-  root = firstRungBefore(relevant, firstSignBefore(relevant, root))
-  const members = new Set<number>()
+  const signs = signsBefore(relevant, root)
+  root = firstRungBefore(relevant, signs[0] ?? root)
+  const members = new Set(signs)
   for (const at of relevant.touching) {
     const cause = causeAt(commits, at)
     if (at === root || at === turningPoint || (cause !== null && members.has(cause))) members.add(at)
@@ -128,49 +130,50 @@ export const chainOf = (relevant: Relevant, turningPoint: number | null): Chain 
 }
 
 /**
- * What led to a commit. A failure long after its group came up is caused on the log by what once started the group;
- * the trouble of the day is the better answer.
+ * What led to a commit. Trouble of a group that was online already is caused on the log by what once gave the group to
+ * its server: then it is a root cause itself; and what was decided about it was caused by the trouble.
  */
 const causeOf = (relevant: Relevant, at: number): number | null => {
   const cause = causeAt(relevant.commits, at)
-  const gaveUp = relevant
-    .eventsAt(at)
-    .some(
-      (event) =>
-        event.type === 'GroupFailed' || (event.type === 'GroupStopping' && event.data.factor === 'GROUPFAILOVER'),
-    )
-  if (cause === null || !gaveUp) return cause
+  const events = relevant.eventsAt(at)
+  const isTrouble = events.some(({ type }) => troubles.has(type))
+  const gaveUp = events.some(
+    (event) =>
+      event.type === 'GroupFailed' || (event.type === 'GroupStopping' && event.data.factor === 'GROUPFAILOVER'),
+  )
+  if (cause === null || !(isTrouble || gaveUp)) return cause
   const between = [...relevant.touching].filter((one) => one > cause && one < at)
   const wasOnline = between.findLast((one) => relevant.eventsAt(one).some(({ type }) => type === 'GroupOnline'))
   if (wasOnline === undefined) return cause
-  const troubles: readonly Event['type'][] = [
-    'ResourceLost',
-    'RecoveryStarted',
-    'ActivationFailed',
-    'MonitorVerdictChanged',
-  ]
-  const trouble = between.find(
-    (one) => one > wasOnline && relevant.eventsAt(one).some(({ type }) => troubles.includes(type)),
+  if (!gaveUp) return null
+  return (
+    between.find((one) => one > wasOnline && relevant.eventsAt(one).some(({ type }) => troubles.has(type))) ?? cause
   )
-  return trouble ?? cause
 }
+
+const troubles: ReadonlySet<Event['type']> = new Set<Event['type']>([
+  'ResourceLost',
+  'RecoveryStarted',
+  'ActivationFailed',
+  'MonitorVerdictChanged',
+])
 
 /** Longest time from the first lost path to a takeover that is told as one story. */
 const signsWithinMs = 120_000
 
-/** A server declared down was noticed before: the first path on which it fell silent begins the story. */
-const firstSignBefore = ({ commits }: Relevant, root: number): number => {
+/** A server declared down was noticed before: the paths on which it fell silent, in order. */
+const signsBefore = ({ commits }: Relevant, root: number): readonly number[] => {
   const at = commits.get(root)?.commit.at ?? 0
   const down = commits.get(root)?.commit.events.find((event) => event.type === 'ServerDeclaredDown')
-  if (down === undefined) return root
-  let first = root
+  if (down === undefined) return []
+  const signs: number[] = []
   for (let one = root - 1; ; one -= 1) {
     const recorded = commits.get(one)
-    if (!recorded || at - recorded.commit.at > signsWithinMs) return first
+    if (!recorded || at - recorded.commit.at > signsWithinMs) return signs
     for (const event of recorded.commit.events) {
-      if (event.type === 'PathLost' && event.data.peer === down.data.server) first = one
-      if (event.type === 'PathRestored' && event.data.peer === down.data.server) return first
-      if (event.type === 'ServerJoined' && event.data.server === down.data.server) return first
+      if (event.type === 'PathLost' && event.data.peer === down.data.server) signs.unshift(one)
+      if (event.type === 'PathRestored' && event.data.peer === down.data.server) return signs
+      if (event.type === 'ServerJoined' && event.data.server === down.data.server) return signs
     }
   }
 }

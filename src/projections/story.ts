@@ -38,6 +38,8 @@ export type Story = {
   readonly since: WallTime
   /** From the root cause to the outcome; empty when the group was never started. */
   readonly steps: readonly Step[]
+  /** Left out in the middle of `steps`, after the one at `mostSteps / 2`. */
+  readonly omittedSteps: number
   /** From the root cause to the outcome; null while it is under way. */
   readonly elapsedMs: number | null
   /** What happened to the group after that and did not move it. */
@@ -51,8 +53,11 @@ export type Telling =
   | { readonly needs: Sequence }
   | { readonly unknown: string }
 
+export { describeEvent } from './words.ts'
+
 /** More than this is not read at a glance; `baton log show` has it. */
 const mostLater = 30
+export const mostSteps = 200
 
 /** `commits`: consecutive, up to and with the one at the position of `state`. */
 export const tellStory = (state: State, commits: readonly Recorded[], group: GroupName): Telling => {
@@ -71,7 +76,8 @@ export const tellStory = (state: State, commits: readonly Recorded[], group: Gro
     sequence >= root &&
     (members.has(sequence) || sequence <= (end ?? Number.POSITIVE_INFINITY))
   const rootAt = relevant.commits.get(root)?.commit.at ?? state.at
-  const told = [...relevant.touching].map((sequence) => stepOf(relevant, sequence, { rootAt, root, end }))
+  const touching = [...relevant.touching.union(members)].toSorted((a, b) => a - b)
+  const told = touching.map((sequence) => stepOf(relevant, sequence, { rootAt, root, end }))
   const shown = withoutStarts(told.filter((one) => one !== null))
   const steps = shown.filter(({ step }) => isMain(step.sequence)).map(({ step }) => step)
   const later = shown.filter(({ step }) => step.sequence > root && !isMain(step.sequence)).map(({ step }) => step)
@@ -80,7 +86,8 @@ export const tellStory = (state: State, commits: readonly Recorded[], group: Gro
     story: {
       group,
       ...headlineOf(state, group),
-      steps,
+      steps: steps.length <= mostSteps ? steps : [...steps.slice(0, mostSteps / 2), ...steps.slice(-mostSteps / 2)],
+      omittedSteps: Math.max(0, steps.length - mostSteps),
       elapsedMs: endedAt === undefined ? null : endedAt - rootAt,
       later: later.slice(-mostLater),
       omitted: Math.max(0, later.length - mostLater),

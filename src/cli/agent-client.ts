@@ -1,0 +1,134 @@
+/** The agent of this machine, over its control socket (control-protocol.ts). */
+import { type IncomingMessage, request } from 'node:http'
+import { join } from 'node:path'
+import type { AgentStatus, CommandProgress, CommandRequest } from '../agents/control-protocol.ts'
+import { CommandFailed, exitCode } from './deps.ts'
+
+/** An agent that takes longer than this to begin its answer is stuck. */
+const answerMs = 10_000
+
+export const socketOf = (stateDirectory: string): string => join(stateDirectory, 'run', 'control.sock')
+
+export const noAgent = (stateDirectory: string, because: string, cause?: unknown): CommandFailed =>
+  new CommandFailed(
+    exitCode.unreachable,
+    `no agent answers on ${socketOf(stateDirectory)} (${because})`,
+    'start it (systemctl start baton-agent, or `baton agent --state DIR`), name its directory with --state, or read an exported log with --file',
+    { cause },
+  )
+
+export const agentStatus = async (stateDirectory: string, signal?: AbortSignal): Promise<AgentStatus> => {
+  const response = await ask(stateDirectory, { method: 'GET', path: '/status' }, { signal })
+  const status: unknown = JSON.parse(await textOf(response))
+  if (isStatus(status)) return status
+  throw new CommandFailed(
+    exitCode.failed,
+    'the agent answered something that is not a status',
+    'is it of this version?',
+  )
+}
+
+/** Enough to tell an agent from something else; the agent is of this machine and of this release. */
+const isStatus = (answer: unknown): answer is AgentStatus =>
+  typeof answer === 'object' && answer !== null && 'state' in answer && 'voter' in answer && 'log' in answer
+
+/** The log as it is exported: bytes, in pieces. */
+export const agentLog = async (
+  stateDirectory: string,
+  { after, follow }: { readonly after: number; readonly follow: boolean },
+  signal?: AbortSignal,
+): Promise<AsyncIterable<Buffer>> =>
+  await ask(stateDirectory, { method: 'GET', path: `/log?after=${after}&follow=${follow ? 1 : 0}` }, { signal })
+
+/** Asks for something; answers each step as it comes. */
+export async function* agentCommand(
+  stateDirectory: string,
+  body: CommandRequest,
+  signal?: AbortSignal,
+): AsyncGenerator<CommandProgress> {
+  const options = { signal, body: JSON.stringify(body) }
+  const response = await ask(stateDirectory, { method: 'POST', path: '/command' }, options)
+  for await (const line of linesOf(response)) {
+    const progress: unknown = JSON.parse(line)
+    if (isProgress(progress)) yield progress
+  }
+}
+const isProgress = (answer: unknown): answer is CommandProgress =>
+  typeof answer === 'object' && answer !== null && 'step' in answer && typeof answer.step === 'string'
+
+type Question = { readonly method: 'GET' | 'POST'; readonly path: string }
+type AskOptions = { readonly signal?: AbortSignal | undefined; readonly body?: string }
+
+const ask = async (
+  stateDirectory: string,
+  { method, path }: Question,
+  { signal, body }: AskOptions,
+): Promise<IncomingMessage> => {
+  const response = await new Promise<IncomingMessage>((resolve, reject) => {
+    const asked = request(
+      {
+        socketPath: socketOf(stateDirectory),
+        method,
+        path,
+        ...(signal ? { signal } : {}),
+        ...(body === undefined
+          ? {}
+          : { headers: { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) } }),
+      },
+      (answer) => {
+        asked.setTimeout(0)
+        resolve(answer)
+      },
+    )
+    asked.setTimeout(answerMs, () => asked.destroy(new Error(`no answer within ${answerMs / 1000} s`)))
+    asked.on('error', (error) => reject(signal?.aborted ? error : noAgent(stateDirectory, whyOf(error), error)))
+    asked.end(body)
+  })
+  if (response.statusCode === 200) return response
+  const said = (await textOf(response)).trim().slice(0, 500)
+  const isBadInput = response.statusCode === 400
+  throw new CommandFailed(
+    isBadInput ? exitCode.usage : exitCode.failed,
+    `the agent answered ${response.statusCode}${said === '' ? '' : `: ${said}`}`,
+  )
+}
+
+const whyOf = (error: NodeJS.ErrnoException): string => {
+  if (error.code === 'ENOENT') return 'there is no such socket: the agent is not running, or its state is elsewhere'
+  if (error.code === 'ECONNREFUSED') return 'nobody listens: the agent is not running'
+  if (error.code === 'EACCES') return 'permission denied: try as root'
+  return error.message
+}
+
+const textOf = async (pieces: AsyncIterable<Buffer>): Promise<string> => {
+  const all: Buffer[] = []
+  for await (const piece of pieces) all.push(piece)
+  return Buffer.concat(all).toString('utf8')
+}
+
+/** Longer than any line that an agent sends. */
+const longestLine = 16 * 1024 * 1024
+
+/** Whole lines of a stream of bytes, without their line breaks; an unfinished last one is left out. */
+export async function* linesOf(pieces: AsyncIterable<Buffer>): AsyncGenerator<string> {
+  for await (const lines of lineBatchesOf(pieces)) yield* lines
+}
+
+/** The lines that each piece completes. */
+export async function* lineBatchesOf(pieces: AsyncIterable<Buffer>): AsyncGenerator<readonly string[]> {
+  let begun: Buffer[] = []
+  let begunBytes = 0
+  for await (const piece of pieces) {
+    const end = piece.lastIndexOf(10)
+    if (end < 0) {
+      begun.push(piece)
+      begunBytes += piece.length
+      if (begunBytes > longestLine) throw new CommandFailed(exitCode.failed, 'the agent sends a line without end')
+      continue
+    }
+    const text = Buffer.concat([...begun, piece.subarray(0, end)]).toString('utf8')
+    begun = [piece.subarray(end + 1)]
+    begunBytes = piece.length - end - 1
+    yield text.split('\n')
+  }
+}

@@ -1,0 +1,115 @@
+/** Where commits are read from: an exported log's file, or the agent of this machine. */
+import { hash as digestOf } from 'node:crypto'
+import { DamagedExport, exportReader, parseHeader } from '../events/exported-log.ts'
+import { type Hash, hash, type Recorded } from '../events/index.ts'
+import { foldInPlace, freshState, type State } from '../projections/state.ts'
+import { agentLog, agentStatus, lineBatchesOf } from './agent-client.ts'
+import { CommandFailed, exitCode } from './deps.ts'
+import { clusterOfFile, readLogFile } from './log-file.ts'
+import type { At } from './times.ts'
+
+export type LogSource = {
+  /** For messages: the file's name, or the agent. */
+  readonly name: string
+  readonly cluster: () => Promise<string>
+  /** Batches of consecutive commits after `after`, each checked. @throws DamagedExport */
+  readonly read: (after: number) => AsyncIterable<readonly Recorded[]>
+  /** The same, and then what comes. */
+  readonly follow: (after: number) => AsyncIterable<readonly Recorded[]>
+}
+
+const digest = (bytes: string): Hash => hash(digestOf('sha256', bytes, 'base64url'))
+
+export const fileSource = (path: string): LogSource => ({
+  name: path,
+  cluster: async () => clusterOfFile(path),
+  read: (after) => readLogFile(path, after),
+  follow: () => {
+    throw new CommandFailed(exitCode.usage, 'a file cannot be followed', 'use `baton log show --file`')
+  },
+})
+
+export const agentSource = (stateDirectory: string, signal?: AbortSignal): LogSource => {
+  const read = (follow: boolean) =>
+    async function* (after: number): AsyncGenerator<readonly Recorded[]> {
+      const reader = exportReader({ after, digest })
+      const lines = lineBatchesOf(await agentLog(stateDirectory, { after, follow }, signal))
+      for await (const batch of withoutHeader(lines)) {
+        const recorded = batch.map((line) => reader.next(line)).filter((one) => one !== null)
+        if (recorded.length > 0) yield recorded
+      }
+    }
+  return {
+    name: `the log of the agent in ${stateDirectory}`,
+    cluster: async () => (await agentStatus(stateDirectory, signal)).state.cluster.name,
+    read: read(false),
+    follow: read(true),
+  }
+}
+
+async function* withoutHeader(batches: AsyncIterable<readonly string[]>): AsyncGenerator<readonly string[]> {
+  let isFirst = true
+  for await (const batch of batches) {
+    const [header = ''] = batch
+    if (isFirst) parseHeader(header)
+    yield isFirst ? batch.slice(1) : batch
+    isFirst = false
+  }
+}
+
+/** Whether a commit still counts at `at`. Up to a moment = before the first commit that says it is later. */
+export const isWithin = ({ position, commit }: Recorded, at: At | null): boolean => {
+  if (at === null) return true
+  return at.kind === 'sequence' ? position.sequence <= at.sequence : commit.at <= at.time
+}
+
+/** The commits up to `at`; stops reading there. */
+export async function* readUntil(source: LogSource, after: number, at: At | null): AsyncGenerator<readonly Recorded[]> {
+  for await (const batch of source.read(after)) {
+    const beyond = batch.findIndex((one) => !isWithin(one, at))
+    if (beyond < 0) yield batch
+    else {
+      if (beyond > 0) yield batch.slice(0, beyond)
+      return
+    }
+  }
+}
+
+/** Replays the log up to `at`, handing on each batch that was folded. @throws CommandFailed */
+export const replay = async (
+  source: LogSource,
+  at: At | null,
+  seen: (batch: readonly Recorded[]) => void = () => {},
+): Promise<State> => {
+  const state = freshState()
+  for await (const batch of readUntil(source, 0, at)) {
+    const first = batch[0]?.position.sequence ?? 1
+    if (state.position.sequence === 0 && first !== 1)
+      throw new CommandFailed(
+        exitCode.usage,
+        `${source.name} begins at sequence ${first}, so that the state cannot be known`,
+        'export the whole log: baton log export',
+      )
+    foldInPlace(state, batch)
+    seen(batch)
+  }
+  if (at?.kind === 'sequence' && state.position.sequence < at.sequence)
+    throw new CommandFailed(
+      exitCode.usage,
+      `${source.name} ends at sequence ${state.position.sequence}, before ${at.sequence}`,
+    )
+  if (state.position.sequence === 0)
+    throw new CommandFailed(exitCode.failed, `${source.name} has no commit ${at === null ? 'yet' : 'until then'}`)
+  return state
+}
+
+/** Names the file in what is wrong with it. */
+export const named = (source: LogSource, error: unknown): unknown =>
+  error instanceof DamagedExport
+    ? new CommandFailed(
+        exitCode.failed,
+        `${source.name}, ${error.message}`,
+        'what stands before that line is in order; export the log again, from another server if need be',
+        { cause: error },
+      )
+    : error

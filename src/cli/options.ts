@@ -1,0 +1,44 @@
+/** Options that several commands share, and what they mean. */
+import type { Command } from 'commander'
+import type { Deps } from './deps.ts'
+import type { LogSource } from './log-source.ts'
+import { type At, parseAt, type Zone } from './times.ts'
+
+export type StateOption = { readonly state: string }
+export type ReadOptions = StateOption & { readonly json?: boolean; readonly utc?: boolean; readonly file?: string }
+
+export const withState = (command: Command, deps: Deps): Command =>
+  command.option('--state <dir>', "the agent's state directory (BATON_STATE)", deps.defaultState)
+
+/** Commands that read: `--json`, `--utc`, and a file instead of the agent. */
+export const reading = (command: Command, deps: Deps): Command =>
+  withState(command, deps)
+    .option('--file <file>', 'read an exported log instead of asking the agent')
+    .option('--json', 'print JSON')
+    .option('--utc', 'times in UTC instead of local time')
+
+export const zoneOf = ({ utc }: ReadOptions, deps: Deps): Zone => ({ isUtc: utc === true, zoneMs: deps.zoneMs })
+
+export const atOf = (text: string | undefined, options: ReadOptions, deps: Deps): At | null =>
+  text === undefined ? null : parseAt(text, zoneOf(options, deps), deps.now())
+
+/** The file or the agent; what reads it says whose damage it is. */
+export const withSource = async <T>(
+  { file, state }: ReadOptions,
+  deps: Deps,
+  use: (source: LogSource) => Promise<T>,
+): Promise<T> => {
+  const { agentSource, fileSource, named } = await import('./log-source.ts')
+  const source = file === undefined ? agentSource(state, deps.signal) : fileSource(file)
+  try {
+    return await use(source)
+  } catch (error) {
+    throw named(source, error)
+  }
+}
+
+export const printJson = async (deps: Deps, value: unknown): Promise<void> =>
+  await deps.print(`${JSON.stringify(value, null, 2)}\n`)
+
+export const examples = (command: Command, ...lines: readonly string[]): Command =>
+  command.addHelpText('after', `\nExamples:\n${lines.map((line) => `  $ ${line}`).join('\n')}`)

@@ -1,0 +1,51 @@
+/** The terminal, the person and the clock of a real command line. */
+import { once } from 'node:events'
+import { userInfo } from 'node:os'
+import colors from 'picocolors'
+import type { Deps } from './deps.ts'
+
+export const realDeps = (): Deps => {
+  const { stdout, stderr, stdin } = process
+  const isTerminal = stdout.isTTY === true
+  const { bold, dim, red, green, yellow, cyan } = colors.createColors(colors.isColorSupported && isTerminal)
+  const interrupted = new AbortController()
+  // The first Ctrl-C ends a watch cleanly, the second ends everything.
+  process.once('SIGINT', () => interrupted.abort())
+  // `baton log show | head` is no error.
+  stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') process.exit()
+    throw error
+  })
+  return {
+    print: async (text) => {
+      if (!stdout.write(text)) await once(stdout, 'drain')
+    },
+    complain: (text) => {
+      stderr.write(text)
+    },
+    isTerminal,
+    size: () => ({ columns: stdout.columns ?? 100, rows: stdout.rows ?? 40 }),
+    colours: { bold, dim, red, green, yellow, cyan },
+    confirm: async (question) => {
+      if (!stdin.isTTY) return null
+      const { createInterface } = await import('node:readline/promises')
+      const lines = createInterface({ input: stdin, output: stderr })
+      const answer = await lines.question(`${question} [y/N] `)
+      lines.close()
+      return /^y(es)?$/i.test(answer.trim())
+    },
+    user: process.env.SUDO_USER ?? userName(),
+    defaultState: process.env.BATON_STATE ?? '/var/lib/baton',
+    now: () => Date.now(),
+    zoneMs: (at) => -new Date(at).getTimezoneOffset() * 60_000,
+    signal: interrupted.signal,
+  }
+}
+
+const userName = (): string => {
+  try {
+    return userInfo().username
+  } catch {
+    return String(process.getuid?.() ?? 'unknown')
+  }
+}

@@ -1,0 +1,232 @@
+/** The text of `baton status`. */
+import type { AgentStatus, PeerStatus } from '../agents/control-protocol.ts'
+import type { Group } from '../projections/groups.ts'
+import { banners, groupsByServer, monitorRows, resourcesOf } from '../projections/overview.ts'
+import type { Server } from '../projections/servers.ts'
+import type { State } from '../projections/state.ts'
+import { durationInWords } from '../projections/wording.ts'
+import { type Colours, counted, type Paint } from './deps.ts'
+import { indent, row, table } from './table.ts'
+import { formatTime, type Zone } from './times.ts'
+
+/** What is known, and from where. */
+export type Known =
+  | { readonly from: 'agent'; readonly status: AgentStatus; readonly state: State }
+  | { readonly from: 'snapshot' | 'file'; readonly name: string; readonly state: State }
+
+export type StatusLook = { readonly colours: Colours; readonly zone: Zone; readonly now: number }
+
+export const statusLines = (known: Known, look: StatusLook): readonly string[] => [
+  ...clusterLines(known, look),
+  '',
+  look.colours.bold('servers'),
+  ...indent(serverLines(known, look)),
+  '',
+  look.colours.bold('groups'),
+  ...indent(groupLines(known.state, look)),
+  ...monitorLines(known.state, look),
+  ...underWay(known.state, look),
+]
+
+const clusterLines = (known: Known, { colours, zone, now }: StatusLook): readonly string[] => {
+  const { state } = known
+  const name = colours.bold(`cluster ${state.cluster.name || '(no name yet)'}`)
+  const warn = (text: string) => colours.yellow(`! ${text}`)
+  const shown = [...banners(state).map(warn)]
+  if (known.from !== 'agent') {
+    const age = `sequence ${state.position.sequence}, ${formatTime(state.at, zone)}, ${durationInWords(Math.max(0, now - state.at))} ago`
+    if (known.from === 'file') return [`${name}  as ${known.name} ends: ${age}`, ...shown]
+    const what = `no agent runs here: this is what ${known.name} says, as of ${age}; it may have changed since`
+    return [name, colours.red(`! ${what}`), ...shown]
+  }
+  const { status } = known
+  const quorum = quorumOf(status)
+  const facts = [
+    name,
+    `quorum ${quorum.isThere ? colours.green('yes') : colours.red('NO')} (${quorum.heard} of ${quorum.voters} voters)`,
+    `log leader ${status.log.leader ?? colours.red('none')}`,
+    `sequence ${state.position.sequence}`,
+    knowledge(status, colours),
+  ]
+  return [
+    facts.join('  '),
+    ...(status.notDeciding === null ? [] : [warn(`this server does not decide: ${status.notDeciding}`)]),
+    ...(status.log.reachable
+      ? []
+      : [warn('the log cannot be written from here: nothing is decided, what runs goes on')]),
+    ...lagging(status).map(warn),
+    ...shown,
+  ]
+}
+
+const knowledge = ({ knowledge: { knowsUntilMsAgo } }: AgentStatus, colours: Colours): string =>
+  knowsUntilMsAgo < 1000
+    ? 'up to date'
+    : colours.yellow(`as known ${durationInWords(knowsUntilMsAgo)} ago: later decisions may be missing`)
+
+const lagging = ({ log }: AgentStatus): readonly string[] => {
+  const behind = log.replicas.filter(({ current }) => !current).map(({ voter }) => voter)
+  return behind.length === 0 ? [] : [`the log is behind, or gone, on ${behind.join(', ')}`]
+}
+
+/** Voters heard within the heartbeat timeout, this one included. */
+const quorumOf = (status: AgentStatus): { isThere: boolean; heard: number; voters: number } => {
+  const timeoutMs = timeoutOf(status.state)
+  const heard = 1 + status.peers.filter((peer) => isHeard(peer, timeoutMs)).length
+  const voters = 1 + status.peers.length
+  return { isThere: heard * 2 > voters, heard, voters }
+}
+const timeoutOf = (state: State): number => state.configuration.current?.heartbeat.timeout ?? 3000
+const isHeard = ({ heardMsAgo }: PeerStatus, timeoutMs: number): boolean =>
+  heardMsAgo !== null && heardMsAgo < timeoutMs
+
+const serverLines = (known: Known, look: StatusLook): readonly string[] => {
+  const { state } = known
+  const witness = state.configuration.current?.witness?.name
+  const rows = Object.values(state.servers.byName).map((server) => serverRow(known, server, look))
+  if (witness !== undefined) rows.push(witnessRow(known, witness, look))
+  return rows.length === 0 ? ['none'] : table(rows)
+}
+
+const serverRow = (known: Known, server: Server, { colours }: StatusLook): readonly string[] => {
+  const { state } = known
+  const groups = groupsByServer(state).get(server.name) ?? []
+  const notes = [
+    ...(server.stopOrdered ? ['stop ordered'] : []),
+    ...(server.isCutOff ? ['reaches no ping target'] : []),
+    ...Object.entries(server.lostPaths)
+      .filter(([, paths]) => paths.length > 0)
+      .map(([peer, paths]) => `does not hear ${peer} on ${paths.join(', ')}`),
+  ]
+  return row(
+    isHere(known, server.name) ? `* ${server.name}` : `  ${server.name}`,
+    statusWord(server, colours),
+    heardWords(known, server.name, colours),
+    groups.length === 0 ? colours.dim('no groups') : groups.map(({ name }) => name).join(', '),
+    notes.length === 0 ? '' : colours.yellow(notes.join('; ')),
+  )
+}
+
+const isHere = (known: Known, name: string): boolean => known.from === 'agent' && known.status.voter === name
+
+const statusWord = ({ status }: Server, { green, red, yellow, dim }: Colours): string => {
+  const paint: Readonly<Record<Server['status'], Paint>> = { up: green, down: red, left: yellow, never: dim }
+  const words: Readonly<Record<Server['status'], string>> = {
+    up: 'up',
+    down: 'DOWN',
+    left: 'stopped',
+    never: 'never joined',
+  }
+  return paint[status](words[status])
+}
+
+const witnessRow = (known: Known, name: string, { colours }: StatusLook): readonly string[] =>
+  row(isHere(known, name) ? `* ${name}` : `  ${name}`, 'witness', heardWords(known, name, colours), '', '')
+
+/** Of itself: its lease. Of others: when and over what they were heard. */
+const heardWords = (known: Known, name: string, colours: Colours): string => {
+  if (known.from !== 'agent') return ''
+  const { status } = known
+  if (status.voter === name) {
+    if (status.role === 'witness') return 'this machine'
+    const { held, remainingMs, because } = status.lease
+    return held ? `lease ${durationInWords(remainingMs)}` : colours.red(`no lease: ${because}`)
+  }
+  const peer = status.peers.find(({ voter }) => voter === name)
+  if (!peer || peer.heardMsAgo === null) return colours.red('not heard')
+  const timeoutMs = timeoutOf(status.state)
+  const paths = Object.entries(peer.paths)
+  const alive = paths.filter(([, ago]) => ago !== null && ago < timeoutMs).map(([path]) => path)
+  const lost = paths.map(([path]) => path).filter((path) => !alive.includes(path))
+  if (alive.length === 0) return colours.red(`not heard for ${durationInWords(peer.heardMsAgo)}`)
+  const heard = `heard ${durationInWords(peer.heardMsAgo)} ago on ${alive.join(', ')}`
+  if (lost.length === 0) return heard
+  const jeopardy = alive.length === 1 ? colours.red('JEOPARDY, one path left') : ''
+  return [heard, colours.yellow(`lost ${lost.join(', ')}`), jeopardy].filter((part) => part !== '').join('; ')
+}
+
+const groupLines = (state: State, look: StatusLook): readonly string[] => {
+  const groups = Object.values(state.groups)
+  return groups.length === 0 ? ['none'] : groups.flatMap((group) => groupLinesOf(state, group, look))
+}
+
+const groupLinesOf = (state: State, group: Group, look: StatusLook): readonly string[] => {
+  const { colours } = look
+  const { ownership, waiting, suppressed, failovers } = group
+  const head = row(
+    colours.bold(group.name),
+    phaseWord(group, colours),
+    ownership.status === 'assigned' ? `on ${ownership.server}` : '',
+    `for ${sinceWords(ownership.since, look)}`,
+    failovers > 0 ? colours.yellow(counted(failovers, 'failover')) : '',
+  )
+  const notes = [
+    ...(ownership.because === '' || ownership.because === 'stopped' ? [] : [ownership.because]),
+    ...(ownership.status === 'assigned' && ownership.next ? [`goes to ${ownership.next.server}`] : []),
+    ...(waiting ? [`waiting: ${waiting.because}`] : []),
+    ...(suppressed ? [`not failed over: ${suppressed}`] : []),
+  ]
+  const resources = resourcesOf(state, group).map(({ name, type, resource }) =>
+    row(
+      name,
+      colours.dim(type),
+      conditionWord(resource?.condition ?? 'offline', colours),
+      resource && resource.condition !== 'online' ? `for ${sinceWords(resource.since, look)}` : '',
+      [resource?.wanted === 'off' ? 'stopped by hand' : '', resource?.because ?? '']
+        .filter((text) => text !== '')
+        .join('; '),
+    ),
+  )
+  return [
+    head.filter((cell) => cell !== '').join('  '),
+    ...indent(notes.map((note) => colours.yellow(note))),
+    ...indent(table(resources)),
+  ]
+}
+
+const phaseWord = ({ ownership, wanted }: Group, { green, red, yellow, dim }: Colours): string => {
+  if (ownership.status === 'stopped') return wanted === 'stopped' ? dim('stopped') : yellow('stopped, to be started')
+  const paint = { online: green, starting: yellow, stopping: yellow, failed: red }
+  return paint[ownership.phase](ownership.phase === 'failed' ? 'FAILED' : ownership.phase)
+}
+
+const conditionWord = (condition: string, { green, red, yellow, dim }: Colours): string => {
+  if (condition === 'online') return green(condition)
+  if (condition === 'offline') return dim(condition)
+  return condition === 'lost' || condition.endsWith('failed') ? red(condition) : yellow(condition)
+}
+
+const monitorLines = (state: State, look: StatusLook): readonly string[] => {
+  const { colours } = look
+  const rows = monitorRows(state).map((monitor) => {
+    const bad = monitor.verdict === 'error'
+    const paint = bad ? colours.red : monitor.verdict === 'normal' ? colours.green : colours.yellow
+    const notes = [
+      ...(monitor.verdict === 'normal' ? [] : [monitor.because]),
+      ...(monitor.recovery === '' ? [] : [`recovery so far: ${monitor.recovery}`]),
+      ...(monitor.suppressed === '' ? [] : [`no recovery: ${monitor.suppressed}`]),
+      ...(monitor.dummy ? ['practice failure'] : []),
+    ]
+    const told = notes.filter((note) => note !== '').join('; ')
+    return row(
+      monitor.name,
+      `on ${monitor.server}`,
+      paint(monitor.verdict),
+      `for ${sinceWords(monitor.since, look)}`,
+      told,
+    )
+  })
+  return rows.length === 0 ? [] : ['', colours.bold('monitors'), ...indent(table(rows))]
+}
+
+/** Requests that nobody has seen the end of. */
+const underWay = (state: State, look: StatusLook): readonly string[] => {
+  const open = state.operations.filter(({ outcome }) => outcome === 'under-way')
+  if (open.length === 0) return []
+  const rows = open.map(({ command, by, at }) =>
+    row(command.do, by.replace('operator:', 'by '), `for ${sinceWords(at, look)}`),
+  )
+  return ['', look.colours.bold('under way'), ...indent(table(rows))]
+}
+
+const sinceWords = (since: number, { now }: StatusLook): string => durationInWords(Math.max(0, now - since))
