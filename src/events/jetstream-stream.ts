@@ -2,7 +2,7 @@
 import { headers } from 'nats'
 import { z } from 'zod'
 import { type Commit, streamOf } from './commit.ts'
-import { namePattern, sequence, voterName } from './ids.ts'
+import { namePattern, type Sequence, sequence, voterName } from './ids.ts'
 import { ask, code, parseReply } from './jetstream-api.ts'
 import type { LogConnection, LogWorld } from './jetstream-connection.ts'
 
@@ -81,6 +81,16 @@ export class LogNotReady extends Error {
   override readonly name = 'LogNotReady'
 }
 
+export type WantedStream = {
+  readonly cluster: string
+  readonly replicas: Replicas
+  /**
+   * What this server has seen of the log, 0 by default. Once it has seen anything, it makes no new log: where there
+   * is none, it was wiped, or its log server was moved from one voter to several, and the old one must be brought back.
+   */
+  readonly seen?: Sequence
+}
+
 /**
  * Makes the log with `replicas` replicas if it is not there, changes their number if it differs; resolves once it
  * takes commits. Harmless when repeated, and on several servers at once.
@@ -89,7 +99,7 @@ export class LogNotReady extends Error {
 export const ensureStream = async (
   world: Pick<LogWorld, 'clock'>,
   connection: LogConnection,
-  wanted: { readonly cluster: string; readonly replicas: Replicas; readonly withinMs: number },
+  wanted: WantedStream & { readonly withinMs: number },
 ): Promise<void> => {
   const until = world.clock.now() + wanted.withinMs
   for (;;) {
@@ -103,7 +113,7 @@ export const ensureStream = async (
 /** One step towards the log that is wanted; null when it is there. */
 const obstacleTo = async (
   connection: LogConnection,
-  { cluster, replicas }: { readonly cluster: string; readonly replicas: Replicas },
+  { cluster, replicas, seen }: WantedStream,
 ): Promise<string | null> => {
   const change = async (verb: 'CREATE' | 'UPDATE', body: unknown) => {
     const request = { schema: anything, body, timeoutMs: 2000 }
@@ -112,7 +122,8 @@ const obstacleTo = async (
   }
   const found = await askStream(connection, cluster)
   if ('failed' in found) {
-    return found.failed === code.streamNotFound ? change('CREATE', settings(cluster, replicas)) : found.because
+    if (found.failed !== code.streamNotFound) return found.because
+    return seen ? `it is gone, although commit ${seen} was seen here` : change('CREATE', settings(cluster, replicas))
   }
   if (found.config.num_replicas !== replicas) return change('UPDATE', { ...found.config, num_replicas: replicas })
   return (await takesCommits(connection, cluster)) ? null : 'nobody takes commits yet'

@@ -5,6 +5,7 @@ import { encodeCommit, type Position, start } from '../../../src/events/commit.t
 import type { EventLog } from '../../../src/events/event-log.ts'
 import { hash, voterName } from '../../../src/events/ids.ts'
 import { jetstreamLog } from '../../../src/events/jetstream-log.ts'
+import { ensureStream } from '../../../src/events/jetstream-stream.ts'
 import { appendMany, newCommit, reaches, record } from '../../specs/events/event-log-contract.ts'
 import { missing } from '../lab/needs.ts'
 import { until } from '../lab/until.ts'
@@ -71,7 +72,10 @@ describe.skipIf(!canRun)('a log that was wiped', () => {
     await server.stop()
     await rename(store, `${store}.kept`)
     await server.start()
-    await lab.open('v1')
+    const connection = await lab.connect('v1')
+    const wanted = { cluster, replicas: 1, withinMs: 2000 } as const
+    await expect(ensureStream(world, connection, { ...wanted, seen: end.sequence })).rejects.toThrow('it is gone')
+    await ensureStream(world, connection, wanted)
     await until(() => reader.trouble.length > 0, 15_000, 'the trouble to be seen')
     expect(reader.trouble).toEqual([{ trouble: 'shorter', last: 0, seen: end.sequence }])
 
