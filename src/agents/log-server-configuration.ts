@@ -72,11 +72,18 @@ const readerPermissions = (cluster: string) => ({
   subscribe: ['_INBOX.>', `baton.${cluster}.feed.>`],
 })
 
-/** To every other keeper of the log, over every network: a cut network must not cost the log its quorum. */
+/**
+ * To every other keeper of the log, over the first network that both are on. One route each: at its first start
+ * nats-server takes their number for that of the voters, and with two for each no leader was ever elected.
+ */
 const routes = (own: KitVoter, keepers: readonly KitVoter[]): readonly string[] =>
   keepers
     .filter((v) => v.name !== own.name)
-    .flatMap((v) => [...new Set(Object.values(v.addresses))].map((a) => `nats-route://${hostPort(a, v.ports.route)}`))
+    .flatMap(({ addresses, ports }) => {
+      const common = Object.keys(own.addresses).find((network) => addresses[network] !== undefined)
+      const address = common === undefined ? Object.values(addresses)[0] : addresses[common]
+      return address === undefined ? [] : [`nats-route://${hostPort(address, ports.route)}`]
+    })
 
 /** Every address of the machine, as they may come and go; only a demonstration on loopback stays on loopback. */
 const listenAddress = ({ addresses }: KitVoter): string => {
