@@ -71,6 +71,11 @@ export const expectChained = (commits: readonly Recorded[], before: Position = s
 
 /** @param open An empty log for each test. */
 export const eventLogContract = (open: () => Promise<EventLog>): void => {
+  followContract(open)
+  appendContract(open)
+}
+
+const followContract = (open: () => Promise<EventLog>): void => {
   test('what was appended is read back as it was, chained, by those who follow already', async () => {
     const log = await open()
     const recording = record(log)
@@ -100,6 +105,20 @@ export const eventLogContract = (open: () => Promise<EventLog>): void => {
     expectChained(rest.commits, middle)
   })
 
+  test('a reader that has stopped is told nothing more', async () => {
+    const log = await open()
+    const stopped = record(log)
+    const going = record(log)
+    const before = await appendMany(log, start, 2)
+    await reaches(stopped, 2)
+    stopped.stop()
+    await appendMany(log, before, 2)
+    await reaches(going, 4)
+    expect(stopped.commits).toHaveLength(2)
+  })
+}
+
+const appendContract = (open: () => Promise<EventLog>): void => {
   test('of two who append after the same commit only one succeeds', async () => {
     const log = await open()
     const before = await appendMany(log, start, 1)
@@ -129,17 +148,5 @@ export const eventLogContract = (open: () => Promise<EventLog>): void => {
     const recording = record(log)
     await reaches(recording, (await appendMany(log, position, 1)).sequence)
     expect(recording.commits.filter(({ commit: { id } }) => id === commit.id)).toHaveLength(1)
-  })
-
-  test('a reader that has stopped is told nothing more', async () => {
-    const log = await open()
-    const stopped = record(log)
-    const going = record(log)
-    const before = await appendMany(log, start, 2)
-    await reaches(stopped, 2)
-    stopped.stop()
-    await appendMany(log, before, 2)
-    await reaches(going, 4)
-    expect(stopped.commits).toHaveLength(2)
   })
 }
