@@ -1,7 +1,7 @@
 /** The text of `baton status`. */
 import type { AgentStatus, PeerStatus } from '../agents/control-protocol.ts'
 import type { Group } from '../projections/groups.ts'
-import { banners, groupsByServer, monitorRows, resourcesOf } from '../projections/overview.ts'
+import { banners, groupsByServer, monitorRows, needsAttention, resourcesOf } from '../projections/overview.ts'
 import type { Server } from '../projections/servers.ts'
 import type { State } from '../projections/state.ts'
 import { durationInWords } from '../projections/wording.ts'
@@ -32,7 +32,11 @@ const clusterLines = (known: Known, { colours, zone, now }: StatusLook): readonl
   const { state } = known
   const name = colours.bold(`cluster ${state.cluster.name || '(no name yet)'}`)
   const warn = (text: string) => colours.yellow(`! ${text}`)
-  const shown = [...banners(state).map(warn)]
+  const attention = needsAttention(state)
+  const shown = [
+    ...banners(state).map(warn),
+    ...(attention.length === 0 ? [] : [colours.red(`! ${attention.join('; ')}: see \`baton alerts\``)]),
+  ]
   if (known.from !== 'agent') {
     const age = `sequence ${state.position.sequence}, ${formatTime(state.at, zone)}, ${durationInWords(Math.max(0, now - state.at))} ago`
     if (known.from === 'file') return [`${name}  as ${known.name} ends: ${age}`, ...shown]
@@ -158,10 +162,11 @@ const groupLinesOf = (state: State, group: Group, look: StatusLook): readonly st
     phaseWord(group, colours),
     ownership.status === 'assigned' ? `on ${ownership.server}` : '',
     `for ${sinceWords(ownership.since, look)}`,
+    ownership.status === 'stopped' ? colours.dim(`(${ownership.because})`) : '',
     failovers > 0 ? colours.yellow(counted(failovers, 'failover')) : '',
   )
   const notes = [
-    ...(ownership.because === '' || ownership.because === 'stopped' ? [] : [ownership.because]),
+    ...(ownership.status === 'assigned' && ownership.because !== '' ? [ownership.because] : []),
     ...(ownership.status === 'assigned' && ownership.next ? [`goes to ${ownership.next.server}`] : []),
     ...(waiting ? [`waiting: ${waiting.because}`] : []),
     ...(suppressed ? [`not failed over: ${suppressed}`] : []),

@@ -49,12 +49,18 @@ const storyFrom = async (source: LogSource, { name, at, options }: Wish, deps: D
     const telling = tellStory(state, commits, group)
     if ('story' in telling) return telling.story
     if ('unknown' in telling) throw new CommandFailed(exitCode.usage, telling.unknown)
-    const wanted = Math.min(telling.needs - 1, state.position.sequence - size)
+    const wanted = Math.min(telling.needs - 1, epochOf(state, name) - 1, state.position.sequence - size)
     const earlier = await commitsAfter(source, Math.max(0, wanted), state)
     if (earlier[0]?.position.sequence === commits[0]?.position.sequence)
       throw new CommandFailed(exitCode.failed, `${source.name} begins after the cause`, 'export the whole log')
     commits = earlier
   }
+}
+
+/** The story goes back at least to where the group was given to its owner. */
+const epochOf = (state: State, name: string): number => {
+  const ownership = state.groups[name]?.ownership
+  return ownership?.status === 'assigned' ? ownership.epoch : state.position.sequence
 }
 
 const stateAndWindow = async (
@@ -70,7 +76,7 @@ const stateAndWindow = async (
   const { replay } = await import('./log-source.ts')
   let window: Recorded[] = []
   const state = await replay(source, at, (batch) => {
-    window.push(...batch)
+    window.push(...batch.map(withoutBytes))
     if (window.length > 2 * windowCommits) window = window.slice(-windowCommits)
   })
   return { state, window }
@@ -81,6 +87,9 @@ const commitsAfter = async (source: LogSource, after: number, state: State): Pro
   const { readUntil } = await import('./log-source.ts')
   const commits: Recorded[] = []
   for await (const batch of readUntil(source, after, { kind: 'sequence', sequence: state.position.sequence }))
-    commits.push(...batch)
+    commits.push(...batch.map(withoutBytes))
   return commits
 }
+
+/** Many are held at once, and nobody looks at their bytes any more. */
+const withoutBytes = (recorded: Recorded): Recorded => ({ ...recorded, bytes: '' })

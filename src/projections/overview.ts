@@ -86,3 +86,18 @@ export const banners = (state: State): readonly string[] => {
     ...troubled.map(({ name, logTrouble }) => `${name} has trouble with its log and decides nothing: ${logTrouble}`),
   ]
 }
+
+/** What somebody should look at, in a few words each. */
+export const needsAttention = (state: State): readonly string[] => {
+  const down = Object.values(state.servers.byName).filter(({ status }) => status === 'down')
+  const groups = Object.values(state.groups)
+  const failed = groups.filter(({ ownership }) => ownership.status === 'assigned' && ownership.phase === 'failed')
+  const waiting = groups.filter((group) => group.waiting !== null)
+  const errors = monitorRows(state).filter(({ verdict, dummy }) => verdict === 'error' && !dummy)
+  return [
+    ...down.map(({ name }) => `${name} is down`),
+    ...failed.map(({ name }) => `${name} failed`),
+    ...waiting.map(({ name }) => `${name} waits`),
+    ...errors.map(({ name, server }) => `${name} on ${server} reports an error`),
+  ]
+}

@@ -161,56 +161,61 @@ const badVerdict = {
   starved: false,
 }
 
+type Which = { readonly group: string; readonly resource: string; readonly epoch: Sequence }
+
+/** httpw sees an error, httpd is restarted, and all is well for a while. */
+const restartedByMonitor = (log: HandBuiltLog, httpd: Which, count: number): void => {
+  const seen = log.record({ afterMs: 60_000, by: s1, events: [{ type: 'MonitorVerdictChanged', data: badVerdict }] })
+  const ordered = log.record({
+    afterMs: 8,
+    by: s1,
+    causedBy: seen,
+    because: {
+      monitor: 'httpw',
+      because: 'exit code 22',
+      taken: { script: 0, restart: count - 1, failover: 0, final: 0 },
+    },
+    events: [
+      {
+        type: 'RecoveryStarted',
+        data: {
+          monitor: 'httpw',
+          server: 's1',
+          group: 'web',
+          action: 'restart',
+          count,
+          limit: 2,
+          because: 'exit code 22',
+        },
+      },
+      { type: 'ResourceLost', data: { ...httpd, because: 'exit code 22' } },
+      { type: 'ResourceRestartOrdered', data: httpd },
+    ],
+  })
+  log.record({
+    afterMs: 210,
+    by: s1,
+    causedBy: ordered,
+    events: [{ type: 'ResourceDeactivated', data: { ...httpd, durationMs: 210 } }],
+  })
+  log.record({
+    afterMs: 590,
+    by: s1,
+    causedBy: ordered,
+    events: [{ type: 'ResourceActivated', data: { ...httpd, attempt: 1, durationMs: 590, adopted: false } }],
+  })
+  log.record({
+    afterMs: 9000,
+    by: s1,
+    events: [{ type: 'MonitorVerdictChanged', data: { ...badVerdict, verdict: 'normal', because: 'exit code 0' } }],
+  })
+}
+
 /** The monitor finds httpd broken again and again: two restarts do not help, so web fails over. */
 export const ladder = (): HandBuiltLog => {
   const { log, epoch } = settled()
   const httpd = { group: 'web', resource: 'httpd', epoch }
-  for (const count of [1, 2]) {
-    const seen = log.record({ afterMs: 60_000, by: s1, events: [{ type: 'MonitorVerdictChanged', data: badVerdict }] })
-    const ordered = log.record({
-      afterMs: 8,
-      by: s1,
-      causedBy: seen,
-      because: {
-        monitor: 'httpw',
-        because: 'exit code 22',
-        taken: { script: 0, restart: count - 1, failover: 0, final: 0 },
-      },
-      events: [
-        {
-          type: 'RecoveryStarted',
-          data: {
-            monitor: 'httpw',
-            server: 's1',
-            group: 'web',
-            action: 'restart',
-            count,
-            limit: 2,
-            because: 'exit code 22',
-          },
-        },
-        { type: 'ResourceLost', data: { ...httpd, because: 'exit code 22' } },
-        { type: 'ResourceRestartOrdered', data: httpd },
-      ],
-    })
-    log.record({
-      afterMs: 210,
-      by: s1,
-      causedBy: ordered,
-      events: [{ type: 'ResourceDeactivated', data: { ...httpd, durationMs: 210 } }],
-    })
-    log.record({
-      afterMs: 590,
-      by: s1,
-      causedBy: ordered,
-      events: [{ type: 'ResourceActivated', data: { ...httpd, attempt: 1, durationMs: 590, adopted: false } }],
-    })
-    log.record({
-      afterMs: 9000,
-      by: s1,
-      events: [{ type: 'MonitorVerdictChanged', data: { ...badVerdict, verdict: 'normal', because: 'exit code 0' } }],
-    })
-  }
+  for (const count of [1, 2]) restartedByMonitor(log, httpd, count)
   const seen = log.record({ afterMs: 20_000, by: s1, events: [{ type: 'MonitorVerdictChanged', data: badVerdict }] })
   const verdicts = [
     { server: 's1', fit: 'unfit' as const, because: 'httpw failed there' },

@@ -1,0 +1,116 @@
+/** Stands in for an agent: answers on a control socket with what a hand-built log says. */
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import {
+  type AgentStatus,
+  type CommandProgress,
+  type CommandRequest,
+  commandRequest,
+} from '../../../src/agents/control-protocol.ts'
+import { pathName, voterName } from '../../../src/events/index.ts'
+import type { HandBuiltLog } from '../../golden/hand-built-log.ts'
+
+export type FakeAgent = {
+  /** Its state directory. */
+  readonly state: string
+  readonly requests: readonly CommandRequest[]
+  /** What it knows of the others from now on. */
+  readonly know: (change: Partial<AgentStatus>) => void
+  /** Lets followers see what was recorded since. */
+  readonly pushNew: () => void
+  readonly stop: () => Promise<void>
+}
+
+export type Answers = (request: CommandRequest) => readonly CommandProgress[]
+
+export const startFakeAgent = async (log: HandBuiltLog, answers: Answers = () => []): Promise<FakeAgent> => {
+  const state = mkdtempSync(join(tmpdir(), 'baton-agent-'))
+  mkdirSync(join(state, 'run'))
+  const requests: CommandRequest[] = []
+  const followers = new Set<{ readonly response: ServerResponse; next: number }>()
+  let known: Partial<AgentStatus> = {}
+
+  const sendLog = (url: URL, response: ServerResponse) => {
+    const after = Number(url.searchParams.get('after'))
+    const [header = '', ...lines] = log.lines()
+    response.write(
+      `${header}\n${lines
+        .slice(after)
+        .map((line) => `${line}\n`)
+        .join('')}`,
+    )
+    if (url.searchParams.get('follow') === '1') followers.add({ response, next: log.records.length })
+    else response.end()
+  }
+  const runCommand = async (request: IncomingMessage, response: ServerResponse) => {
+    const pieces: Buffer[] = []
+    for await (const piece of request) pieces.push(piece)
+    const parsed = commandRequest.parse(JSON.parse(Buffer.concat(pieces).toString('utf8')))
+    requests.push(parsed)
+    for (const progress of answers(parsed)) response.write(`${JSON.stringify(progress)}\n`)
+    response.end()
+  }
+  const server = createServer((request, response) => {
+    const url = new URL(request.url ?? '/', 'http://agent')
+    if (url.pathname === '/status') response.end(JSON.stringify({ ...statusOf(log), ...known }))
+    else if (url.pathname === '/log') sendLog(url, response)
+    else if (url.pathname === '/command') void runCommand(request, response)
+    else response.writeHead(404).end()
+  })
+  await new Promise<void>((resolve) => server.listen(join(state, 'run', 'control.sock'), resolve))
+  return {
+    state,
+    requests,
+    know: (change) => {
+      known = { ...known, ...change }
+    },
+    pushNew: () => {
+      for (const follower of followers) {
+        const lines = log.lines().slice(1 + follower.next)
+        follower.next += lines.length
+        for (const line of lines) follower.response.write(`${line}\n`)
+      }
+    },
+    stop: async () => {
+      server.closeAllConnections()
+      await new Promise((resolve) => server.close(resolve))
+      rmSync(state, { recursive: true })
+    },
+  }
+}
+
+/** As the agent of s2 would answer, with everything well. */
+const statusOf = (log: HandBuiltLog): AgentStatus => {
+  const state = log.state()
+  const peer = (name: string, role: 'server' | 'witness') => ({
+    voter: voterName(name),
+    role,
+    heardMsAgo: 120,
+    paths: { nats: 130, [pathName('lan:lan')]: 120, [pathName('lan:public')]: 180 },
+    echoMsAgo: 140,
+  })
+  return {
+    voter: voterName('s2'),
+    role: 'server',
+    version: '0.1.0',
+    instance: 'demo-s2',
+    startedMsAgo: 3_600_000,
+    lease: { held: true, remainingMs: 1890, because: '' },
+    knowledge: { sequence: state.position.sequence, knowsUntilMsAgo: 0 },
+    log: {
+      reachable: true,
+      leader: voterName('w'),
+      last: state.position.sequence,
+      replicas: [
+        { voter: voterName('s1'), current: true },
+        { voter: voterName('w'), current: true },
+      ],
+    },
+    guardian: { running: true, watchdog: '/dev/watchdog0' },
+    peers: [peer('s1', 'server'), peer('w', 'witness')],
+    notDeciding: null,
+    state,
+  }
+}

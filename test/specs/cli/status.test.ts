@@ -1,0 +1,121 @@
+import { hash } from 'node:crypto'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterEach, describe, expect, test } from 'vitest'
+import { pathName, voterName } from '../../../src/events/index.ts'
+import { runCli } from '../../golden/command-line.ts'
+import type { HandBuiltLog } from '../../golden/hand-built-log.ts'
+import { crash, ladder, plannedMove, settled, startRefused, suppressedFailover } from '../../golden/scenarios.ts'
+import { type FakeAgent, startFakeAgent } from './fake-agent.ts'
+
+let agent: FakeAgent | null = null
+afterEach(async () => {
+  await agent?.stop()
+  agent = null
+})
+
+const statusOf = async (log: HandBuiltLog, change: Parameters<FakeAgent['know']>[0] = {}): Promise<string> => {
+  agent = await startFakeAgent(log)
+  agent.know(change)
+  const { code, out, err } = await runCli(['status', '--utc', '--state', agent.state])
+  expect({ code, err }).toEqual({ code: 0, err: '' })
+  return out
+}
+
+describe('status shows everything at a glance', () => {
+  test('all is well', async () => {
+    await expect(await statusOf(settled().log)).toMatchFileSnapshot('../../golden/status-settled.txt')
+  })
+
+  test('after a crash, one server is not heard', async () => {
+    const peers = [
+      {
+        voter: voterName('s1'),
+        role: 'server' as const,
+        heardMsAgo: 61_000,
+        paths: { [pathName('nats')]: 61_000 },
+        echoMsAgo: null,
+      },
+      {
+        voter: voterName('w'),
+        role: 'witness' as const,
+        heardMsAgo: 90,
+        paths: { nats: 90, 'lan:lan': 4000 },
+        echoMsAgo: 100,
+      },
+    ]
+    await expect(await statusOf(crash(), { peers })).toMatchFileSnapshot('../../golden/status-crash.txt')
+  })
+
+  test('without quorum it says so, and how old its knowledge is', async () => {
+    const out = await statusOf(settled().log, {
+      peers: ['s1', 'w'].map((name) => ({
+        voter: voterName(name),
+        role: name === 'w' ? ('witness' as const) : ('server' as const),
+        heardMsAgo: null,
+        paths: {},
+        echoMsAgo: null,
+      })),
+      knowledge: { sequence: 9, knowsUntilMsAgo: 95_000 },
+      lease: { held: false, remainingMs: 0, because: 'no majority has answered for 2.1 s' },
+      log: { reachable: false, leader: null, last: 9 as never, replicas: [{ voter: voterName('s1'), current: false }] },
+      notDeciding: 'its log is damaged',
+    })
+    await expect(out).toMatchFileSnapshot('../../golden/status-no-quorum.txt')
+  })
+
+  test('of a failed group it says why it was not failed over', async () => {
+    await expect(await statusOf(suppressedFailover())).toMatchFileSnapshot('../../golden/status-failed.txt')
+  })
+
+  test('of monitors it says how far their recovery has gone', async () => {
+    await expect(await statusOf(ladder())).toMatchFileSnapshot('../../golden/status-monitors.txt')
+  })
+})
+
+test('without an agent it shows the last snapshot and says so', async () => {
+  agent = await startFakeAgent(plannedMove())
+  const { state: directory } = agent
+  const state = JSON.stringify(plannedMove().state())
+  await agent.stop()
+  agent = await startFakeAgent(startRefused())
+  const elsewhere = join(agent.state, 'elsewhere')
+  expect(await runCli(['status', '--state', directory])).toMatchObject({ code: 4 })
+  const write = (text: string, digest: string) =>
+    writeFileSync(
+      join(agent?.state ?? '', 'snapshot.json'),
+      JSON.stringify({ format: 1, cluster: 'demo', digest, state: text }),
+    )
+  write(state, hash('sha256', state, 'base64url'))
+  await runCli(['status', '--state', elsewhere])
+  const { state: kept } = agent
+  const socket = join(kept, 'run', 'control.sock')
+  const { renameSync } = await import('node:fs')
+  renameSync(socket, `${socket}.gone`)
+  const { code, out } = await runCli(['status', '--state', kept, '--utc'])
+  expect(code).toBe(0)
+  expect(out).toContain('no agent runs here')
+  expect(out).toContain('58 min')
+  expect(out).toContain('web  online  on s2')
+  const json = JSON.parse((await runCli(['status', '--state', kept, '--json'])).out)
+  expect(json).toMatchObject({ from: 'snapshot', state: { position: { sequence: 21 } } })
+  write(state.replace('"s2"', '"s3"'), hash('sha256', state, 'base64url'))
+  expect(await runCli(['status', '--state', kept])).toMatchObject({ code: 4 })
+  renameSync(`${socket}.gone`, socket)
+})
+
+test('a watch draws over itself on a terminal until it is interrupted', async () => {
+  agent = await startFakeAgent(settled().log)
+  const interrupted = new AbortController()
+  let out = ''
+  const print = async (text: string) => {
+    out += text
+    if (out.split('\u001b[H').length > 2) interrupted.abort()
+  }
+  const over = { print, signal: interrupted.signal, isTerminal: true, size: () => ({ columns: 60, rows: 8 }) }
+  expect((await runCli(['status', '--watch', '--state', agent.state], over)).code).toBe(0)
+  const [, first = ''] = out.split('\u001b[H')
+  expect(first.split('\n').length).toBeLessThanOrEqual(8)
+  for (const line of first.split('\n')) expect(line.replace('\u001b[K', '').length).toBeLessThanOrEqual(60)
+  expect(out.endsWith('\u001b[?25h')).toBe(true)
+})
