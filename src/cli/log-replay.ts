@@ -2,7 +2,7 @@
 import { diffStates, type StateChange } from '../projections/state-diff.ts'
 import { CommandFailed, type Deps, exitCode } from './deps.ts'
 import type { ReplayOptions } from './log.ts'
-import { type LogSource, replay } from './log-source.ts'
+import { replay } from './log-source.ts'
 import { printJson, withSource, zoneOf } from './options.ts'
 import { statusLines } from './status-lines.ts'
 import { type At, formatTime, parseAt } from './times.ts'
@@ -34,25 +34,25 @@ const replayDiff = async (moments: readonly string[], options: ReplayOptions, de
     const before = await replay(source, a)
     const after = await replay(source, b)
     const changes = diffStates(before, after)
-    if (options.json)
-      return await printJson(deps, { before: before.position.sequence, after: after.position.sequence, changes })
-    await deps.print(
-      `${diffLines({ source, before: before.position.sequence, after: after.position.sequence, changes }, deps).join('\n')}\n`,
-    )
+    const between = { before: before.position.sequence, after: after.position.sequence, changes }
+    if (options.json) return await printJson(deps, between)
+    await deps.print(`${diffLines(between, options, deps).join('\n')}\n`)
   })
 }
 
-type Diff = {
-  readonly source: LogSource
-  readonly before: number
-  readonly after: number
-  readonly changes: readonly StateChange[]
-}
+type Between = { readonly before: number; readonly after: number; readonly changes: readonly StateChange[] }
 
-const diffLines = ({ before, after, changes }: Diff, { colours }: Deps): readonly string[] => [
-  colours.bold(`from sequence ${before} to ${after}`),
-  ...(changes.length === 0 ? ['  nothing differs'] : changes.map(changeLine(colours))),
-]
+const diffLines = ({ before, after, changes }: Between, options: ReplayOptions, deps: Deps): readonly string[] => {
+  const zone = zoneOf(options, deps)
+  const timed = (value: unknown) => (typeof value === 'number' && value > 0 ? formatTime(value, zone) : value)
+  const readable = changes.map((change) =>
+    change.path.endsWith('.since') ? { ...change, before: timed(change.before), after: timed(change.after) } : change,
+  )
+  return [
+    deps.colours.bold(`from sequence ${before} to ${after}`),
+    ...(readable.length === 0 ? ['  nothing differs'] : readable.map(changeLine(deps.colours))),
+  ]
+}
 
 /** `+ path: value`, `- path: value`, `~ path: before → after`. */
 export const changeLine =

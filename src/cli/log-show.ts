@@ -1,10 +1,10 @@
 /** `baton log show` and `follow`. */
-import type { Event, Recorded } from '../events/index.ts'
+import { type Event, isEventType, type Recorded } from '../events/index.ts'
 import { becauseInWords } from '../projections/story-words.ts'
 import { describeEvent } from '../projections/words.ts'
 import { agentStatus } from './agent-client.ts'
 import { countOf } from './alerts.ts'
-import type { Deps } from './deps.ts'
+import { CommandFailed, type Deps, exitCode } from './deps.ts'
 import type { ShowOptions } from './log.ts'
 import { type LogSource, readUntil } from './log-source.ts'
 import { atOf, withSource, zoneOf } from './options.ts'
@@ -12,6 +12,7 @@ import type { At } from './times.ts'
 import { formatTime } from './times.ts'
 
 export const showLog = async (options: ShowOptions, deps: Deps): Promise<void> => {
+  mustKnow(options.type)
   const from = atOf(options.from, options, deps)
   const to = atOf(options.to, options, deps)
   await withSource(options, deps, async (source) => {
@@ -28,6 +29,16 @@ export const showLog = async (options: ShowOptions, deps: Deps): Promise<void> =
         deps,
       )
   })
+}
+
+/** A misspelt type would show nothing, as if nothing had happened. */
+const mustKnow = (type: string | undefined): void => {
+  if (type === undefined || isEventType(type)) return
+  throw new CommandFailed(
+    exitCode.usage,
+    `"${type}" is no event`,
+    'for example GroupAssigned; `baton log show --json` has them all',
+  )
 }
 
 const isFrom = ({ position, commit }: Recorded, from: At): boolean =>
@@ -51,6 +62,7 @@ const latestOf = async (
 }
 
 export const followLog = async (options: ShowOptions, deps: Deps): Promise<void> => {
+  mustKnow(options.type)
   await withSource(options, deps, async (source) => {
     const latest = options.file === undefined ? await latestOf(source, { ...options, to: null }, deps) : []
     await printAll(latest, options, deps)

@@ -104,12 +104,13 @@ export const replay = async (
 }
 
 /** Names the file in what is wrong with it. */
-export const named = (source: LogSource, error: unknown): unknown =>
-  error instanceof DamagedExport
-    ? new CommandFailed(
-        exitCode.failed,
-        `${source.name}, ${error.message}`,
-        'what stands before that line is in order; export the log again, from another server if need be',
-        { cause: error },
-      )
-    : error
+export const named = (source: LogSource, error: unknown): unknown => {
+  if (error instanceof DamagedExport) {
+    const again = 'export the log again, from another server if need be'
+    const remedy = error.line === 1 ? again : `what stands before that line is in order; ${again}`
+    return new CommandFailed(exitCode.failed, `${source.name}, ${error.message}`, remedy, { cause: error })
+  }
+  if (error instanceof Error && 'syscall' in error && !(error instanceof CommandFailed))
+    return new CommandFailed(exitCode.usage, `${source.name} cannot be read: ${error.message}`, '', { cause: error })
+  return error
+}

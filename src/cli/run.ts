@@ -41,7 +41,7 @@ The agent is found through --state DIR or BATON_STATE. NO_COLOR turns colours of
 
 export const run = async (argv: readonly string[], deps: Deps): Promise<number> => {
   try {
-    await programOf(deps).parseAsync([...argv], { from: 'user' })
+    await programOf(deps).parseAsync(withMoments(argv), { from: 'user' })
     return exitCode.ok
   } catch (error) {
     // commander has said what is wrong; help and version end with 0.
@@ -50,6 +50,14 @@ export const run = async (argv: readonly string[], deps: Deps): Promise<number> 
     complain(error, deps)
     return error instanceof CommandFailed ? error.code : exitCode.failed
   }
+}
+
+/** `--diff -2h -1h`: the second moment must not be taken for an option. */
+const withMoments = (argv: readonly string[]): string[] => {
+  const at = argv.indexOf('--diff')
+  const [first, second] = at < 0 ? [] : argv.slice(at + 1, at + 3)
+  if (first === undefined || second === undefined || !/^(-?\d)/.test(second)) return [...argv]
+  return [...argv.slice(0, at), `--diff=${first}`, `--diff=${second}`, ...argv.slice(at + 3)]
 }
 
 export const programOf = (deps: Deps): Command => {

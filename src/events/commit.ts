@@ -70,6 +70,7 @@ const eventTypes: ReadonlyMap<string, EventType> = new Map(
   ),
 )
 
+export const isEventType = (type: string): boolean => eventTypes.has(type)
 export const streamOf = (type: string): Stream => eventTypes.get(type)?.stream ?? 'cluster'
 
 const envelope = z.object({

@@ -75,8 +75,8 @@ describe.each(readers)('`baton %s`', (line) => {
 
 test('a file that is not there is named', async () => {
   expect(await baton('status --file /nonexistent.log')).toMatchObject({
-    code: 1,
-    err: expect.stringMatching(/\/nonexistent\.log/),
+    code: 2,
+    err: expect.stringContaining('/nonexistent.log cannot be read'),
   })
 })
 
@@ -129,7 +129,13 @@ test('a diff says what changed between two moments', async () => {
   expect(out).toContain('from sequence 9 to 16')
   expect(out).toContain('~ servers.byName.s1.status: up → down')
   expect(out).toContain('~ groups.web.ownership.server: s1 → s2')
+  expect((await baton(`log replay --file ${file} --diff -2h -1s`)).err).toContain('no commit until then')
+  expect((await baton(`log replay --file ${file} --diff -1h -1s`)).out).toContain('from sequence 1 to 9')
   expect((await baton(`log replay --file ${file} --diff 9 9`)).out).toContain('nothing differs')
+})
+
+test('an event that nobody knows is no filter', async () => {
+  expect(await baton(`log show --file ${file} --type GroupAsigned`)).toMatchObject({ code: 2 })
 })
 
 test('filters keep what is about a group, or of a type', async () => {
