@@ -8,6 +8,7 @@ import {
   bar,
   beatDue,
   echoesOf,
+  giveUpLease,
   hear,
   holdsLease,
   type Liveness,
@@ -159,6 +160,7 @@ class RunningVoter implements Voter {
   }
 
   readonly renounceNow = async (generation: Generation): Promise<void> => {
+    this.#liveness = giveUpLease(this.#liveness, generation)
     await this.#options.store.renounce(generation)
     this.#liveness = renounce(this.#liveness, generation)
     this.beatNow()
@@ -252,7 +254,8 @@ class RunningVoter implements Voter {
     const isDue = Object.keys(due).length > 0
     if (isDue && hasRead) this.#support(due)
     const at = isDue && !hasRead ? now + readingMs : nextSupportAt(this.#liveness, this.#membership)
-    if (at !== Number.POSITIVE_INFINITY)
+    // What was due and is not supported (we do not vote, our store is not admitted) is looked at with the next beat.
+    if (at !== Number.POSITIVE_INFINITY && at > now)
       this.#cancelSupport = this.#world.clock.after(Math.max(0, at - now), () =>
         this.#considerSupports(isDue && !hasRead),
       )

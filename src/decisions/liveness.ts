@@ -91,11 +91,15 @@ export type Liveness = {
   /** Rule 3: barred from the moment of decision; published (in `supports`) only once on disk. */
   readonly barred: Readonly<Record<string, Support>>
   readonly supports: Readonly<Record<string, Support>>
-  /** Supports of every voter, by voter and server, as last said. */
-  readonly said: Readonly<Record<string, Readonly<Record<string, Support>>>>
-  /** Our own renunciation, once on disk. */
+  /** Supports of every voter, by voter, as last said; and the store that this word rests on (null = our own). */
+  readonly said: Readonly<Record<string, Said>>
+  /** Rule 4: given up from the moment of decision … */
+  readonly renouncing: Generation
+  /** … and said once that is on disk. */
   readonly renounced: Generation
 }
+
+type Said = { readonly store: string | null; readonly supports: Readonly<Record<string, Support>> }
 
 /** What the fold and the configuration say that these rules need. */
 export type Membership = {
@@ -128,7 +132,8 @@ export const awaken = (me: VoterName, durable: Durable, timing: Timing, now: Ins
   hearsMe: {},
   barred: durable.supports,
   supports: durable.supports,
-  said: { [me]: durable.supports },
+  said: { [me]: { store: null, supports: durable.supports } },
+  renouncing: durable.renounced,
   renounced: durable.renounced,
 })
 
@@ -146,7 +151,7 @@ export const beatDue = (l: Liveness, now: Instant): { readonly liveness: Livenes
 /** What this voter answers to every server: the newest beat heard, promised unless barred (rules 1 and 3). */
 export const echoesOf = (
   l: Liveness,
-  { servers, admitted }: Membership,
+  { servers, admitted, generations }: Membership,
   store: string,
 ): Readonly<Record<string, Echo>> => {
   // A voter with a wiped or foreign store promises nothing until an operator has admitted it.
@@ -155,7 +160,10 @@ export const echoesOf = (
     servers.flatMap((p) => {
       const h = p === l.me ? undefined : l.heard[p]
       if (!h) return []
-      const promisedMs = isBelieved && !isBarred(l, p, h.generation) ? l.timing.timeoutMs : null
+      const known = generations[p]
+      // Whoever was declared down, or left, has no lease to be granted: not even by a voter that lost its bar.
+      const isOver = known !== undefined && !known.isUp && h.generation <= known.generation
+      const promisedMs = isBelieved && !isOver && !isBarred(l, p, h.generation) ? l.timing.timeoutMs : null
       return [[p, { incarnation: h.incarnation, number: h.number, generation: h.generation, promisedMs }]]
     }),
   )
@@ -179,7 +187,7 @@ export const hear = (l: Liveness, beat: Beat, path: PathName, { admitted }: Memb
   const heard = { ...l.heard, [beat.from]: newest }
   const isBelieved = admitted[beat.from] === beat.store
   if (!isBelieved) return { ...l, heard }
-  const said = isNew ? { ...l.said, [beat.from]: beat.supports } : l.said
+  const said = isNew ? { ...l.said, [beat.from]: { store: beat.store, supports: beat.supports } } : l.said
   return countEcho({ ...l, heard, said }, beat)
 }
 
@@ -230,7 +238,8 @@ export const leaseEnd = (l: Liveness, { voters }: Membership): Instant => {
 /** Our own generation, as long as it may carry a lease: joined, not declared down, not renounced. */
 export const liveGeneration = (l: Liveness, { generations }: Membership): Generation | null => {
   const mine = generations[l.me]
-  return mine?.isUp && mine.generation > l.renounced && mine.generation > noGeneration ? mine.generation : null
+  const isGivenUp = mine === undefined || mine.generation <= Math.max(l.renounced, l.renouncing)
+  return mine?.isUp && !isGivenUp && mine.generation > noGeneration ? mine.generation : null
 }
 
 /** Until when this server may run groups. A time in the past = no lease. */
@@ -285,18 +294,21 @@ export const bar = (l: Liveness, due: Readonly<Record<string, Support>>): Livene
 /** Rule 3, second half: they are on disk, so they may be said. */
 export const publish = (l: Liveness, durable: Readonly<Record<string, Support>>): Liveness => {
   const supports = { ...l.supports, ...durable }
-  return { ...l, supports, said: { ...l.said, [l.me]: supports } }
+  return { ...l, supports, said: { ...l.said, [l.me]: { store: null, supports } } }
 }
 
-/** Rule 6: who supports the removal of exactly p's current generation. */
+/** Rule 6: who supports the removal of exactly p's current generation. Rule 3: the word of a store that is not (or no
+ *  more) the admitted one is nobody's: the voter that has another now may have granted what that one had barred. */
 export const supportersOf = (
   l: Liveness,
   p: ServerName,
   g: Generation,
-  { voters }: Membership,
+  { voters, admitted }: Membership,
 ): readonly { readonly voter: VoterName; readonly reason: Support['reason'] }[] =>
   voters.flatMap((voter) => {
-    const support = l.said[voter]?.[p]
+    const said = l.said[voter]
+    if (!said || (said.store !== null && said.store !== admitted[voter])) return []
+    const support = said.supports[p]
     return support?.generation === g ? [{ voter, reason: support.reason }] : []
   })
 
@@ -320,12 +332,13 @@ export const needsGeneration = (
   if (!hasBarrier) return 'its agent has restarted'
   const hearers = hearersOf(l, membership, now)
   const barring = membership.voters.find(
-    (v) => v !== l.me && (l.said[v]?.[l.me]?.generation ?? noGeneration) >= g && hearers.includes(v),
+    (v) => v !== l.me && (l.said[v]?.supports[l.me]?.generation ?? noGeneration) >= g && hearers.includes(v),
   )
   return barring ? `${barring} had given it up, but hears it again` : null
 }
 
-/** Rule 5: a lapsed server renounces once everything is off; never while it may only be starting. */
+/** Rule 5: a lapsed server renounces once everything is off; never while it may only be starting. `hadLease`: under the
+ *  current generation; the lapse of an older one says nothing about this one, and renouncing for it would go on for ever. */
 export const mayRenounce = (
   l: Liveness,
   membership: Membership,
@@ -337,8 +350,16 @@ export const mayRenounce = (
   return isOver ? g : null
 }
 
-/** The renunciation is on disk: it may be said. */
-export const renounce = (l: Liveness, g: Generation): Liveness => ({ ...l, renounced: g })
+/** Rule 4, first half: from here on g carries no lease, so that nothing starts while the renunciation is being written. */
+export const giveUpLease = (l: Liveness, g: Generation): Liveness => ({ ...l, renouncing: newerOf(l.renouncing, g) })
+
+/** Rule 4, second half: it is on disk, so it may be said. */
+export const renounce = (l: Liveness, g: Generation): Liveness => ({
+  ...giveUpLease(l, g),
+  renounced: newerOf(l.renounced, g),
+})
+
+const newerOf = (a: Generation, b: Generation): Generation => (a > b ? a : b)
 
 /** Rule 7: why this server must not run a group, or null when it may. */
 export const mayNotRun = (
