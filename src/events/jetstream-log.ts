@@ -93,7 +93,7 @@ const watchStatus = (
     if (closed) return
     if (!('failed' in info)) {
       known = { leader: info.leader, replicas: info.replicas }
-      answeredAt = world.clock.now()
+      if (info.hasQuorum) answeredAt = world.clock.now()
       heard(info.last)
       ends(info.last)
     }

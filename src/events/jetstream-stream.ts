@@ -49,7 +49,15 @@ const settings = (cluster: string, replicas: Replicas) => ({
   republish: { src: `baton.${cluster}.log.>`, dest: `baton.${cluster}.feed.>` },
 })
 
-const peer = z.object({ name: z.string(), current: z.boolean().default(false), offline: z.boolean().default(false) })
+const peer = z.object({
+  name: z.string(),
+  current: z.boolean().default(false),
+  offline: z.boolean().default(false),
+  /** Nanoseconds since the leader heard from it. */
+  active: z.number().default(0),
+})
+/** Replicas and their leader hear from each other every second: who missed three of these is out of contact. */
+const contactNs = 3.5e9
 const streamInfo = z.object({
   config: z.looseObject({ num_replicas: z.number() }),
   state: z.object({ last_seq: z.number() }),
@@ -64,14 +72,18 @@ export const askStream = async (connection: LogConnection, cluster: string) => {
   const info = await ask(connection, `STREAM.INFO.${streamName(cluster)}`, { schema: streamInfo })
   if ('failed' in info) return info
   const leader = info.cluster?.leader || connection.server()
+  const followers = info.cluster?.replicas ?? []
+  const inContact = followers.filter(({ offline, active }) => !offline && active < contactNs)
   return {
     last: sequence(info.state.last_seq),
     leader: leader === null ? null : voterName(leader),
+    // A leader that lost its followers goes on answering for up to 20 s, but can store nothing.
+    hasQuorum: (1 + inContact.length) * 2 > 1 + followers.length,
     config: info.config,
     // The leader does not list itself.
     replicas: [
       ...(leader ? [{ voter: voterName(leader), current: true }] : []),
-      ...(info.cluster?.replicas ?? []).map((r) => ({ voter: voterName(r.name), current: r.current && !r.offline })),
+      ...followers.map((r) => ({ voter: voterName(r.name), current: r.current && inContact.includes(r) })),
     ],
   }
 }
