@@ -3,6 +3,7 @@
 #
 #   banner-server.pl PORT [ADDRESS]        (without an address: every address, IPv4 and IPv6)
 #
+# BANNER_LIFE, if set, is told with the process number: a computer that restarts gives the same numbers again.
 # Prints "listening" once connections are taken. Uses nothing but perl-base.
 use strict;
 use warnings;
@@ -16,7 +17,8 @@ my $family = $is_v6 ? AF_INET6 : AF_INET;
 
 open my $file, '<', '/proc/sys/kernel/hostname' or die "cannot read the host's name: $!\n";
 chomp(my $host = <$file>);
-my $banner = "$host $$\n";
+my $life = defined $ENV{BANNER_LIFE} ? "$$-$ENV{BANNER_LIFE}" : $$;
+my $banner = "$host $life\n";
 
 my $packed = inet_pton($family, $address) or die "not an address: $address\n";
 my $name = $is_v6 ? pack_sockaddr_in6($port, $packed) : pack_sockaddr_in($port, $packed);

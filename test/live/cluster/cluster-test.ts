@@ -1,0 +1,47 @@
+/** A test of a whole cluster: made before, and held against what must always be so after. */
+import { expect, type TestContext } from 'vitest'
+import { createLab } from '../lab/lab.ts'
+import { liveTest } from '../lab/live-test.ts'
+import type { Need } from '../lab/needs.ts'
+import { type Cluster, createCluster } from './cluster.ts'
+import { type ClusterOptions, votersOf } from './configuration.ts'
+import { findingsIn } from './log-check.ts'
+
+export type ClusterTestOptions = ClusterOptions & {
+  readonly needs?: readonly Need[]
+  readonly timeoutMs?: number
+  /** The test starts the cluster itself. */
+  readonly isOff?: boolean
+}
+
+/** A cluster test starts a cluster, breaks it, and waits for elections. */
+const defaultTimeoutMs = 150_000
+
+export const clusterTest = (
+  name: string,
+  { needs = [], timeoutMs = defaultTimeoutMs, isOff = false, ...options }: ClusterTestOptions,
+  body: (cluster: Cluster, context: TestContext) => Promise<void>,
+): void => {
+  liveTest(name, { needs: ['lab', 'nats-server', ...needs], timeoutMs }, async (context) => {
+    await using lab = await createLab({ hosts: votersOf(options) })
+    const cluster = await createCluster(lab, options)
+    try {
+      if (!isOff) await cluster.start()
+      await body(cluster, context)
+      await checkAfterwards(cluster)
+    } catch (error) {
+      const report = await cluster.report().catch(String)
+      throw new Error(`${error instanceof Error ? error.message : String(error)}\n${report}`, { cause: error })
+    }
+  })
+}
+
+/** No service ran twice, and no log says that it could have. */
+const checkAfterwards = async (cluster: Cluster): Promise<void> => {
+  for (const watch of cluster.watches) {
+    await watch.stop()
+    expect(watch.overlaps(), 'two instances at once').toEqual([])
+  }
+  const server = cluster.servers.find((name) => cluster.host(name).isOn)
+  if (server !== undefined) expect(findingsIn(await cluster.commits(server)), 'the log').toEqual([])
+}

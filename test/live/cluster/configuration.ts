@@ -1,0 +1,96 @@
+/** The clusters of the live tests: two, three or five servers, on both networks of the lab. */
+import type { Lab } from '../lab/lab.ts'
+
+export const bannerPort = 8080
+export const floating = '10.77.2.100'
+export const otherFloating = '10.77.2.101'
+
+const bannerServer = new URL('../lab/banner-server.pl', import.meta.url).pathname
+
+/** Durations as people write them; the checker holds them against the inequality. */
+export type Timing = Readonly<Record<'interval' | 'timeout' | 'release' | 'stop' | 'delay' | 'stall', string>>
+
+/** `quick`: a lost server is given up after a second. */
+export const quick: Timing = {
+  interval: '80ms',
+  timeout: '1s',
+  release: '400ms',
+  stop: '300ms',
+  delay: '10ms',
+  stall: '150ms',
+}
+
+/** `calm`: the product's own defaults; the agent has two seconds to come back before what it runs is taken down. */
+export const calm: Timing = {
+  interval: '200ms',
+  timeout: '3s',
+  release: '1s',
+  stop: '800ms',
+  delay: '20ms',
+  stall: '200ms',
+}
+
+export type Part = Readonly<Record<string, unknown>>
+
+export type ClusterOptions = {
+  /** Two servers have a witness beside them; three and five vote among themselves. */
+  readonly servers?: 2 | 3 | 5
+  readonly timing?: Timing
+  readonly groups?: Readonly<Record<string, Part>>
+  readonly monitors?: Readonly<Record<string, Part>>
+  /** Anything else at the top of the configuration. */
+  readonly more?: Part
+}
+
+export const serversOf = ({ servers = 2 }: ClusterOptions): readonly string[] =>
+  Array.from({ length: servers }, (_, index) => `s${index + 1}`)
+
+export const votersOf = (options: ClusterOptions): readonly string[] =>
+  serversOf(options).length === 2 ? [...serversOf(options), 'w'] : serversOf(options)
+
+/** JSON is YAML. */
+export const configurationOf = (lab: Lab, options: ClusterOptions): string => {
+  const { timing = quick, groups = { web: webGroup() }, monitors = {}, more = {} } = options
+  const voter = (name: string) => ({ name, addresses: lab.host(name).address })
+  const servers = serversOf(options)
+  const isPair = servers.length === 2
+  const all = Object.entries(groups).map(([name, group]) => [name, { servers, ...group }])
+  return JSON.stringify(
+    {
+      cluster: 'live',
+      servers: servers.map(voter),
+      ...(isPair ? { witness: voter('w') } : {}),
+      heartbeat: timing,
+      alerts: { syslog: { local: false } },
+      groups: Object.fromEntries(all),
+      monitors,
+      ...more,
+    },
+    null,
+    2,
+  )
+}
+
+/** A service that says who it is, on a floating address. */
+export const webGroup = (more: Part = {}, at: { readonly name?: string; readonly address?: string } = {}): Part => {
+  const { name = 'web', address = floating } = at
+  return {
+    ...more,
+    resources: {
+      [`${name}-address`]: { type: 'fip', address: `${address}/24` },
+      [`${name}-server`]: banner({ after: [`${name}-address`] }, portOf(address)),
+    },
+  }
+}
+
+/** Two services cannot share a port: they listen on every address, so that two instances show wherever they are. */
+export const portOf = (address: string): number => bannerPort + Number(address.split('.').at(-1)) - 100
+
+/** The banner service as a resource that stays. */
+export const banner = (more: Part = {}, port = bannerPort): Part => ({
+  type: 'exec',
+  start: `exec env BANNER_LIFE=$BATON_EPOCH-$(cut -d' ' -f1 /proc/uptime) perl ${bannerServer} ${port}`,
+  activation: { timeout: '10s' },
+  deactivation: { timeout: '5s' },
+  ...more,
+})

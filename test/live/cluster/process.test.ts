@@ -1,0 +1,76 @@
+/** One process of the product, or the guarded one, dies or hangs; the computer stays. */
+import { existsSync } from 'node:fs'
+import { afterAll, describe, expect } from 'vitest'
+import { until } from '../lab/until.ts'
+import { settleMs } from './cluster.ts'
+import { clusterTest } from './cluster-test.ts'
+import { calm } from './configuration.ts'
+import { removeKits } from './kits.ts'
+import { pidsWith } from './voter-processes.ts'
+
+afterAll(removeKits)
+
+const watched = { 'web-process': { type: 'pidw', target: { group: 'web', resource: 'web-server' } } }
+
+describe('the death of', () => {
+  clusterTest('an agent interrupts nothing: the next one adopts what runs', { timing: calm }, async (cluster) => {
+    const watch = await cluster.watch()
+    await watch.waitFor('s1', settleMs)
+    const before = await cluster.ownership('web')
+    const pid = await cluster.signal('s1', 'agent', 'SIGKILL')
+    await cluster.waitForAnother('s1', 'agent', pid)
+    await cluster.waitUntilSettled()
+    await watch.waitFor('s1', settleMs)
+    expect(await cluster.ownership('web', 's1')).toMatchObject({ epoch: epochOf(before), phase: 'online' })
+    expect(watch.lives()).toHaveLength(1)
+  })
+
+  clusterTest('a log server, or of a guardian, interrupts nothing', { timing: calm }, async (cluster) => {
+    const watch = await cluster.watch()
+    await watch.waitFor('s1', settleMs)
+    for (const role of ['guardian', 'log server'] as const)
+      for (const server of cluster.servers) {
+        const pid = await cluster.signal(server, role, 'SIGKILL')
+        await cluster.waitForAnother(server, role, pid)
+        await cluster.waitUntilSettled()
+      }
+    const status = await cluster.status('s1')
+    expect(status.guardian.running).toBe(true)
+    expect(watch.lives()).toHaveLength(1)
+  })
+
+  clusterTest(
+    'the guarded process is noticed, and it is started again',
+    { monitors: watched },
+    async (cluster, context) => {
+      const watch = await cluster.watch()
+      const { banner } = await watch.waitFor('s1', settleMs)
+      const [pid = 0] = await pidsWith(cluster.host('s1'), (line) => line.includes('banner-server.pl'))
+      process.kill(pid, 'SIGKILL')
+      await watch.waitFor(({ instance }) => instance !== banner.instance, settleMs)
+      await context.annotate(`clients waited ${watch.longestSilence().toFixed(0)} ms`)
+      expect(watch.longestSilence()).toBeLessThan(5000)
+      await cluster.waitUntilSettled()
+      expect(await cluster.ownerOf('web')).toBe('s1')
+      expect(await cluster.events('ResourceRestartOrdered')).toHaveLength(1)
+    },
+  )
+})
+
+describe('an agent that hangs', () => {
+  clusterTest('is ended by its guardian, which stops the groups in time', {}, async (cluster, context) => {
+    const watch = await cluster.watch()
+    await watch.waitFor('s1', settleMs)
+    const pid = await cluster.signal('s1', 'agent', 'SIGSTOP')
+    await watch.waitFor('s2', settleMs)
+    await context.annotate(`clients waited ${watch.gap('s1', 's2')?.toFixed(0)} ms`)
+    await until(() => !existsSync(`/proc/${pid}`), settleMs, 'the guardian to end the agent')
+    await cluster.waitForAnother('s1', 'agent', pid)
+    await cluster.waitUntilSettled()
+    expect(await cluster.ownerOf('web')).toBe('s2')
+    expect(watch.lives()).toHaveLength(2)
+  })
+})
+
+const epochOf = (ownership: Awaited<ReturnType<Parameters<Parameters<typeof clusterTest>[2]>[0]['ownership']>>) =>
+  ownership?.status === 'assigned' ? ownership.epoch : null
