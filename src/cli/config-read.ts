@@ -63,7 +63,7 @@ export const showHistory = async (options: ReadOptions, deps: Deps): Promise<voi
   if (options.json) return await printJson(deps, history)
   const zone = zoneOf(options, deps)
   const rows = history.map(({ version, sequence, at, by, note }) =>
-    row(String(version), formatTime(at, zone), `#${sequence}`, by.replace(/^operator:/, ''), note),
+    row(String(version), formatTime(at, zone), `#${sequence}`, by.replace(/^(operator|server):/, ''), note),
   )
   await deps.print(rows.length === 0 ? 'no configuration was applied yet\n' : `${table(rows).join('\n')}\n`)
 }

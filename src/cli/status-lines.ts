@@ -5,6 +5,7 @@ import { banners, groupsByServer, monitorRows, needsAttention, resourcesOf } fro
 import type { Server } from '../projections/servers.ts'
 import type { State } from '../projections/state.ts'
 import { durationInWords } from '../projections/wording.ts'
+import { stopInWords } from '../projections/words.ts'
 import { type Colours, counted, type Paint } from './deps.ts'
 import { indent, row, table } from './table.ts'
 import { formatTime, type Zone } from './times.ts'
@@ -134,7 +135,9 @@ const heardWords = (known: Known, name: string, colours: Colours): string => {
   if (status.voter === name) {
     if (status.role === 'witness') return 'this machine'
     const { held, remainingMs, because } = status.lease
-    return held ? `lease ${durationInWords(remainingMs)}` : colours.red(`no lease: ${because}`)
+    // Where nobody else votes it never ends.
+    const left = remainingMs > 86_400_000 ? 'lease held' : `lease ${durationInWords(remainingMs)}`
+    return held ? left : colours.red(`no lease: ${because}`)
   }
   const peer = status.peers.find(({ voter }) => voter === name)
   if (!peer || peer.heardMsAgo === null) return colours.red('not heard')
@@ -159,10 +162,10 @@ const groupLinesOf = (state: State, group: Group, look: StatusLook): readonly st
   const { ownership, waiting, suppressed, failovers } = group
   const head = row(
     colours.bold(group.name),
-    phaseWord(group, colours),
+    phaseWord(group, state.cluster.stopped, colours),
     ownership.status === 'assigned' ? `on ${ownership.server}` : '',
     `for ${sinceWords(ownership.since, look)}`,
-    ownership.status === 'stopped' ? colours.dim(`(${ownership.because})`) : '',
+    ownership.status === 'stopped' ? colours.dim(`(${stopInWords(ownership.because)})`) : '',
     failovers > 0 ? colours.yellow(counted(failovers, 'failover')) : '',
   )
   const notes = [
@@ -189,8 +192,13 @@ const groupLinesOf = (state: State, group: Group, look: StatusLook): readonly st
   ]
 }
 
-const phaseWord = ({ ownership, wanted }: Group, { green, red, yellow, dim }: Colours): string => {
-  if (ownership.status === 'stopped') return wanted === 'stopped' ? dim('stopped') : yellow('stopped, to be started')
+const phaseWord = (
+  { ownership, wanted }: Group,
+  isClusterStopped: boolean,
+  { green, red, yellow, dim }: Colours,
+): string => {
+  if (ownership.status === 'stopped')
+    return wanted === 'stopped' || isClusterStopped ? dim('stopped') : yellow('stopped, to be started')
   const paint = { online: green, starting: yellow, stopping: yellow, failed: red }
   return paint[ownership.phase](ownership.phase === 'failed' ? 'FAILED' : ownership.phase)
 }

@@ -3,6 +3,7 @@ import type { GroupName, MonitorVerdict, WallTime } from '../events/index.ts'
 import type { Group, Resource } from './groups.ts'
 import { isDummyFailing, isSuspended } from './monitors.ts'
 import type { State } from './state.ts'
+import { stopInWords } from './words.ts'
 
 /** What is so with a group, in one sentence. */
 export const headlineOf = (state: State, name: GroupName): { readonly headline: string; readonly since: WallTime } => {
@@ -11,7 +12,7 @@ export const headlineOf = (state: State, name: GroupName): { readonly headline: 
   const { ownership, waiting } = group
   if (ownership.status === 'stopped') {
     const why = waiting ? `, waiting: ${waiting.because}` : ''
-    return { headline: `${name} is stopped (${ownership.because})${why}`, since: ownership.since }
+    return { headline: `${name} is stopped (${stopInWords(ownership.because)})${why}`, since: ownership.since }
   }
   const { phase, server, epoch, because } = ownership
   const why = because === '' ? '' : `: ${because}`

@@ -31,8 +31,13 @@ const factors: Readonly<Record<StopFactor, string>> = {
   GROUPFAILOVER: 'it fails over',
   GROUPRESTART: 'it restarts',
 }
-export const reasonInWords = (reason: AssignReason): string => reasons[reason]
-export const factorInWords = (factor: StopFactor): string => factors[factor]
+/** Why a group is stopped, of which the state keeps the factor, or a sentence. */
+export const stopInWords = (because: string): string => stops[because] ?? because
+const stops: Readonly<Record<string, string | undefined>> = {
+  CLUSTERSHUTDOWN: 'the cluster was stopped',
+  SERVERSHUTDOWN: 'its server was stopped',
+  GROUPSTOP: 'it was stopped by hand, or by a final action',
+} satisfies Partial<Record<StopFactor, string>>
 
 /** One sentence, without its full stop. */
 export const describeEvent = (event: Event): string => {

@@ -107,7 +107,7 @@ test('config diff and rollback find earlier versions on the log', async () => {
   const at = ['--state', later.state]
   expect((await runCli(['config', 'diff', '1', '2', ...at])).out).toContain('~ groups.db.startup: manual → auto')
   expect((await runCli(['config', 'diff', file, ...at])).out).toContain('~ groups.db.startup: auto → manual')
-  expect((await runCli(['config', 'history', ...at])).out).toMatch(/^1 .*created\n2 .*root +db too\n$/)
+  expect((await runCli(['config', 'history', ...at])).out).toMatch(/^1 .* s1 +created\n2 .*root +db too\n$/)
   expect((await runCli(['config', 'show', '1', ...at])).out).toBe(source)
   expect(await runCli(['config', 'show', '3', ...at])).toMatchObject({ code: 2 })
   expect(await runCli(['config', 'rollback', '1', ...at])).toMatchObject({ code: 0 })
