@@ -58,7 +58,7 @@ async function* blocksHere(path: string): AsyncGenerator<Block> {
 async function* blocksFromWorker(path: string): AsyncGenerator<Block> {
   // Built, this file and its neighbour end in .js.
   const beside = import.meta.url.endsWith('.ts') ? './log-worker.ts' : './log-worker.js'
-  const worker = new Worker(new URL(beside, import.meta.url), { workerData: path, trackUnmanagedFds: false })
+  const worker = new Worker(new URL(beside, import.meta.url), { workerData: path })
   const answers = queueOf(worker)
   const give = (bytes: ArrayBuffer) => worker.postMessage(bytes, [bytes])
   try {

@@ -24,12 +24,15 @@ const answerFor = (blocks: VerifiedBlocks, bytes: ArrayBuffer): WorkerAnswer => 
 if (parentPort) {
   const port = parentPort
   const blocks = new VerifiedBlocks(String(workerData))
+  let isOver = false
   port.on('message', (bytes: ArrayBuffer) => {
+    // Buffers given before the end was known arrive after it; by then the descriptor may be another file's.
+    if (isOver) return
     const answer = answerFor(blocks, bytes)
     port.postMessage(answer, answer.answer === 'block' ? [answer.bytes] : [])
-    if (answer.answer !== 'block') {
-      blocks.close()
-      port.close()
-    }
+    if (answer.answer === 'block') return
+    isOver = true
+    blocks.close()
+    port.close()
   })
 }
