@@ -1,0 +1,175 @@
+/**
+ * Rules of the design, broken on purpose by a wrapper around the product's own function: the model must see each.
+ * What is too rare for a search by chance (a forgotten support, a replaced store, a lagging fold) has specs instead.
+ */
+import type { Support } from '../../../src/decisions/liveness.ts'
+import type { Event, Instant } from '../../../src/events/index.ts'
+import type { Drift } from './model.ts'
+import { type Rules, theRules } from './rules.ts'
+
+export type Broken = {
+  /** What is wrong, as a sentence. */
+  readonly what: string
+  /** The rule of liveness.md. */
+  readonly rule: string
+  readonly rules: Partial<Rules>
+  readonly drift?: Drift
+  /** What the model must find: two active servers, or no way on. */
+  readonly sees: 'double' | 'stuck'
+}
+
+const never = Number.NEGATIVE_INFINITY as Instant
+export const brokenRules: readonly Broken[] = [
+  {
+    what: 'a lease counts from the arrival of the echo, not from before the beat was sent',
+    rule: '1',
+    sees: 'double',
+    rules: {
+      hear: (l, beat, path, membership, now) => {
+        const after = theRules.hear(l, beat, path, membership, now)
+        const echo = beat.echoes[l.me]
+        const isOurs = after !== l && echo?.incarnation === l.incarnation && l.sent.has(echo.number)
+        if (!isOurs || echo.promisedMs === null) return after
+        const until = (now + after.timing.timeoutMs - after.timing.releaseMs) as Instant
+        return { ...after, grants: { ...after.grants, [beat.from]: { sentAt: now, until } } }
+      },
+    },
+  },
+  {
+    what: 'silence is measured for each generation by itself',
+    rule: '2',
+    sees: 'double',
+    rules: {
+      supportsDue: (l, membership, store, now) => {
+        const heard = Object.fromEntries(
+          Object.entries(l.heard).map(([p, h]) => [
+            p,
+            h.generation < (membership.generations[p]?.generation ?? 0) ? { ...h, at: never } : h,
+          ]),
+        )
+        return theRules.supportsDue({ ...l, heard }, membership, store, now)
+      },
+    },
+  },
+  {
+    what: 'a voter that has just started measures silence from before its start',
+    rule: '2',
+    sees: 'double',
+    rules: { awaken: (...all) => ({ ...theRules.awaken(...all), since: never }) },
+  },
+  {
+    what: 'a voter supports after half of the silence',
+    rule: '2',
+    sees: 'double',
+    rules: {
+      supportsDue: (l, membership, store, now) =>
+        theRules.supportsDue(
+          { ...l, timing: { ...l.timing, timeoutMs: l.timing.timeoutMs * 0.55 } },
+          membership,
+          store,
+          now,
+        ),
+    },
+  },
+  {
+    what: 'a voter goes on granting what it has barred',
+    rule: '3',
+    sees: 'double',
+    rules: { echoesOf: (l, ...rest) => theRules.echoesOf({ ...l, barred: {} }, ...rest) },
+  },
+  {
+    what: 'an idle server is taken for one that has released',
+    rule: '4',
+    sees: 'double',
+    rules: {
+      hear: (l, beat, ...rest) =>
+        theRules.hear(l, Object.keys(beat.groups).length > 0 ? beat : { ...beat, renounced: beat.generation }, ...rest),
+    },
+  },
+  {
+    what: 'a group may start while the renunciation is being written',
+    rule: '4',
+    sees: 'double',
+    rules: { giveUpLease: (l) => l },
+  },
+  {
+    what: 'a lapsed server never renounces',
+    rule: '5',
+    sees: 'stuck',
+    rules: { mayRenounce: () => null },
+  },
+  {
+    what: 'a server renounces its new generation for the lapse of the one before',
+    rule: '5',
+    sees: 'stuck',
+    rules: { isHadLeaseOfThisGeneration: () => true },
+  },
+  {
+    what: 'supports of an older generation count',
+    rule: '6',
+    sees: 'double',
+    rules: {
+      supportersOf: (l, p, _, { voters }) =>
+        voters.flatMap((voter) => {
+          const support: Support | undefined = l.said[voter]?.supports[p]
+          return support ? [{ voter, reason: support.reason }] : []
+        }),
+    },
+  },
+  {
+    what: 'the log appends without compare-and-set',
+    rule: '6',
+    sees: 'double',
+    rules: { isExpected: () => true },
+  },
+  {
+    what: 'a group starts without a lease',
+    rule: '7b',
+    sees: 'double',
+    rules: {
+      // The lease counts for going on, but not always for starting: then something runs that nobody guards.
+      mayNotRun: (ownership, me, facts) =>
+        theRules.mayNotRun(ownership, me, { ...facts, isLeased: facts.isLeased || isOdd() }),
+    },
+  },
+  {
+    what: 'a group moves in one step',
+    rule: '8',
+    sees: 'double',
+    rules: {
+      operate: (state, request, facts) => {
+        const { events, ...rest } = theRules.operate(state, request, facts)
+        const [first, ...others] = events.map(assignedAtOnce)
+        return first ? { ...rest, events: [first, ...others] } : { ...rest, events }
+      },
+    },
+  },
+  {
+    what: 'a server that nobody hears joins again and again',
+    rule: '9',
+    sees: 'stuck',
+    rules: {
+      joinServer: (state, wish) => theRules.joinServer(state, { ...wish, majority: 0 }),
+      needsGeneration: (l, membership, hasBarrier, now) =>
+        theRules.needsGeneration(l, membership, hasBarrier, now) ?? 'whatever',
+    },
+  },
+  {
+    what: 'clocks drift and the release budget does not allow for it',
+    rule: 'the inequality',
+    sees: 'double',
+    rules: {},
+    drift: { clocks: 0.25, allowed: 0 },
+  },
+]
+
+const assignedAtOnce = (event: Event): Event =>
+  event.type === 'GroupStopping' && event.data.next
+    ? { type: 'GroupAssigned', data: { group: event.data.group, ...event.data.next } }
+    : event
+
+let calls = 0
+const isOdd = (): boolean => {
+  calls += 1
+  return calls % 2 === 1
+}

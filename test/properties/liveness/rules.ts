@@ -1,0 +1,48 @@
+/** The product's rules as the model calls them, so that a test can put a broken one in the place of one of them. */
+import { joinServer } from '../../../src/decisions/join-server.ts'
+import * as liveness from '../../../src/decisions/liveness.ts'
+import { operate } from '../../../src/decisions/operate.ts'
+import { reportStopped } from '../../../src/decisions/report-group.ts'
+import { takeOver } from '../../../src/decisions/take-over.ts'
+import type { Epoch, Instant } from '../../../src/events/index.ts'
+
+/** What one voter has on disk. */
+export type Disk = {
+  store: string
+  incarnation: liveness.Durable['incarnation']
+  supports: liveness.Durable['supports']
+  renounced: liveness.Durable['renounced']
+  readonly stopped: Map<string, Epoch>
+}
+
+export const theRules = {
+  awaken: liveness.awaken,
+  beatDue: liveness.beatDue,
+  echoesOf: liveness.echoesOf,
+  hear: liveness.hear,
+  leasedUntil: liveness.leasedUntil,
+  supportsDue: liveness.supportsDue,
+  bar: liveness.bar,
+  publish: liveness.publish,
+  supportersOf: liveness.supportersOf,
+  hearersOf: liveness.hearersOf,
+  needsGeneration: liveness.needsGeneration,
+  mayRenounce: liveness.mayRenounce,
+  giveUpLease: liveness.giveUpLease,
+  renounce: liveness.renounce,
+  mayNotRun: liveness.mayNotRun,
+  takeOver,
+  joinServer,
+  reportStopped,
+  operate,
+  /** What the agents do besides: as `voter.ts`, `server-agent.ts`, `voter-store.ts` and the log do it. */
+  stoodStill: (l: liveness.Liveness, now: Instant): liveness.Liveness => ({ ...l, since: now }),
+  isHadLeaseOfThisGeneration: (leasedUnder: number | null, generation: number): boolean => leasedUnder === generation,
+  /** How a support gets to disk, how long it takes, and whether it is said only then. */
+  isSaidOnceDurable: true as boolean,
+  /** What a voter finds on its disk at its start. */
+  readBack: (disk: Disk): Disk => disk,
+  /** Compare-and-set of the log. */
+  isExpected: (after: number, length: number): boolean => after === length,
+}
+export type Rules = typeof theRules
