@@ -76,7 +76,9 @@ export const openVoterStore = async (world: World, path: string): Promise<VoterS
 
 const fresh = (world: World): Content => ({
   store: world.random.id(),
-  incarnation: 0 as Incarnation,
+  // A new store begins later than the one it may replace: a voter that heard that one must hear this one too, and an
+  // echo of that one's beats must not match. Counts of starts are far below the seconds of a wall clock.
+  incarnation: Math.floor(world.clock.wall() / 1000) as Incarnation,
   supports: {},
   renounced: 0 as Generation,
   stoppedEpochs: {},
