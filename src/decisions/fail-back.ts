@@ -1,14 +1,18 @@
 /** What time alone brings about: groups go home (failback), and failures of the past are forgotten after a healthy period. */
 import type { Event, GroupName, ServerName } from '../events/index.ts'
+import { serverOf } from '../projections/servers.ts'
 import type { State } from '../projections/state.ts'
-import { type Decision, type Facts, groupsOn, together } from './decision.ts'
+import { type Decision, type Facts, groupsOn, type OwnedGroup, together } from './decision.ts'
 import { placeGroup } from './place-group.ts'
 import { stopGroup } from './report-group.ts'
 
 /** How long a group must have been online before it may be moved for comfort: never in the middle of trouble. */
 const settledMs = 2000
 
-/** Failback `auto`: the first server of its list is fit again. `onlineMs`: for how long each group has been online here. */
+/**
+ * Failback `auto`: the first server of its list is fit again. `onlineMs`: for how long each group has been online here.
+ * A group that failed at home stays away until its failovers are forgotten: it would only fail there again.
+ */
 export const failBack = (state: State, facts: Facts, onlineMs: (group: GroupName) => number): Decision | null => {
   if (state.cluster.suspended || state.cluster.stopped) return null
   for (const group of groupsOn(state, facts.me)) {
@@ -16,8 +20,10 @@ export const failBack = (state: State, facts: Facts, onlineMs: (group: GroupName
     const home = configuration?.servers[0] as ServerName | undefined
     if (configuration?.failback !== 'auto' || home === undefined || home === facts.me) continue
     if (group.ownership.phase !== 'online' || onlineMs(group.name) < settledMs) continue
-    const { chosen, verdicts } = placeGroup(state, group.name, { reachable: facts.reachable, only: home })
-    if (chosen === null) continue
+    if (group.failovers > 0 || isWhereAnOperatorPutIt(state, group, home)) continue
+    // Not only fit: the best place there is. A home that is cut off, or taken by a rival, is not worth an interruption.
+    const { chosen, verdicts } = placeGroup(state, group.name, { reachable: facts.reachable })
+    if (chosen !== home) continue
     return together(
       [stopGroup(group, 'GROUPMOVE', { server: home, reason: 'failback', verdicts })],
       { home, verdicts },
@@ -26,6 +32,10 @@ export const failBack = (state: State, facts: Facts, onlineMs: (group: GroupName
   }
   return null
 }
+
+/** An operator's choice stands until the home server has joined anew: it was down, or stopped, since. */
+const isWhereAnOperatorPutIt = (state: State, { ownership }: OwnedGroup, home: ServerName): boolean =>
+  ['move', 'start'].includes(ownership.reason) && serverOf(state.servers, home).generation < Number(ownership.epoch)
 
 /** Failover counts go back to zero after the healthy period of each group. */
 export const forgetFailovers = (

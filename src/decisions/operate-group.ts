@@ -39,15 +39,24 @@ export const unknownName = (kind: string, name: string, known: readonly string[]
   possible: known.length > 0 ? `one of: ${known.join(', ')}` : `the configuration has no ${kind} at all`,
 })
 
+/** A server that the group is never to run on: said at once, and not as a verdict about all the others. */
+const notInItsList = (state: State, name: GroupName, server: ServerName | null): Refusal | null => {
+  const servers = state.configuration.current?.groups[name]?.servers ?? []
+  if (server === null || servers.includes(server)) return null
+  return { refused: `${server} is not in the server list of ${name}`, possible: `one of: ${servers.join(', ')}` }
+}
+
 const startGroup = (state: State, name: GroupName, server: ServerName | null, facts: Facts): Operated => {
   const group = state.groups[name]
   if (!group) return unknownName('group', name, Object.keys(state.groups))
+  const stranger = notInItsList(state, name, server)
+  if (stranger) return stranger
   if (state.cluster.stopped) return { refused: 'the cluster is stopped', possible: 'baton cluster start' }
   const wanted: Event = { type: 'GroupWanted', data: { group: name, wanted: 'started' } }
   if (isOwned(group)) return startOwned(group, server, wanted)
   const wish = { reachable: facts.reachable, ...(server === null ? {} : { only: server }) }
   const { chosen, verdicts } = placeGroup(state, name, wish)
-  if (chosen === null) return nowhere(name, verdicts)
+  if (chosen === null) return nowhere(name, verdicts, server)
   return {
     events: [
       wanted,
@@ -64,8 +73,9 @@ const startOwned = (group: OwnedGroup, server: ServerName | null, wanted: Event)
       refused: `${group.name} is ${phase} on ${owner}`,
       possible: `baton group move ${group.name} --to ${server}`,
     }
-  if (phase === 'online' || phase === 'starting')
-    return { events: [], because: {}, settled: `${group.name} is ${phase} on ${owner} already` }
+  if (phase === 'online') return { events: [], because: {}, settled: `${group.name} is online on ${owner} already` }
+  // Asked again while it comes up: nothing to record, but not done either.
+  if (phase === 'starting') return { events: [], because: { phase } }
   if (phase === 'stopping')
     return {
       refused: `${group.name} is being stopped on ${owner}`,
@@ -75,10 +85,19 @@ const startOwned = (group: OwnedGroup, server: ServerName | null, wanted: Event)
   return { events: [wanted, stopGroup(group, 'GROUPRESTART', again)], because: { phase } }
 }
 
-const nowhere = (name: GroupName, verdicts: readonly Verdict[]): Refusal => ({
-  refused: `no server can take ${name}: ${verdicts.map((one) => `${one.server}: ${one.because}`).join('; ')}`,
-  possible: 'start one of these servers, or name another in the configuration',
-})
+const nowhere = (name: GroupName, verdicts: readonly Verdict[], asked: ServerName | null): Refusal => {
+  const concerned = asked === null ? verdicts : verdicts.filter(({ server }) => server === asked)
+  const reasons = concerned.map((one) => `${one.server}: ${one.because}`).join('; ')
+  return asked === null
+    ? {
+        refused: `no server can take ${name}: ${reasons}`,
+        possible: 'start one of these servers, or name another in the configuration',
+      }
+    : {
+        refused: `${asked} cannot take ${name}: ${reasons}`,
+        possible: 'let it choose: the same without naming a server',
+      }
+}
 
 const stopOneGroup = (state: State, name: GroupName, facts: Facts): Operated => {
   const group = state.groups[name]
@@ -90,7 +109,8 @@ const stopOneGroup = (state: State, name: GroupName, facts: Facts): Operated => 
       : { events: [wanted], because: {} }
   const { phase, next, server } = group.ownership
   if (phase === 'stopping') {
-    if (next === null) return { events: [], because: {}, settled: `${name} is being stopped already` }
+    // Asked again while it goes down: nothing to record, but not done either.
+    if (next === null) return { events: group.wanted === 'stopped' ? [] : [wanted], because: { phase } }
     return { events: [wanted], because: { wasGoingTo: next.server } }
   }
   if (!facts.reachable.has(server))
@@ -113,7 +133,12 @@ const moveGroup = (
       refused: `${name} does not run anywhere`,
       possible: `baton group start ${name}${asked ? ` --on ${asked}` : ''}`,
     }
-  const { phase, server: owner } = group.ownership
+  const stranger = notInItsList(state, name, asked)
+  if (stranger) return stranger
+  const { phase, server: owner, next: underWay } = group.ownership
+  const isOnItsWay = phase === 'starting' ? asked === owner : underWay !== null && asked === underWay.server
+  if (phase !== 'failed' && isOnItsWay && owner !== underWay?.server && group.wanted === 'started')
+    return { events: [], because: { phase } }
   if (asked === owner && phase === 'online')
     return { events: [], because: {}, settled: `${name} is online on ${owner} already` }
   if (phase === 'starting' || phase === 'stopping')
@@ -127,7 +152,7 @@ const moveGroup = (
       possible: `wait until ${owner} is declared down: then ${name} moves by itself`,
     }
   const placement = target(state, name, owner, asked, facts)
-  if (placement.chosen === null) return nowhere(name, placement.verdicts)
+  if (placement.chosen === null) return nowhere(name, placement.verdicts, asked)
   const isMove = command.do === 'move-group'
   const next = {
     server: placement.chosen,
@@ -161,6 +186,12 @@ export const operateResource = (state: State, command: ResourceCommand, facts: F
     return { refused: `${group.name} does not run anywhere`, possible: `baton group start ${group.name}` }
   const { server, epoch, phase, resources } = group.ownership
   if (phase === 'stopping') return { refused: `${group.name} is being stopped`, possible: 'wait until it has stopped' }
+  // A group that was given up is left as it is: an order for one part of it would wait for ever.
+  if (phase === 'failed')
+    return {
+      refused: `${group.name} has failed on ${server}`,
+      possible: `baton group start ${group.name}, which restarts all of it; or baton group stop ${group.name}`,
+    }
   if (!facts.reachable.has(server))
     return { refused: `its server ${server} is not heard`, possible: `wait until ${server} is back` }
   const condition = resources[resource]?.condition ?? 'offline'

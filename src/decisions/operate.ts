@@ -176,8 +176,10 @@ export const settlement = (
   if ('resource' in command) {
     const owned = state.groups[command.group]?.ownership
     const resource = owned?.status === 'assigned' ? owned.resources[command.resource] : undefined
-    if (resource?.condition === 'activation-failed' || resource?.condition === 'deactivation-failed')
-      return failed(resource.because)
+    // With the order still open, a failure is one of before.
+    const hasFailed = resource?.condition === 'activation-failed' || resource?.condition === 'deactivation-failed'
+    if (resource && hasFailed && resource.restart === null) return failed(resource.because)
+    if (owned?.status !== 'assigned') return failed(`${command.group} runs nowhere any more`)
     const wish = command.do === 'start-resource' ? 'online' : 'offline'
     return resource?.condition === wish && resource.restart === null ? done(`${command.resource} is ${wish}`) : null
   }
@@ -185,12 +187,18 @@ export const settlement = (
     const group = state.groups[command.group]
     const owned = group?.ownership
     if (!group || !owned) return failed('the group was removed from the configuration')
-    if (command.do === 'stop-group') return owned.status === 'stopped' ? done(`${group.name} is stopped`) : null
+    if (command.do === 'stop-group') {
+      if (owned.status === 'stopped') return done(`${group.name} is stopped`)
+      return group.wanted === 'started' ? failed('it was started again meanwhile') : null
+    }
+    if (group.wanted === 'stopped') return failed('it was stopped meanwhile')
     if (owned.status === 'stopped') return group.waiting ? failed(group.waiting.because) : null
-    if (owned.phase === 'failed' && owned.orderedBy >= sequence) return failed(owned.because)
-    return owned.phase === 'online' && owned.epoch >= sequence
-      ? done(`${group.name} is online on ${owned.server}`)
-      : null
+    // A start finds the group stopped, failed (and restarts it) or starting: whatever comes of it then is the answer.
+    // A move, asked again on its way, may find the commit that began it before its own.
+    const isStart = command.do === 'start-group'
+    const isThere = isStart || owned.epoch >= sequence || owned.server === command.server
+    if (owned.phase === 'failed' && (isThere || owned.orderedBy >= sequence)) return failed(owned.because)
+    return owned.phase === 'online' && isThere ? done(`${group.name} is online on ${owned.server}`) : null
   }
   return settledElsewhere(state, command, done)
 }

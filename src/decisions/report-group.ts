@@ -36,23 +36,19 @@ export const reportStopped = (state: State, name: GroupName, facts: Facts, durat
   const stopped: Event = { type: 'GroupStopped', data: { group: name, epoch, durationMs } }
   const goesOn = next !== null && group.wanted === 'started' && !state.cluster.stopped
   if (!goesOn) return together([stopped], {}, orderedBy)
-  const { server, reason, verdicts } = stillFit(state, name, next, facts)
-  return together(
-    [stopped, { type: 'GroupAssigned', data: { group: name, server, reason, verdicts: [...verdicts] } }],
-    { next: server },
-    orderedBy,
-  )
+  return together([stopped, goOn(state, group, next, facts)], { next: next.server }, orderedBy)
 }
 
-/** The server that was chosen when the stop began may have gone since; then the choice is made anew. */
-const stillFit = (state: State, name: GroupName, next: Next, facts: Facts): Next => {
-  const isFit = serverOf(state.servers, next.server).status === 'up' && facts.reachable.has(next.server)
-  if (isFit) return next
-  const { chosen, verdicts } = placeGroup(state, name, {
-    reachable: facts.reachable,
-    avoid: { [next.server]: 'it went away meanwhile' },
-  })
-  return chosen === null ? next : { server: chosen, reason: next.reason, verdicts }
+/** The server that was chosen when the stop began may not fit any more; then the choice is made anew. Nobody is given
+ *  a group who cannot run it: a server that is down would keep it, since there is nothing to take over from it. */
+const goOn = (state: State, { name, ownership }: OwnedGroup, next: Next, { reachable }: Facts): Event => {
+  const isFit = placeGroup(state, name, { reachable, only: next.server }).chosen !== null
+  const anew = isFit ? null : placeGroup(state, name, { reachable })
+  const { chosen: server, verdicts } = anew ?? { chosen: next.server, verdicts: next.verdicts }
+  if (server === null)
+    return { type: 'GroupWaiting', data: { group: name, because: 'no server fits', verdicts: [...verdicts] } }
+  const reason = next.reason === 'restart' && server !== ownership.server ? 'move' : next.reason
+  return { type: 'GroupAssigned', data: { group: name, server, reason, verdicts: [...verdicts] } }
 }
 
 /** A resource of it could not be activated, retries included: fail over, or stay and say why not; then the final action. */

@@ -26,7 +26,8 @@ export const scriptEnvironment = (
   const group = state.groups[name]
   const owned = group && isOwned(group) ? group.ownership : null
   const servers = found?.configuration.servers ?? []
-  const isRestart = owned?.resources[resource]?.restart != null
+  // A stop of the whole group overtakes an order to restart this one.
+  const isRestart = owned?.phase !== 'stopping' && owned?.resources[resource]?.restart != null
   return {
     CLP_EVENT: owned?.reason === 'failover' ? 'FAILOVER' : 'START',
     CLP_FACTOR: isRestart ? 'RESOURCERESTART' : (owned?.factor ?? 'GROUPSTOP'),

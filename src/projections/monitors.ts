@@ -60,6 +60,8 @@ export const foldMonitor = (draft: Monitors, { type, data }: MonitorEvent, momen
   switch (type) {
     case 'MonitorVerdictChanged':
       Object.assign(on(data.server), { verdict: data.verdict, because: data.because, since: moment.at })
+      // What was not done about one error has been said; about the next it is said again.
+      if (data.verdict !== 'error') on(data.server).suppressed = null
       return null
     case 'MonitorDelayed':
       return null
