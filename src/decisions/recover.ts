@@ -51,12 +51,23 @@ export const recover = (state: State, failure: Failure, facts: Facts): Decision 
   }
   if (recovery.finalAction !== 'none' && here.taken.final < 1)
     return together(
-      [started('final', 1), ...targets.flatMap((group) => finalAction(state, group, recovery.finalAction, facts))],
+      [started('final', 1), ...finalActions(state, targets, recovery.finalAction, facts)],
       inputs,
       causedBy,
     )
   return suppress(failure, here, facts, 'every step of its recovery was taken')
 }
+
+/** Of every group that is a target; what concerns the server as a whole only once. */
+const finalActions = (
+  state: State,
+  targets: readonly OwnedGroup[],
+  action: MonitorConfiguration['recovery']['finalAction'],
+  facts: Facts,
+): readonly Event[] =>
+  (action === 'stop-service' ? targets.slice(0, 1) : targets).flatMap((group) =>
+    finalAction(state, group, action, facts),
+  )
 
 const limitOf = (state: State, { name }: OwnedGroup): number =>
   maxFailovers(state.configuration.current?.groups[name]?.maxFailovers ?? 'unlimited')
