@@ -20,6 +20,7 @@ export const addProcesses: AddCommands = (program, deps) => {
   examples(running(agent, deps), 'baton agent --state /var/lib/baton').action(async (options: AgentOptions) => {
     const { runAgent } = await import('../agents/main.ts')
     await runAgent(await processOptions(options))
+    end()
   })
   const witness = program
     .command('witness')
@@ -28,6 +29,7 @@ export const addProcesses: AddCommands = (program, deps) => {
   examples(running(witness, deps), 'baton witness --state /var/lib/baton').action(async (options: AgentOptions) => {
     const { runWitness } = await import('../agents/main.ts')
     await runWitness(await processOptions(options))
+    end()
   })
   const guardian = program
     .command('guardian')
@@ -37,6 +39,7 @@ export const addProcesses: AddCommands = (program, deps) => {
   running(guardian, deps).action(async (options: AgentOptions & { readonly instance: string }) => {
     const { runGuardian } = await import('../agents/main.ts')
     await runGuardian({ ...(await processOptions(options)), instance: options.instance })
+    end()
   })
   const demo = program
     .command('demo')
@@ -46,6 +49,14 @@ export const addProcesses: AddCommands = (program, deps) => {
     const { runDemo } = await import('./demo.ts')
     await runDemo()
   })
+}
+
+/**
+ * Done is done: a process or an interface that is still watched would keep the event loop, and with it an agent that
+ * beats no more, until its lease is over and the guardian takes down what it left running for the next one.
+ */
+const end = (): void => {
+  process.exit()
 }
 
 const running = (command: Command, deps: Deps): Command =>
