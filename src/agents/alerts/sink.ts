@@ -189,11 +189,7 @@ const alertSender = (
     close: async () => {
       isClosed = true
       wake()
-      const late = Promise.withResolvers<void>()
-      const cancel = clock.after(closeMs, late.resolve)
-      await Promise.race([running, late.promise])
-      // Left alone, the timer keeps an agent that ends alive, and without beats, for as long as its lease lasts.
-      cancel()
+      await Promise.race([running, pause(clock, closeMs)])
       delivery.retarget([])
     },
   }
