@@ -72,12 +72,14 @@ export const runAgent = async (options: ProcessOptions): Promise<void> => {
     logDirectory: places.logs,
     manifest: places.manifest,
     changed: wake,
+    lost: (group, resource, because) => agent?.lost(group, resource, because),
   })
   await runner.adopt()
   const voter = joinVoters(world, node, { groups: () => agent?.heldGroups() ?? {}, changed: wake, say })
   agent = startServerAgent(world, {
     me,
     recorder,
+    log: node.log,
     voter,
     runner,
     guardian,

@@ -189,7 +189,12 @@ class OpenNode implements Node {
     for (const begin of this.#channelReady) begin(connection)
     const replicas = replicasFor(kit.identity.voters.filter((voter) => voter.hasLog).length)
     await this.#untilDone('the log is not ready yet', () =>
-      ensureStream(this.#world, connection, { cluster, replicas, withinMs: streamMs }),
+      ensureStream(this.#world, connection, {
+        cluster,
+        replicas,
+        withinMs: streamMs,
+        seen: this.store.seen().sequence,
+      }),
     )
   }
 

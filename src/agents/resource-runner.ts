@@ -1,5 +1,6 @@
 /** Carries out the plan's effects on this machine, keeps what is observed, and writes down what every outcome was. */
 import { z } from 'zod'
+import { withLiveFields } from '../decisions/diff-configuration.ts'
 import type { Effect, Observed, ObservedResource } from '../decisions/plan.ts'
 import { type Installation, scriptEnvironment } from '../decisions/script-environment.ts'
 import {
@@ -13,7 +14,7 @@ import {
   type ServerName,
 } from '../events/index.ts'
 import type { State } from '../projections/state.ts'
-import type { World } from '../world/world.ts'
+import type { Cancel, World } from '../world/world.ts'
 import type { Outcome, ResourceContext, ResourceDriver } from './resources/driver.ts'
 
 /** By resource type. */
@@ -29,6 +30,8 @@ export type RunnerOptions = {
   /** What runs is written here, so that the next agent can adopt it and the guardian can stop it. */
   readonly manifest: string
   readonly changed: () => void
+  /** An active resource is gone, as the world itself tells. */
+  readonly lost: (group: GroupName, resource: ResourceName, because: string) => void
 }
 
 export type ResourceRunner = {
@@ -86,6 +89,8 @@ type Entry = {
   since: Sequence
   adopted: boolean
   /** The operation under way; aborting it makes it end soon. */
+  /** Ends the watching of what is up; must come before it is taken down on purpose. */
+  unwatch: Cancel
   operation: { readonly abort: AbortController; readonly urgent: boolean; readonly ended: Promise<void> } | null
 }
 
@@ -149,9 +154,9 @@ class Runner implements ResourceRunner {
   async #adoptOne({ group, resource, epoch, since, isUp, configuration, environment }: ManifestEntry): Promise<void> {
     const context = this.#contextOf({ group, resource, epoch, configuration, environment })
     const limit = { timeoutMs: urgentTimeoutMs, signal: new AbortController().signal }
-    const entry: Entry = { context, condition: 'off', since, adopted: true, operation: null }
+    const entry: Entry = { context, condition: 'off', since, adopted: true, unwatch: () => {}, operation: null }
     const found = await this.#driver(context).probe(context, limit)
-    if (found === 'on' && isUp) entry.condition = 'on'
+    if (found === 'on' && isUp) this.#isUp(entry)
     else {
       const outcome = await this.#driver(context).deactivate(context, { ...limit, urgent: true })
       if (!outcome.ok) entry.condition = 'stuck'
@@ -185,12 +190,16 @@ class Runner implements ResourceRunner {
       condition: 'activating',
       since: state.position.sequence,
       adopted: false,
+      unwatch: () => {},
       operation: null,
     }
     this.#entries.set(key, entry)
     this.#start(entry, false, async (signal) => {
       await this.#writeManifest()
       entry.condition = await this.#attemptActivation(entry, signal)
+      if (entry.condition === 'on') this.#isUp(entry)
+      // Complete in the manifest too: only then may a later agent adopt it.
+      void this.#writeManifest()
     })
   }
 
@@ -222,18 +231,31 @@ class Runner implements ResourceRunner {
     }
   }
 
+  #isUp(entry: Entry): void {
+    entry.condition = 'on'
+    const { group, resource } = entry.context
+    entry.unwatch =
+      this.#driver(entry.context).watch?.(entry.context, (because) => this.#options.lost(group, resource, because)) ??
+      (() => {})
+  }
+
   #deactivate(entry: Entry, urgent: boolean, state: State): void {
     const { operation, context } = entry
     if (operation && !(urgent && !operation.urgent)) return
     operation?.abort.abort()
+    entry.unwatch()
     const { group, resource } = context
     const fresh = scriptEnvironment(state, { group, resource, me: this.#options.me }, this.#options.installation)
     const environment = {
       ...context.environment,
-      CLP_FACTOR: fresh['CLP_FACTOR'] ?? 'GROUPSTOP',
-      BATON_CAUSE: fresh['BATON_CAUSE'] ?? '0',
+      CLP_FACTOR: fresh.CLP_FACTOR ?? 'GROUPSTOP',
+      BATON_CAUSE: fresh.BATON_CAUSE ?? '0',
     }
-    entry.context = { ...context, environment }
+    const configuration = withLiveFields(
+      context.configuration,
+      state.configuration.current?.groups[group]?.resources[resource],
+    )
+    entry.context = { ...context, environment, configuration }
     entry.condition = 'deactivating'
     this.#start(entry, urgent, async (signal) => {
       await operation?.ended

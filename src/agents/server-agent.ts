@@ -4,6 +4,7 @@
  */
 import { type Decision, type Facts, isOwned } from '../decisions/decision.ts'
 import { judgeMonitor } from '../decisions/judge-monitor.ts'
+import { leaderToMoveTo } from '../decisions/lead-log.ts'
 import { majorityOf, mayNotRun, mayRenounce, supportersOf } from '../decisions/liveness.ts'
 import { operate } from '../decisions/operate.ts'
 import { isAllOff, plan, type Standing } from '../decisions/plan.ts'
@@ -13,14 +14,19 @@ import {
   type Command,
   type Epoch,
   type Event,
+  type EventLog,
+  type Generation,
   type GroupName,
   type Instant,
   type MonitorName,
+  monitorName,
   operationId,
   type Recorded,
+  type ResourceName,
   type Sequence,
   type ServerName,
 } from '../events/index.ts'
+import { resourceMonitor } from '../projections/configuration.ts'
 import { serverOf } from '../projections/servers.ts'
 import type { State } from '../projections/state.ts'
 import type { Cancel, World } from '../world/world.ts'
@@ -34,12 +40,16 @@ import type { Voter } from './voter.ts'
 /** The n-th server in turn waits n of these before it does what another could do. */
 const turnMs = 30
 
+/** The leader is moved at most this often; a move takes a moment to show. */
+const leaderMoveMs = 3000
+
 /** Stands for the endless lease of a cluster of one, where a number is needed: three years. */
 const longestLeaseMs = 1e11
 
 export type ServerAgentParts = {
   readonly me: ServerName
   readonly recorder: Recorder
+  readonly log: Pick<EventLog, 'status' | 'moveLeader'>
   readonly voter: Voter
   readonly runner: ResourceRunner
   readonly guardian: GuardianLink
@@ -60,6 +70,8 @@ export type ServerAgent = {
   /** Why this agent runs no groups now; null when it may. */
   readonly standingInWords: () => string | null
   readonly heldGroups: () => Readonly<Record<string, Epoch>>
+  /** An active resource is gone, as the world itself tells: recovered as if a monitor had seen it. */
+  readonly lost: (group: GroupName, resource: ResourceName, because: string) => void
   readonly stop: () => void
 }
 
@@ -82,12 +94,15 @@ class Agent implements ServerAgent {
   #joinedAt: Instant
   #startingSince: Instant
   #hadLease = false
+  /** The generation under which the latest lease was held: rule 5 asks about the current one. */
+  #leasedUnder: Generation | null = null
   #lostAt: { readonly at: Instant; readonly groups: readonly GroupName[]; offAt: Instant | null } | null = null
   #notes: Event[] = []
   #answering: readonly string[] | null = null
   #isRenouncing = false
   #cancelTimer: Cancel = () => {}
   #cancelPing: Cancel = () => {}
+  #leaderMovedAt: number = Number.NEGATIVE_INFINITY
 
   constructor(world: World, parts: ServerAgentParts) {
     this.#world = world
@@ -142,6 +157,24 @@ class Agent implements ServerAgent {
     return { operation, answer }
   }
 
+  readonly lost = (group: GroupName, resource: ResourceName, because: string): void => {
+    const { current } = this.#state.configuration
+    // A process that ends is the business of the process monitor, which every resident exec has.
+    if (current?.groups[group]?.resources[resource]?.type === 'exec') return
+    const monitor = monitorName(`${group}.${resource}`)
+    const configuration = resourceMonitor(group, resource)
+    this.#found({
+      monitor,
+      configuration,
+      verdict: 'error',
+      because,
+      elapsedMs: 0,
+      starved: false,
+      again: false,
+      mayRecover: true,
+    })
+  }
+
   readonly stop = (): void => {
     this.#isStopped = true
     this.#cancelTimer()
@@ -188,7 +221,7 @@ class Agent implements ServerAgent {
   }
 
   #step(): void {
-    const { voter, recorder, runner, me } = this.#parts
+    const { voter, recorder, runner } = this.#parts
     const now = this.#world.clock.now()
     const isLeased = voter.hasLease()
     const state = this.#state
@@ -199,12 +232,21 @@ class Agent implements ServerAgent {
       state,
     )
     this.#monitors.arrange(state, isLeased && recorder.hasBarrier() ? runner.observed() : [])
-    const facts = this.#facts()
-    const sight: Sight = {
+    this.#doDuties(state, this.#sight(now), isLeased)
+    this.#reportOutcomes(state, now)
+    this.#reportStops(state)
+    this.#considerRenouncing(now)
+    if (isLeased && this.#rank(this.#facts()) === 0) this.#keepLeaderAway(state, now)
+    this.#setTimer(now, isLeased)
+  }
+
+  #sight(now: Instant): Sight {
+    const { voter, recorder, runner, me } = this.#parts
+    return {
       me,
       boot: this.#world.bootId(),
       now,
-      facts,
+      facts: this.#facts(),
       voter,
       hasBarrier: recorder.hasBarrier(),
       observed: runner.observed(),
@@ -213,11 +255,6 @@ class Agent implements ServerAgent {
       startingMs: now - this.#startingSince,
       answeringTargets: this.#answering,
     }
-    this.#doDuties(state, sight, isLeased)
-    this.#reportOutcomes(state, now)
-    this.#reportStops(state)
-    this.#considerRenouncing(now)
-    this.#setTimer(now, isLeased)
   }
 
   /** Rule 7; before the first commit of ours, what an earlier agent left goes on under the lease that it had. */
@@ -273,6 +310,7 @@ class Agent implements ServerAgent {
       })
       this.#lostAt = null
     }
+    if (isLeased) this.#leasedUnder = serverOf(this.#state.servers, me).generation
     this.#hadLease = isLeased
   }
 
@@ -289,8 +327,11 @@ class Agent implements ServerAgent {
       if (!this.#isTurn(duty, duty.decide(state, sight), sight)) continue
       this.#doneAt.set(duty.key, sight.now)
       this.#dueSince.delete(duty.key)
-      this.#submit(duty.key, (now) =>
-        duty.decide(now, { ...sight, facts: this.#facts(), observed: this.#parts.runner.observed() }),
+      // Decided later, maybe after conflicts: by what is known then, and only under a lease that is held then (rule 6).
+      this.#submit(duty.key, (latest) =>
+        duty.needs === 'lease' && !this.#parts.voter.hasLease()
+          ? null
+          : duty.decide(latest, this.#sight(this.#world.clock.now())),
       )
     }
   }
@@ -406,7 +447,8 @@ class Agent implements ServerAgent {
       !this.#mayStart() &&
       recorder.hasBarrier() &&
       voter.liveness().renounced < generation
-    const facts = { now, joinedAt: this.#joinedAt, hadLease: this.#lostAt !== null, isAllOff: true }
+    const hadLease = this.#lostAt !== null && this.#leasedUnder === generation
+    const facts = { now, joinedAt: this.#joinedAt, hadLease, isAllOff: true }
     const lapsed = mayRenounce(voter.liveness(), voter.membership(), facts)
     const renounced = isLeaving ? generation : lapsed
     if (renounced === null) return
@@ -420,6 +462,18 @@ class Agent implements ServerAgent {
         this.#isRenouncing = false
         this.wake()
       })
+  }
+
+  /** Moves the log's leader to where losing it costs no service. */
+  #keepLeaderAway(state: State, now: Instant): void {
+    const { log, say } = this.#parts
+    if (now - this.#leaderMovedAt < leaderMoveMs) return
+    const to = leaderToMoveTo(state, log.status())
+    if (to === null) return
+    this.#leaderMovedAt = now
+    void log
+      .moveLeader(to)
+      .catch((trouble: unknown) => say('the leader of the log could not be moved', { to, trouble: String(trouble) }))
   }
 
   /** The lease's end is not left to the next beat. */

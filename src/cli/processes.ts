@@ -44,10 +44,11 @@ export const addProcesses: AddCommands = (program, deps) => {
   const demo = program
     .command('demo')
     .summary('a whole cluster on this machine, to try out')
-    .description('Runs a whole cluster on this machine, on loopback, until Ctrl-C.')
-  examples(demo, 'baton demo').action(async () => {
+    .description('Two servers and a witness on this machine: kills one, shows the service on the other. Until Ctrl-C.')
+    .option('--once', 'end after the show instead of leaving the cluster up')
+  examples(demo, 'baton demo', 'baton demo --once').action(async (options: { readonly once?: boolean }) => {
     const { runDemo } = await import('./demo.ts')
-    await runDemo()
+    await runDemo(deps, options)
   })
 }
 

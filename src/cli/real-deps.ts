@@ -9,8 +9,8 @@ export const realDeps = (): Deps => {
   const isTerminal = stdout.isTTY === true
   const { bold, dim, red, green, yellow, cyan } = colors.createColors(colors.isColorSupported && isTerminal)
   const interrupted = new AbortController()
-  // The first Ctrl-C ends a watch cleanly, the second ends everything.
-  process.once('SIGINT', () => interrupted.abort())
+  // The first ends whatever runs in order, a second one at once.
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => interrupted.abort())
   // `baton log show | head` is no error.
   stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code === 'EPIPE') process.exit()

@@ -18,7 +18,11 @@ export const applyConfiguration = (
       refused: checked.problems.map((problem) => formatProblem(problem, 'cluster.yaml')).join('\n'),
       possible: 'correct these places: baton config check',
     }
-  const { changes, restarts, refused } = diffConfiguration(state.configuration.current, checked.configuration)
+  const { changes, restarts, refused: always } = diffConfiguration(state.configuration.current, checked.configuration)
+  // Rule 10: T and R may change where no lease carries a group; by the time one does, every voter has the new values.
+  const isIdle =
+    state.cluster.stopped && Object.values(state.groups).every(({ ownership }) => ownership.status === 'stopped')
+  const refused = always.filter(({ path }) => !(isIdle && path.startsWith('heartbeat.')))
   if (refused.length > 0)
     return {
       refused: refused.map(({ path, because }) => `${path}: ${because}`).join('\n'),

@@ -42,7 +42,23 @@ const liveFields: Readonly<Record<ResourceConfiguration['type'], readonly string
 }
 const liveOfAll = ['after', 'activation', 'deactivation']
 
-const stopFirst = 'stop the cluster first: baton cluster stop'
+/** What a running resource goes by once `latest` is in force: the fields that take effect without a restart. */
+export const withLiveFields = (
+  running: ResourceConfiguration,
+  latest: ResourceConfiguration | undefined,
+): ResourceConfiguration => {
+  if (latest === undefined || latest.type !== running.type) return running
+  const live = [...liveOfAll, ...liveFields[running.type]]
+  // cast: both are of the same type, so each field keeps its own type
+  return {
+    ...running,
+    ...Object.fromEntries(Object.entries(latest).filter(([field]) => live.includes(field))),
+  } as ResourceConfiguration
+}
+
+const stopFirst = 'stop the cluster first (baton cluster stop), apply, start it again'
+const newKits =
+  'keep it: the kits of all voters hold it too, and this version cannot exchange those on a living cluster'
 
 /** Compares two stored configurations; `before` is null when the cluster has none yet. */
 export const diffConfiguration = (before: Configuration | null, after: Configuration): ConfigurationDiff => {
@@ -118,11 +134,16 @@ const refusals = (before: Configuration, after: Configuration, changes: readonly
       .toSorted()
   if (!isSame(voters(before), voters(after))) {
     const because = `the voters would be ${voters(after).join(', ')} instead of ${voters(before).join(', ')}; changing them while the cluster runs (rule 10 of liveness) is not possible yet`
-    refused.push({ path: after.voters || before.voters ? 'voters' : 'servers', because, remedy: stopFirst })
+    refused.push({ path: after.voters || before.voters ? 'voters' : 'servers', because, remedy: newKits })
   }
   for (const { path } of changes) {
     const because = refusedPath(path, before, after)
-    const remedy = path === 'cluster' ? 'create a new cluster, or keep the name' : stopFirst
+    const remedy =
+      path === 'cluster'
+        ? 'create a new cluster, or keep the name'
+        : path.startsWith('heartbeat.')
+          ? stopFirst
+          : newKits
     if (because !== null) refused.push({ path, because, remedy })
   }
   return refused

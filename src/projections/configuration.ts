@@ -70,12 +70,13 @@ export const monitorsOf = (configuration: Configuration): Readonly<Record<string
     Object.entries(resources)
       .filter((entry): entry is [string, ExecConfiguration] => entry[1].type === 'exec' && entry[1].mode === 'resident')
       .filter(([resource]) => !watched.has(`${group}/${resource}`))
-      .map(([resource]): [string, MonitorConfiguration] => [`${group}.${resource}`, impliedMonitor(group, resource)]),
+      .map(([resource]): [string, MonitorConfiguration] => [`${group}.${resource}`, resourceMonitor(group, resource)]),
   )
   return { ...configuration.monitors, ...Object.fromEntries(implied) }
 }
 
-const impliedMonitor = (group: string, resource: string): MonitorConfiguration => ({
+/** The monitor that a resource has by itself: recovery with the usual limits. */
+export const resourceMonitor = (group: string, resource: string): MonitorConfiguration => ({
   type: 'pidw',
   interval: 10_000,
   timeout: 5_000,

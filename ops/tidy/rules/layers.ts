@@ -18,7 +18,7 @@ const visible: Readonly<Record<string, readonly string[]>> = {
 }
 
 /** The one adapter inside the core: it stands next to the contract it fulfils. */
-const isLogAdapter = (path: string): boolean => /^src\/events\/jetstream-log[^/]*\.ts$/.test(path)
+const isLogAdapter = (path: string): boolean => /^src\/events\/jetstream-[^/]*\.ts$/.test(path)
 
 /** Keeps imports one way, and the core free of effects. */
 export const layers: Rule = (source) => {
