@@ -25,15 +25,22 @@ export const clusterTest = (
   liveTest(name, { needs: ['lab', 'nats-server', ...needs], timeoutMs }, async (context) => {
     await using lab = await createLab({ hosts: votersOf(options) })
     const cluster = await createCluster(lab, options)
-    try {
+    await checked(cluster, async () => {
       if (!isOff) await cluster.start()
       await body(cluster, context)
-      await checkAfterwards(cluster)
-    } catch (error) {
-      const report = await cluster.report().catch(String)
-      throw new Error(`${error instanceof Error ? error.message : String(error)}\n${report}`, { cause: error })
-    }
+    })
   })
+}
+
+/** Runs the body, then checks what must always be so; a failure says all that the cluster can say of it. */
+export const checked = async (cluster: Cluster, body: () => Promise<void>): Promise<void> => {
+  try {
+    await body()
+    await checkAfterwards(cluster)
+  } catch (error) {
+    const report = await cluster.report().catch(String)
+    throw new Error(`${error instanceof Error ? error.message : String(error)}\n${report}`, { cause: error })
+  }
 }
 
 /** No service ran twice, and no log says that it could have. */

@@ -10,8 +10,6 @@ import { pidsWith } from './voter-processes.ts'
 
 afterAll(removeKits)
 
-const watched = { 'web-process': { type: 'pidw', target: { group: 'web', resource: 'web-server' } } }
-
 describe('the death of', () => {
   clusterTest('an agent interrupts nothing: the next one adopts what runs', { timing: calm }, async (cluster) => {
     const watch = await cluster.watch()
@@ -39,22 +37,18 @@ describe('the death of', () => {
     expect(watch.lives()).toHaveLength(1)
   })
 
-  clusterTest(
-    'the guarded process is noticed, and it is started again',
-    { monitors: watched },
-    async (cluster, context) => {
-      const watch = await cluster.watch()
-      const { banner } = await watch.waitFor('s1', settleMs)
-      const [pid = 0] = await pidsWith(cluster.host('s1'), (line) => line.includes('banner-server.pl'))
-      process.kill(pid, 'SIGKILL')
-      await watch.waitFor(({ instance }) => instance !== banner.instance, settleMs)
-      await context.annotate(`clients waited ${watch.longestSilence().toFixed(0)} ms`)
-      expect(watch.longestSilence()).toBeLessThan(5000)
-      await cluster.waitUntilSettled()
-      expect(await cluster.ownerOf('web')).toBe('s1')
-      expect(await cluster.events('ResourceRestartOrdered')).toHaveLength(1)
-    },
-  )
+  clusterTest('the guarded process is noticed, and it is started again', {}, async (cluster, context) => {
+    const watch = await cluster.watch()
+    const { banner } = await watch.waitFor('s1', settleMs)
+    const [pid = 0] = await pidsWith(cluster.host('s1'), (line) => line.includes('banner-server.pl'))
+    process.kill(pid, 'SIGKILL')
+    await watch.waitFor(({ instance }) => instance !== banner.instance, settleMs)
+    await context.annotate(`clients waited ${watch.longestSilence().toFixed(0)} ms`)
+    expect(watch.longestSilence()).toBeLessThan(5000)
+    await cluster.waitUntilSettled()
+    expect(await cluster.ownerOf('web')).toBe('s1')
+    expect(await cluster.events('ResourceRestartOrdered')).toHaveLength(1)
+  })
 })
 
 describe('an agent that hangs', () => {
