@@ -1,0 +1,71 @@
+import { describe, expect, test } from 'vitest'
+import { openVoterStore, VoterStoreDamaged } from '../../../src/agents/voter-store.ts'
+import { type Epoch, type Generation, groupName, hash, sequence } from '../../../src/events/index.ts'
+import { VirtualWorld } from '../virtual-world.ts'
+
+const path = '/state/voter.json'
+const web = groupName('web')
+const support = { s1: { generation: 5 as Generation, reason: 'silent' as const } }
+
+describe('what a voter must not forget', () => {
+  test('is there when it is opened again, with a later incarnation', async () => {
+    const { world } = new VirtualWorld()
+    const first = await openVoterStore(world, path)
+    await first.addSupports(support)
+    await first.renounce(7 as Generation)
+    await first.stopEpoch(web, 12 as Epoch)
+    await first.see({ sequence: sequence(40), hash: hash('h') })
+    const again = await openVoterStore(world, path)
+    expect(again.store).toBe(first.store)
+    expect(again.incarnation).toBe(first.incarnation + 1)
+    expect(again.supports()).toEqual(support)
+    expect(again.renounced()).toBe(7)
+    expect(again.stoppedEpoch('web')).toBe(12)
+    expect(again.seen().sequence).toBe(40)
+  })
+  test('is on disk when the promise resolves, and not acted upon when it could not be written', async () => {
+    const virtual = new VirtualWorld()
+    const store = await openVoterStore(virtual.world, path)
+    virtual.diskTrouble = 'ENOSPC'
+    await expect(store.addSupports(support)).rejects.toThrow('ENOSPC')
+    expect(virtual.disk.get(path)).not.toContain('silent')
+    virtual.diskTrouble = null
+    await store.renounce(3 as Generation)
+    expect(virtual.disk.get(path)).toContain('silent')
+  })
+  test('only grows: an older renunciation or an older mark changes nothing', async () => {
+    const store = await openVoterStore(new VirtualWorld().world, path)
+    await store.renounce(7 as Generation)
+    await store.renounce(3 as Generation)
+    await store.see({ sequence: sequence(9), hash: hash('h') })
+    await store.see({ sequence: sequence(4), hash: hash('g') })
+    expect(store.renounced()).toBe(7)
+    expect(store.seen().sequence).toBe(9)
+  })
+  test('the incarnation is on disk before it is used', async () => {
+    const virtual = new VirtualWorld()
+    virtual.diskTrouble = 'EROFS'
+    await expect(openVoterStore(virtual.world, path)).rejects.toThrow('EROFS')
+  })
+})
+
+test('a new store has another id, and begins its incarnations later than the one it replaces', async () => {
+  const virtual = new VirtualWorld()
+  const old = await openVoterStore(virtual.world, path)
+  virtual.disk.clear()
+  await virtual.pass(5000)
+  const fresh = await openVoterStore(virtual.world, path)
+  expect(fresh.store).not.toBe(old.store)
+  expect(fresh.incarnation).toBeGreaterThan(old.incarnation)
+})
+
+test.each(['', '{', '{"store":"x"}', 'null', '{"store":"a-store-id","incarnation":-1}'])(
+  'a damaged file (%s) is refused, with what to do',
+  async (content) => {
+    const virtual = new VirtualWorld()
+    virtual.disk.set(path, content)
+    await expect(openVoterStore(virtual.world, path)).rejects.toThrow(VoterStoreDamaged)
+    await expect(openVoterStore(virtual.world, path)).rejects.toThrow('remove the file and re-admit this voter')
+    expect(virtual.disk.get(path)).toBe(content)
+  },
+)
