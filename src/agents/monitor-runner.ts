@@ -215,8 +215,9 @@ class Watch {
     const { promise, resolve } = Promise.withResolvers<'late'>()
     const cancel = this.#world.clock.after(timeoutMs, () => {
       lateMs = this.#world.clock.now() - deadline
-      timer.abort()
+      // In this order: a driver that answers to being cancelled must not pass that off as what it saw.
       resolve('late')
+      timer.abort()
     })
     const seen = await Promise.race([this.#driver.look(this.#context, signal), promise])
     cancel()
