@@ -100,8 +100,11 @@ export const failOver = (
   if (state.cluster.suspended) return { suppressed: 'the cluster is suspended', verdicts: [] }
   if (state.configuration.current?.groups[group.name]?.failover === 'manual')
     return { suppressed: 'its failover attribute is manual: an operator must move it', verdicts: [] }
-  if (group.failovers >= wish.limit)
-    return { suppressed: `failed over ${group.failovers} times already, the limit is ${wish.limit}`, verdicts: [] }
+  if (wish.limit === 0) return { suppressed: 'no failover is configured for this', verdicts: [] }
+  if (group.failovers >= wish.limit) {
+    const often = group.failovers === 1 ? 'once' : `${group.failovers} times`
+    return { suppressed: `failed over ${often} already, the limit is ${wish.limit}`, verdicts: [] }
+  }
   const { chosen, verdicts } = placeGroup(state, group.name, { reachable, avoid: { [me]: wish.failedThere } })
   if (chosen === null) return { suppressed: 'no other healthy server', verdicts }
   return { stopping: stopGroup(group, 'GROUPFAILOVER', { server: chosen, reason: 'failover', verdicts }) }

@@ -161,7 +161,7 @@ describe('a resource that cannot be activated', () => {
       )
       .when((state) => giveUp(state, web, [seen('httpd', 'failed', { epochIs: 7, readTo: 7 })], knows(s2)))
       .thenFollows(
-        that('FailoverSuppressed', { because: 'failed over 1 times already, the limit is 1' }),
+        that('FailoverSuppressed', { because: 'failed over once already, the limit is 1' }),
         that('GroupFailed', { because: 'httpd: no' }),
       )
   })
@@ -169,7 +169,7 @@ describe('a resource that cannot be activated', () => {
     starting({ maxFailovers: 0 })
       .when(give())
       .thenFollows(
-        that('FailoverSuppressed', { because: 'failed over 0 times already, the limit is 0' }),
+        that('FailoverSuppressed', { because: 'no failover is configured for this' }),
         that('GroupFailed'),
       )
   })
