@@ -44,11 +44,22 @@ export const linkGuardian = async (world: World, options: GuardianLinkOptions): 
     connection = connected
     connected.onClose(() => {
       connection = null
-      if (!isLeaving) void connect()
+      void reconnect()
     })
     tell({ say: 'here', ...options.own })
     if (last) tell(last)
     return until
+  }
+  /** For as long as the agent lives: one that gave up would leave what runs to nobody. */
+  const reconnect = async (): Promise<void> => {
+    while (!isLeaving) {
+      const isThere = await connect().then(
+        () => true,
+        () => false,
+      )
+      if (isThere) return
+      await pause(world)
+    }
   }
   const until = await connect()
   const toMonotonic = world.clock.now() - world.clock.sinceBoot()
@@ -83,27 +94,36 @@ const reach = async (
   options: GuardianLinkOptions,
 ): Promise<{ readonly connected: LocalConnection; readonly until: number }> => {
   const deadline = world.clock.now() + startMs
-  let isStarted = false
+  let started: ProcessIdentity | null = null
   for (;;) {
-    const connected = await connectLocally(options.socket)
-    if (connected) return { connected, until: await greeting(world, connected) }
+    const reached = await greet(world, options.socket)
+    if (reached) return reached
     if (world.clock.now() > deadline) throw new GuardianMissing(`no guardian could be started: see ${options.logFile}`)
-    if (!isStarted) {
-      isStarted = true
-      await world.processes.launch(options.command, { tag: options.tag, logFile: options.logFile })
-    }
-    await new Promise<void>((resolve) => world.clock.after(againMs, resolve))
+    // One that died before it was reached is as good as none.
+    if (started === null || !world.processes.isAlive(started))
+      started = await world.processes.launch(options.command, { tag: options.tag, logFile: options.logFile })
+    await pause(world)
   }
 }
+
+const pause = (world: World) => new Promise<void>((resolve) => world.clock.after(againMs, resolve))
 
 /** Nothing watches over this agent: it must not run groups. */
 export class GuardianMissing extends Error {
   override readonly name = 'GuardianMissing'
 }
 
-const greeting = (world: World, connection: LocalConnection): Promise<number> => {
-  const { promise, resolve } = Promise.withResolvers<number>()
+/**
+ * Connects, and waits for the first word. Null when there is no guardian: nor is one that is being killed, whose socket
+ * the kernel still answers for a moment after it has closed the connection before.
+ */
+const greet = async (world: World, socket: string) => {
+  const connected = await connectLocally(socket)
+  if (connected === null) return null
+  const { promise, resolve } = Promise.withResolvers<number | null>()
   const cancel: Cancel = world.clock.after(greetingMs, () => resolve(0))
-  connection.onText(lineReader(fromGuardian, ({ until }) => resolve(until)))
-  return promise.finally(cancel)
+  connected.onClose(() => resolve(null))
+  connected.onText(lineReader(fromGuardian, ({ until }) => resolve(until)))
+  const until = await promise.finally(cancel)
+  return until === null ? null : { connected, until }
 }
