@@ -4,7 +4,8 @@
  */
 import { describe, expect, test } from 'vitest'
 import { brokenRules } from './broken-rules.ts'
-import { runModel, type Size } from './model.ts'
+import type { Size } from './machine.ts'
+import { runModel } from './model.ts'
 import { theRules } from './rules.ts'
 
 const sizes: readonly { readonly name: string; readonly size: Size; readonly seeds: number }[] = [

@@ -168,10 +168,7 @@ describe('a resource that cannot be activated', () => {
   test('the limit of the group counts too', () => {
     starting({ maxFailovers: 0 })
       .when(give())
-      .thenFollows(
-        that('FailoverSuppressed', { because: 'no failover is configured for this' }),
-        that('GroupFailed'),
-      )
+      .thenFollows(that('FailoverSuppressed', { because: 'no failover is configured for this' }), that('GroupFailed'))
   })
   test('stays where it is when no other server is healthy', () => {
     starting()

@@ -1,0 +1,320 @@
+/** The agents, as small as they can be: everything that decides is the product's. */
+import { assignGroups, endStartSync } from '../../../src/decisions/assign-groups.ts'
+import type { Decision, Facts } from '../../../src/decisions/decision.ts'
+import { type Beat, majorityOf, silence } from '../../../src/decisions/liveness.ts'
+import { isAllOff, type Observed, plan, type Standing } from '../../../src/decisions/plan.ts'
+import { reportOnline } from '../../../src/decisions/report-group.ts'
+import {
+  type Generation,
+  type GroupName,
+  type Incarnation,
+  type Instant,
+  operationId,
+  type ServerName,
+  sequence,
+} from '../../../src/events/index.ts'
+import { serverOf } from '../../../src/projections/servers.ts'
+import type { State } from '../../../src/projections/state.ts'
+import { Ground } from './ground.ts'
+import {
+  faultsMs,
+  giveUpMs,
+  groups,
+  intervalMs,
+  type Machine,
+  offMs,
+  type Pending,
+  path,
+  resource,
+  T,
+} from './machine.ts'
+import type { Rules } from './rules.ts'
+
+export abstract class Agents extends Ground {
+  // ---- life of an agent ------------------------------------------------------------------------------------
+
+  start(m: Machine): void {
+    m.hasAgent = true
+    m.isFrozen = false
+    m.life += 1
+    m.disk.incarnation = (m.disk.incarnation + 1) as Incarnation
+    const disk = this.rules.readBack(m.disk)
+    // Its replica of the log, or its snapshot, may lag behind what it had read.
+    m.folded = m.reached === 0 ? 1 : Math.max(1, m.reached - Math.floor(this.chance.between(0, 6)))
+    const now = this.local(m)
+    m.l = this.rules.awaken(m.name, { ...disk }, this.timing, now)
+    Object.assign(m, { hasBarrier: false, joinedAt: now, askedToJoinAt: Number.NEGATIVE_INFINITY, inbox: [] })
+    Object.assign(m, { leasedUnder: null, hadLease: false, hasLapsed: false, lastLoop: now, pending: null })
+    const { life } = m
+    this.timeline.after(this.chance.between(0, intervalMs), () => this.tick(m, life))
+  }
+
+  stopAgent(m: Machine): void {
+    m.hasAgent = false
+    m.isFrozen = false
+    m.life += 1
+  }
+
+  crash(m: Machine): void {
+    this.say(`${m.name} crashes`)
+    this.stopAgent(m)
+    m.isUp = false
+    m.running.clear()
+    m.guardedUntil = Number.NEGATIVE_INFINITY
+  }
+
+  boot(m: Machine): void {
+    if (m.isUp) return
+    m.isUp = true
+    m.boots += 1
+    this.start(m)
+  }
+
+  noticePause(m: Machine): Instant {
+    const now = this.local(m)
+    if (now - m.lastLoop > T / 2) m.l = this.rules.stoodStill(m.l, now)
+    m.lastLoop = now
+    return now
+  }
+
+  tick(m: Machine, life: number): void {
+    if (m.life !== life || m.isFrozen) return
+    this.timeline.after((intervalMs / m.rate) * this.chance.between(0.9, 1.1), () => this.tick(m, life))
+    const now = this.noticePause(m)
+    this.pull(m)
+    this.support(m, now)
+    if (m.isServer) this.serve(m, now)
+    this.beat(m, now)
+  }
+
+  beat(m: Machine, now: Instant): void {
+    const { liveness, number } = this.rules.beatDue(m.l, now)
+    m.l = liveness
+    const membership = this.membershipOf(m)
+    const beat: Beat = {
+      from: m.name,
+      incarnation: m.l.incarnation,
+      number,
+      store: m.disk.store,
+      generation: membership.generations[m.name]?.generation ?? (0 as Generation),
+      sequence: m.folded,
+      groups: Object.fromEntries([...m.running].map(([group, { epoch }]) => [group, epoch])),
+      echoes: this.rules.echoesOf(m.l, membership, m.disk.store),
+      hears: {},
+      supports: m.l.supports,
+      renounced: m.l.renounced,
+    }
+    for (const other of this.machines) if (other !== m) this.send(m, other, beat)
+  }
+
+  receive(m: Machine, beat: Beat): void {
+    if (!m.hasAgent) return
+    if (m.isFrozen) {
+      m.inbox.push(beat)
+      return
+    }
+    const now = this.noticePause(m)
+    m.l = this.rules.hear(m.l, beat, path, this.membershipOf(m), now)
+    if (m.isServer) this.guard(m, now)
+  }
+
+  support(m: Machine, now: Instant): void {
+    const due = this.rules.supportsDue(m.l, this.membershipOf(m), m.disk.store, now)
+    if (Object.keys(due).length === 0) return
+    m.l = this.rules.bar(m.l, due)
+    const { life } = m
+    const write = () => {
+      m.disk.supports = { ...m.disk.supports, ...due }
+    }
+    // Bytes may reach the disk early in the write or at its end.
+    if (this.chance.happens(0.5) && this.rules.isSaidOnceDurable) write()
+    if (!this.rules.isSaidOnceDurable) m.l = this.rules.publish(m.l, due)
+    this.timeline.after(this.chance.oneOf([0, 10, 300]), () => {
+      if (m.life !== life) return
+      write()
+      m.l = this.rules.publish(m.l, due)
+      this.say(`${m.name} supports ${JSON.stringify(due)}`)
+    })
+  }
+
+  // ---- a server's agent ------------------------------------------------------------------------------------
+
+  serve(m: Machine, now: Instant): void {
+    const membership = this.membershipOf(m)
+    const state = this.states[m.folded] as State
+    const isLeased = now < this.rules.leasedUntil(m.l, membership)
+    const generation = serverOf(state.servers, m.name).generation
+    if (m.hadLease && !isLeased) m.hasLapsed = true
+    if (isLeased && m.hasBarrier) m.hasLapsed = false
+    if (isLeased) m.leasedUnder = generation
+    m.hadLease = isLeased
+    this.guard(m, now)
+    this.perform(m, { state, now, isLeased })
+    this.considerRenouncing(m, now, generation)
+    if (m.pending) this.insist(m, m.pending)
+    else {
+      const decision = this.decide(m, { state, now, isLeased })
+      if (decision) this.append(m, decision)
+    }
+  }
+
+  insist(m: Machine, pending: Pending): void {
+    const waited = this.timeline.now - pending.since
+    if (waited > giveUpMs) m.pending = null
+    else if (waited > 1000 && this.chance.happens(0.5)) pending.send()
+  }
+
+  observed(m: Machine): Observed {
+    return [...m.running].map(([group, { epoch, since }]) => ({
+      group,
+      resource,
+      epoch,
+      condition: 'on',
+      since: sequence(since),
+      after: [],
+      adopted: false,
+    }))
+  }
+
+  perform(m: Machine, { state, now, isLeased }: { state: State; now: Instant; isLeased: boolean }): void {
+    const standing = (group: GroupName): Standing => {
+      if ((!m.hasBarrier || !isLeased) && now < m.guardedUntil) return 'hold'
+      const owned = state.groups[group]?.ownership
+      const stoppedEpoch = this.rules.readBack(m.disk).stopped.get(group)
+      const ownership = owned?.status === 'assigned' ? owned : null
+      const why = this.rules.mayNotRun(ownership, m.name, { isLeased, hasBarrier: m.hasBarrier, stoppedEpoch })
+      return why === null ? 'run' : 'release'
+    }
+    for (const effect of plan(state, this.observed(m), standing)) {
+      if (effect.do === 'Activate') {
+        this.say(`${m.name} starts ${effect.group} of epoch ${effect.epoch}`)
+        m.running.set(effect.group, { epoch: effect.epoch, since: m.folded })
+        this.guard(m, now)
+        // A stop takes a while: never longer than D after the lease, which the guardian sees to.
+      } else if (effect.do === 'Deactivate' && this.chance.happens(0.4)) m.running.delete(effect.group)
+    }
+  }
+
+  /** The guardian: what still runs D after the lease is taken down, and the agent is killed. */
+  guard(m: Machine, now: Instant): void {
+    const until = this.rules.leasedUntil(m.l, this.membershipOf(m))
+    if (until > now) m.guardedUntil = until
+    if (m.running.size > 0 && !m.isGuarding) this.watchOver(m)
+  }
+
+  watchOver(m: Machine): void {
+    m.isGuarding = true
+    const left = (m.guardedUntil + offMs - this.local(m)) / m.rate
+    this.timeline.after(Math.max(0, Math.min(left, 1e6)), () => {
+      m.isGuarding = false
+      if (m.running.size === 0) return
+      if (this.local(m) < m.guardedUntil + offMs - 1e-6) return this.watchOver(m)
+      this.say(`the guardian of ${m.name} takes down ${[...m.running.keys()].join()}`)
+      m.running.clear()
+      this.stopAgent(m)
+      this.timeline.after(this.chance.between(20, 2000), () => m.isUp && !m.hasAgent && this.start(m))
+    })
+  }
+
+  considerRenouncing(m: Machine, now: Instant, generation: number): void {
+    if (m.running.size > 0) return
+    const hadLease = m.hasLapsed && this.rules.isHadLeaseOfThisGeneration(m.leasedUnder, generation)
+    const facts = { now, joinedAt: m.joinedAt as Instant, hadLease, isAllOff: true }
+    const g = this.rules.mayRenounce(m.l, this.membershipOf(m), facts)
+    if (g === null) return
+    m.l = this.rules.giveUpLease(m.l, g)
+    const { life } = m
+    this.timeline.after(this.chance.oneOf([0, 10, 300, 1500]), () => {
+      if (m.life !== life) return
+      m.disk.renounced = Math.max(m.disk.renounced, g) as Generation
+      m.l = this.rules.renounce(m.l, g)
+      this.say(`${m.name} renounces ${g}`)
+    })
+  }
+
+  facts(m: Machine, state: State, now: Instant): Facts {
+    const membership = this.membershipOf(m)
+    const heard = membership.servers.filter((p) => m.l.heard[p] !== undefined && silence(m.l, p, now) < T)
+    return {
+      me: m.name as ServerName,
+      now,
+      reachable: new Set([m.name, ...heard]),
+      supporters: (p) => this.rules.supportersOf(m.l, p, serverOf(state.servers, p).generation, membership),
+      majority: majorityOf(membership.voters),
+    }
+  }
+
+  decide(m: Machine, { state, now, isLeased }: { state: State; now: Instant; isLeased: boolean }): Decision | null {
+    const facts = this.facts(m, state, now)
+    const joined = this.join(m, state, now)
+    if (joined) return joined
+    const stopped = this.reportStopped(m, state, facts)
+    if (stopped) return stopped
+    const readmitted = this.readmit(m, state, facts)
+    if (readmitted) return readmitted
+    if (!m.hasBarrier) return null
+    const observed = this.observed(m)
+    for (const group of groups) {
+      const owned = state.groups[group]?.ownership
+      if (owned?.status !== 'assigned' || owned.server !== m.name) continue
+      const online = reportOnline(state, group, observed, 1)
+      if (online) return online
+    }
+    if (!isLeased) return null
+    const decision = this.rules.takeOver(state, facts) ?? endStartSync(state, 1e9) ?? assignGroups(state, facts)
+    return decision ?? this.operator(m, state, facts)
+  }
+
+  join(m: Machine, state: State, now: Instant): Decision | null {
+    if (now - m.askedToJoinAt < 500 || (m.hasBarrier && now - m.joinedAt < T)) return null
+    const membership = this.membershipOf(m)
+    const decision = this.rules.joinServer(state, {
+      me: m.name as ServerName,
+      incarnation: m.l.incarnation,
+      boot: `${m.name}-boot-${m.boots}`,
+      needs: this.rules.needsGeneration(m.l, membership, m.hasBarrier, now),
+      heardBy: this.rules.hearersOf(m.l, membership, now),
+      majority: majorityOf(membership.voters),
+    })
+    if (decision) m.askedToJoinAt = now
+    return decision
+  }
+
+  reportStopped(m: Machine, state: State, facts: Facts): Decision | null {
+    for (const group of groups) {
+      const owned = state.groups[group]?.ownership
+      if (owned?.status !== 'assigned' || owned.server !== m.name || owned.phase !== 'stopping') continue
+      if (!isAllOff(group, this.observed(m))) continue
+      // Rule 7d: on disk before anybody is told.
+      m.disk.stopped.set(group, owned.epoch)
+      return this.rules.reportStopped(state, group, facts, 1)
+    }
+    return null
+  }
+
+  /** Somebody moves groups about … */
+  operator(m: Machine, state: State, facts: Facts): Decision | null {
+    if (this.timeline.now > faultsMs || !this.chance.happens(0.02)) return null
+    const to = this.chance.oneOf(this.machines.filter(({ isServer }) => isServer)).name as ServerName
+    const command = { do: 'move-group', group: this.chance.oneOf(groups), server: to } as const
+    const moved = this.rules.operate(state, this.request(m, command), facts)
+    return moved.events.some(({ type }) => type === 'OperationRefused' || type === 'OperationFinished') ? null : moved
+  }
+
+  /** … and re-admits voters that lost their disk: soon after the faults at the latest, on any agent that hears them. */
+  readmit(m: Machine, state: State, facts: Facts): Decision | null {
+    const request = this.request(m, { do: 'readmit-voter', voter: m.name })
+    const wiped = this.machines.find(
+      ({ name, disk, hasAgent }) =>
+        hasAgent && state.servers.admitted[name] !== disk.store && request.stores[name] === disk.store,
+    )
+    if (!wiped || this.chance.happens(this.timeline.now > faultsMs ? 0.5 : 0.99)) return null
+    return this.rules.operate(state, { ...request, command: { do: 'readmit-voter', voter: wiped.name } }, facts)
+  }
+
+  request(m: Machine, command: Parameters<Rules['operate']>[1]['command']) {
+    const heard = Object.entries(m.l.heard).map(([voter, { store }]) => [voter, store] as const)
+    const stores = { ...Object.fromEntries(heard), [m.name]: m.disk.store }
+    return { operation: operationId(`o${this.ids}`), command, from: m.name, stores }
+  }
+}

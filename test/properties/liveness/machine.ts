@@ -1,0 +1,130 @@
+/** The machines of a model run, and what a run is about. */
+import type { Beat, Liveness, Membership } from '../../../src/decisions/liveness.ts'
+import {
+  type Epoch,
+  type Event,
+  type Generation,
+  type GroupName,
+  groupName,
+  type Incarnation,
+  pathName,
+  resourceName,
+  type ServerName,
+  storedConfiguration,
+  type VoterName,
+} from '../../../src/events/index.ts'
+import { votersOf } from '../../../src/projections/configuration.ts'
+import type { State } from '../../../src/projections/state.ts'
+import type { Disk } from './rules.ts'
+import type { Chance } from './timeline.ts'
+/** T, beat interval, D; R from the inequality of the design. */
+export const T = 5000
+export const intervalMs = 400
+export const offMs = 1000
+/** ρ of the clocks, and the ρ that the release budget allows for. */
+export type Drift = { readonly clocks: number; readonly allowed: number }
+export const usualDrift: Drift = { clocks: 0.03, allowed: 0.03 }
+export const releaseFor = (rho: number): number => offMs + (2 * rho * T) / (1 + rho) + 1
+/** Faults come for so long; then they stop, and within so long everything must run again. */
+export const faultsMs = 90_000
+export const healedMs = 60_000
+export const giveUpMs = 10_000
+export const path = pathName('lan:one')
+export const resource = resourceName('app')
+export const groups: readonly GroupName[] = [groupName('web'), groupName('db')]
+
+export type Size = { readonly servers: number; readonly witness: boolean }
+export type Outcome = {
+  readonly failure: string | null
+  readonly takeovers: number
+  readonly joins: number
+  readonly trace: readonly string[]
+}
+
+type Running = { readonly epoch: Epoch; readonly since: number }
+export type Pending = { readonly id: string; readonly after: number; readonly since: number; readonly send: () => void }
+
+/** One machine: its disk and what runs on it outlive its agent. */
+export class Machine {
+  readonly name: VoterName
+  readonly isServer: boolean
+  readonly rate: number
+  readonly offset: number
+  isUp = true
+  hasAgent = false
+  isFrozen = false
+  life = 0
+  boots = 1
+  disk: Disk
+  readonly running = new Map<GroupName, Running>()
+  /** The guardian's: until when what runs may run, on the local clock. */
+  guardedUntil = Number.NEGATIVE_INFINITY
+  isGuarding = false
+  isCutFromLogUntil = 0
+  /** Log as far as it was ever read here. */
+  reached = 0
+  // Of the agent, lost with it:
+  l: Liveness
+  folded = 0
+  hasBarrier = false
+  joinedAt = 0
+  askedToJoinAt = Number.NEGATIVE_INFINITY
+  leasedUnder: number | null = null
+  hadLease = false
+  hasLapsed = false
+  lastLoop = 0
+  pending: Pending | null = null
+  inbox: Beat[] = []
+
+  constructor(name: VoterName, isServer: boolean, { chance, drift }: { chance: Chance; drift: number }, l: Liveness) {
+    this.name = name
+    this.isServer = isServer
+    this.rate = chance.oneOf([1 - drift, 1 + drift, 1, chance.between(1 - drift, 1 + drift)])
+    this.offset = chance.between(1e5, 1e6)
+    this.disk = freshDisk(name, 0)
+    this.l = l
+  }
+}
+
+export const freshDisk = (name: VoterName, at: number): Disk => ({
+  store: `store-of-${name}-${Math.round(at)}`,
+  // As a new store begins: by the wall clock, so that it is later than all before.
+  incarnation: Math.floor(at / 1000) as Incarnation,
+  supports: {},
+  renounced: 0 as Generation,
+  stopped: new Map(),
+})
+
+export const configurationOf = ({ servers, witness }: Size, releaseMs: number) => {
+  const names = Array.from({ length: servers }, (_, index) => `s${index + 1}`)
+  const group = (order: readonly string[]) => ({ servers: order, resources: { app: { type: 'exec', start: 'app' } } })
+  return storedConfiguration.parse({
+    cluster: 'model',
+    servers: names.map((name, index) => ({ name, addresses: { one: `10.0.0.${index + 1}` } })),
+    ...(witness ? { witness: { name: 'w', addresses: { one: '10.0.0.9' } } } : {}),
+    heartbeat: { timeout: T, interval: intervalMs, release: Math.round(releaseMs), stop: offMs },
+    startSync: 0,
+    groups: { web: group(names), db: group(names.toReversed()) },
+  })
+}
+
+export const membershipOf = (state: State): Membership => {
+  const configuration = state.configuration.current
+  if (!configuration) return { voters: [], servers: [], generations: {}, admitted: {} }
+  return {
+    voters: votersOf(configuration),
+    servers: configuration.servers.map(({ name }) => name as ServerName),
+    generations: Object.fromEntries(
+      Object.values(state.servers.byName).map(({ name, generation, status }) => [
+        name,
+        { generation, isUp: status === 'up' },
+      ]),
+    ),
+    admitted: state.servers.admitted,
+  }
+}
+
+export const wordsOf = (event: Event): string => {
+  if (event.type === 'ConfigurationApplied') return event.type
+  return `${event.type} ${JSON.stringify(event.data)}`.slice(0, 160)
+}
