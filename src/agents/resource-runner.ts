@@ -327,23 +327,26 @@ class Runner implements ResourceRunner {
 
   /** One write at a time; it always holds what is true when it begins. */
   #writeManifest(): Promise<void> {
-    this.#writing = this.#writing.then(async () => {
-      const running: ManifestEntry[] = [...this.#entries.values()]
-        .filter(({ condition }) => condition !== 'off')
-        .map(({ context, condition, since }) => {
-          const { group, resource, epoch, configuration, environment } = context
-          return {
-            group,
-            resource,
-            epoch,
-            since,
-            isUp: condition === 'on',
-            configuration,
-            environment: { ...environment },
-          }
-        })
-      await writeManifest(this.#world, this.#options.manifest, running)
-    })
+    // A write that failed, on a full disk, must not fail those after it.
+    this.#writing = this.#writing
+      .catch(() => {})
+      .then(async () => {
+        const running: ManifestEntry[] = [...this.#entries.values()]
+          .filter(({ condition }) => condition !== 'off')
+          .map(({ context, condition, since }) => {
+            const { group, resource, epoch, configuration, environment } = context
+            return {
+              group,
+              resource,
+              epoch,
+              since,
+              isUp: condition === 'on',
+              configuration,
+              environment: { ...environment },
+            }
+          })
+        await writeManifest(this.#world, this.#options.manifest, running)
+      })
     return this.#writing
   }
 }
