@@ -32,8 +32,7 @@ describe('the death of', () => {
         await cluster.waitForAnother(server, role, pid)
         await cluster.waitUntilSettled()
       }
-    const status = await cluster.status('s1')
-    expect(status.guardian.running).toBe(true)
+    await until(async () => (await cluster.status('s1')).guardian.running, settleMs, 'the guardian to be reached')
     expect(watch.lives()).toHaveLength(1)
   })
 
@@ -48,6 +47,22 @@ describe('the death of', () => {
     await cluster.waitUntilSettled()
     expect(await cluster.ownerOf('web')).toBe('s1')
     expect(await cluster.events('ResourceRestartOrdered')).toHaveLength(1)
+  })
+})
+
+describe('guardians that are killed', () => {
+  clusterTest('again and again, before they are reached, are replaced', { timing: calm }, async (cluster) => {
+    const watch = await cluster.watch()
+    await watch.waitFor('s1', settleMs)
+    let pid = await cluster.signal('s1', 'guardian', 'SIGKILL')
+    for (let kill = 0; kill < 5; kill++) {
+      pid = await cluster.waitForAnother('s1', 'guardian', pid)
+      process.kill(pid, 'SIGKILL')
+    }
+    await cluster.waitForAnother('s1', 'guardian', pid)
+    await until(async () => (await cluster.status('s1')).guardian.running, settleMs, 'the guardian to be reached')
+    await cluster.waitUntilSettled()
+    expect(watch.lives()).toHaveLength(1)
   })
 })
 
