@@ -198,8 +198,8 @@ class Runner implements ResourceRunner {
       await this.#writeManifest()
       entry.condition = await this.#attemptActivation(entry, signal)
       if (entry.condition === 'on') this.#isUp(entry)
-      // Complete in the manifest too: only then may a later agent adopt it.
-      void this.#writeManifest()
+      // Complete in the manifest too: only then may a later agent adopt it. Where it cannot be written it is not adopted.
+      this.#writeManifest().catch(() => {})
     })
   }
 

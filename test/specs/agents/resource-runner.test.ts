@@ -255,3 +255,12 @@ describe('an agent that restarts', () => {
     expect(scripted.calls).toEqual([])
   })
 })
+
+test('a disk that fills up while a resource starts fells nobody: a later agent only does not adopt it', async () => {
+  scripted.activations = ['hang']
+  await perform(activate)
+  virtual.diskTrouble = 'ENOSPC'
+  await perform(cancel)
+  expect(condition()).toBe('off')
+  expect(await readManifest(virtual.world, manifest)).toMatchObject([{ isUp: false }])
+})
