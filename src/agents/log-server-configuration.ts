@@ -46,6 +46,9 @@ export const logServerConfiguration = (kit: VoterKit, places: LogServerPlaces): 
         routes: routes(own, keepers),
         no_advertise: true,
         ...pings,
+        // Whoever publishes writes to the routes itself. A peer that lost its power answers nothing: its socket's buffer
+        // (16 KiB at first) is full within a second, and everything published here would wait for as long as this.
+        write_deadline: '50ms',
         tls,
       },
     }),

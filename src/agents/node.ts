@@ -180,6 +180,7 @@ class OpenNode implements Node {
         name: `baton-${kit.own.name}`,
         servers: logServersOf(kit),
         credentials,
+        hasOwn: kit.own.hasLog,
         withinMs: connectMs,
       }),
     )

@@ -1,4 +1,5 @@
 /** The connection to the log servers: one per process, reconnecting for ever, shared by the log and the beats. */
+import { createConnection } from 'node:net'
 import { connect, type NatsConnection, nkeyAuthenticator } from 'nats'
 import type { Hash, Instant } from './ids.ts'
 
@@ -27,6 +28,8 @@ export type LogConnectionOptions = {
   readonly servers: readonly [string, ...string[]]
   /** Null only where a log server without keys is wanted: never in a cluster. */
   readonly credentials: LogCredentials | null
+  /** The first of `servers` is this voter's own, which is returned to as soon as it answers again. */
+  readonly hasOwn?: boolean
   /** How long to wait for the first log server to answer. */
   readonly withinMs: number
 }
@@ -52,12 +55,13 @@ export const connectLog = async (
   options: LogConnectionOptions,
 ): Promise<LogConnection> => {
   let isLate = false
+  const preference = options.hasOwn ? ownFirst(world) : () => null
   const attempt = connect({
     ...natsOptions(options),
-    // The library's way to call an attempt off, which would go on for ever otherwise.
-    reconnectToServer: () => {
+    reconnectToServer: (servers) => {
+      // The library's way to call an attempt off, which would go on for ever otherwise.
       if (isLate) throw new LogUnreachable('nobody waits for this connection any more')
-      return null
+      return preference(servers.find(({ listen }) => options.servers[0].endsWith(listen)) ?? null)
     },
   })
   let cancel = () => {}
@@ -67,7 +71,8 @@ export const connectLog = async (
   const where = options.servers.join(', ')
   try {
     const nats = await Promise.race([attempt, limit])
-    if (nats !== 'late') return connectionOf(nats)
+    if (nats !== 'late')
+      return connectionOf(nats, options.hasOwn ? goingHome(world, nats, options.servers[0]) : () => {})
   } catch (cause) {
     throw new LogUnreachable(`no log server lets us in: ${where}`, { cause })
   } finally {
@@ -78,6 +83,64 @@ export const connectLog = async (
   attempt.then((nats) => nats.close()).catch(() => {})
   throw new LogUnreachable(`no log server answers within ${options.withinMs} ms: ${where}`)
 }
+
+/** A log server of our own that is only starting is waited for this long before another one is asked. */
+const ownPatienceMs = 4000
+/** How often our own is tried while the others are. */
+const ownEveryMs = 500
+
+/**
+ * Which server to dial next: our own, or null for the next in turn. Through another voter's log server we would lose
+ * the log, and the beats on it, with that voter: for seconds, until the silence of the connection is noticed.
+ */
+const ownFirst = (world: Pick<LogWorld, 'clock'>) => {
+  const since = world.clock.now()
+  let tried = Number.NEGATIVE_INFINITY
+  return <S>(own: S | null): S | null => {
+    const now = world.clock.now()
+    if (now - since > ownPatienceMs && now - tried < ownEveryMs) return null
+    tried = now
+    return own
+  }
+}
+
+const homeEveryMs = 2000
+const longestHomeMs = 60_000
+
+/** Goes back to our own log server once it accepts connections again. Answers how to stop. */
+const goingHome = (world: Pick<LogWorld, 'clock'>, nats: NatsConnection, own: string): (() => void) => {
+  let pauseMs = homeEveryMs
+  let cancel = () => {}
+  const look = async () => {
+    const isHome = nats.getServer() === own
+    if (isHome) pauseMs = homeEveryMs
+    else if (!nats.isClosed() && (await accepts(own))) {
+      // It may accept and not answer: then the next attempt has to wait longer.
+      pauseMs = Math.min(longestHomeMs, pauseMs * 2)
+      await nats.reconnect().catch(() => {})
+    }
+    if (!nats.isClosed()) cancel = world.clock.after(pauseMs, () => void look())
+  }
+  cancel = world.clock.after(pauseMs, () => void look())
+  return () => cancel()
+}
+
+const accepts = (server: string): Promise<boolean> =>
+  new Promise((resolve) => {
+    const at = server.lastIndexOf(':')
+    const socket = createConnection({
+      host: server.slice(0, at).replace(/^\[(.*)\]$/, '$1'),
+      port: Number(server.slice(at + 1)),
+      timeout: 500,
+    })
+    const end = (answer: boolean) => {
+      socket.destroy()
+      resolve(answer)
+    }
+    socket.once('connect', () => end(true))
+    socket.once('error', () => end(false))
+    socket.once('timeout', () => end(false))
+  })
 
 /** Every value differs from the library's default for a reason measured in design/nats.md, section 3. */
 const natsOptions = ({ name, servers, credentials }: LogConnectionOptions) => ({
@@ -102,7 +165,7 @@ const natsOptions = ({ name, servers, credentials }: LogConnectionOptions) => ({
   }),
 })
 
-const connectionOf = (nats: NatsConnection): LogConnection => {
+const connectionOf = (nats: NatsConnection, stopGoingHome: () => void): LogConnection => {
   const listeners = new Set<() => void>()
   let connected = true
   const watch = async () => {
@@ -124,6 +187,7 @@ const connectionOf = (nats: NatsConnection): LogConnection => {
     },
     close: async () => {
       connected = false
+      stopGoingHome()
       await nats.close()
     },
   }
