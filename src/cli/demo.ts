@@ -58,7 +58,7 @@ class Demo {
     const natsServer = await findNatsServer()
     await this.#step('starting the three, each with a log server of its own', async () => {
       for (const voter of demoVoters) await this.#turnOn(voter, natsServer)
-      this.#hosts.client(
+      this.#client = this.#hosts.client(
         this.#program('demo/probe', this.#hosts.service.host, String(this.#hosts.service.port)),
         (line) => this.#hear(line),
       )
@@ -91,7 +91,7 @@ class Demo {
   }
 
   end(): void {
-    this.#client?.kill('SIGKILL')
+    this.#client?.stdin?.end()
   }
 
   async #invite(survivor: DemoVoter): Promise<void> {

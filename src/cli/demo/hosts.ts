@@ -58,7 +58,7 @@ export const run = (
   // A session of its own: Ctrl-C is for the demo, which then ends the others in order.
   const child = spawn(file, rest, {
     detached: true,
-    stdio: ['ignore', output, output === 'pipe' ? 'inherit' : output],
+    stdio: [output === 'pipe' ? 'pipe' : 'ignore', output, output === 'pipe' ? 'inherit' : output],
     env: { ...process.env, ...options.environment },
   })
   let partial = ''

@@ -27,3 +27,5 @@ const ask = () => {
   request.on('error', () => {})
 }
 setInterval(ask, everyMs)
+// Whoever asked for this holds the other end: when it is gone, however it went, nobody listens any more.
+process.stdin.on('end', () => process.exit()).resume()
