@@ -71,14 +71,16 @@ const anything = z.object({})
 export const askStream = async (connection: LogConnection, cluster: string) => {
   const info = await ask(connection, `STREAM.INFO.${streamName(cluster)}`, { schema: streamInfo })
   if ('failed' in info) return info
-  const leader = info.cluster?.leader || connection.server()
-  const followers = info.cluster?.replicas ?? []
+  const listed = info.cluster?.replicas ?? []
+  // A log server of its own has no replicas and leads. One without a leader answers too, and lists itself with the rest.
+  const leader = info.cluster?.leader || (listed.length === 0 ? connection.server() : null)
+  const followers = listed.filter(({ name }) => name !== leader)
   const inContact = followers.filter(({ offline, active }) => !offline && active < contactNs)
   return {
     last: sequence(info.state.last_seq),
     leader: leader === null ? null : voterName(leader),
     // A leader that lost its followers goes on answering for up to 20 s, but can store nothing.
-    hasQuorum: (1 + inContact.length) * 2 > 1 + followers.length,
+    hasQuorum: leader !== null && (1 + inContact.length) * 2 > 1 + followers.length,
     config: info.config,
     // The leader does not list itself.
     replicas: [
