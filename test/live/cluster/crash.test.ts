@@ -60,6 +60,16 @@ describe('a crash', () => {
     })
   }
 
+  clusterTest('of one server of three, without a witness', { servers: 3 }, async (cluster) => {
+    const watch = await cluster.watch()
+    await watch.waitFor('s1', settleMs)
+    await cluster.powerOff('s1')
+    await watch.waitFor('s2', settleMs)
+    await cluster.powerOn('s1')
+    await cluster.waitUntilSettled()
+    expect(await cluster.ownerOf('web')).toBe('s2')
+  })
+
   clusterTest('of two servers of five, one after the other', { servers: 5 }, async (cluster) => {
     const watch = await cluster.watch()
     await watch.waitFor('s1', settleMs)
