@@ -6,7 +6,7 @@ import { admitVoters, joinServer, leaveCluster } from '../decisions/join-server.
 import { hearersOf, majorityOf, needsGeneration } from '../decisions/liveness.ts'
 import { settlement } from '../decisions/operate.ts'
 import type { Observed } from '../decisions/plan.ts'
-import { giveUp, vacate } from '../decisions/report-group.ts'
+import { giveUp, giveUpStopping, vacate } from '../decisions/report-group.ts'
 import { takeOver } from '../decisions/take-over.ts'
 import type { Event, GroupName, Instant, PathName, ServerName, VoterName } from '../events/index.ts'
 import { serverOf } from '../projections/servers.ts'
@@ -34,13 +34,15 @@ export type Sight = {
 /**
  * `needs`: `log` = nothing but a log that can be written; `barrier` = rule 7c; `lease` = a lease as well.
  * `inTurn`: any server could do it: the n-th in the list waits n short whiles, so that they do not collide.
- * `everyMs`: not more often than this.
+ * `everyMs`: not more often than this. `delayMs`: NP resolution may hold something up, for a while.
  */
 export type Duty = {
   readonly key: string
   readonly needs: 'log' | 'barrier' | 'lease'
   readonly inTurn?: boolean
   readonly everyMs?: number
+  /** How much longer than its turn it waits, in ms. */
+  readonly delayMs?: (state: State, sight: Sight) => number
   readonly decide: (state: State, sight: Sight) => Decision | null
 }
 
@@ -52,7 +54,13 @@ export const duties: readonly Duty[] = [
     decide: (state, { voter }) => admitVoters(state, voter.stores(), voter.membership().voters),
   },
   { key: 'join', needs: 'log', everyMs: 500, decide: (state, sight) => join(state, sight) },
-  { key: 'take over', needs: 'lease', inTurn: true, decide: (state, { facts }) => takeOver(state, facts) },
+  {
+    key: 'take over',
+    needs: 'lease',
+    inTurn: true,
+    decide: (state, { facts }) => takeOver(state, facts),
+    delayMs: (state, sight) => pingDelayMs(state, sight),
+  },
   {
     key: 'end start-sync',
     needs: 'lease',
@@ -65,6 +73,11 @@ export const duties: readonly Duty[] = [
     key: 'give up',
     needs: 'lease',
     decide: (state, { facts, observed }) => firstOf(state, (group) => giveUp(state, group, observed, facts)),
+  },
+  {
+    key: 'give up stopping',
+    needs: 'barrier',
+    decide: (state, { facts, observed }) => firstOf(state, (group) => giveUpStopping(state, group, observed, facts)),
   },
   {
     key: 'fail back',
@@ -83,6 +96,7 @@ export const duties: readonly Duty[] = [
     needs: 'barrier',
     decide: (state, { me, voter }) => leaveCluster(state, me, voter.liveness().renounced),
   },
+  { key: 'settle orphaned operations', needs: 'lease', inTurn: true, decide: (state) => settleOrphans(state) },
   { key: 'settle operations', needs: 'log', decide: (state, { me }) => settle(state, me) },
   { key: 'paths', needs: 'lease', everyMs: 500, decide: (state, sight) => reportPaths(state, sight) },
   { key: 'ping targets', needs: 'lease', decide: (state, sight) => reportTargets(state, sight) },
@@ -109,6 +123,25 @@ const firstOf = (state: State, decide: (group: GroupName) => Decision | null): D
     if (decision) return decision
   }
   return null
+}
+
+/** N1: a server that reaches none of the ping targets lets others take over first; a delay, never a veto (rule 11). */
+const pingDelayMs = (state: State, { answeringTargets }: Sight): number =>
+  answeringTargets?.length === 0 ? (state.configuration.current?.npResolution.ping?.wait ?? 0) : 0
+
+/** Operations that were asked on a server that has gone: it cannot settle them any more. */
+const settleOrphans = (state: State): Decision | null => {
+  const orphan = state.operations.find(
+    ({ outcome, from }) => outcome === 'under-way' && serverOf(state.servers, from).status !== 'up',
+  )
+  if (!orphan) return null
+  const known = settlement(state, orphan.id)
+  const gone = { outcome: 'timed-out' as const, detail: `${orphan.from}, where it was asked, went away meanwhile` }
+  return {
+    events: [{ type: 'OperationFinished', data: { operation: orphan.id, ...(known ?? gone) } }],
+    because: {},
+    causedBy: orphan.sequence,
+  }
 }
 
 /** What was asked on this server has come about, or cannot any more. */

@@ -120,8 +120,14 @@ class Guardian {
   /** The agent first, so that it cannot start anything meanwhile; then everything its manifest names. */
   async #takeDown(): Promise<boolean> {
     const running = await readManifest(this.#world, this.#options.manifest)
-    if (running.length === 0) return true
     const { say } = this.#options
+    if (running === null) {
+      say('lease ended, and what runs cannot be told: ending the agent', {})
+      if (this.#agent) this.#world.processes.signal(this.#agent, 'SIGKILL')
+      await this.#resetMachine()
+      return false
+    }
+    if (running.length === 0) return true
     say('lease ended and groups still run: taking them down', {
       resources: running.map(({ group, resource }) => `${group}/${resource}`),
     })
@@ -132,8 +138,12 @@ class Guardian {
     say('some resources could not be taken down', {
       resources: left.map(({ group, resource }) => `${group}/${resource}`),
     })
-    if (this.#options.reset) await this.#world.processes.run(this.#options.reset, { timeoutMs: takeDownMs })
+    await this.#resetMachine()
     return false
+  }
+
+  async #resetMachine(): Promise<void> {
+    if (this.#options.reset) await this.#world.processes.run(this.#options.reset, { timeoutMs: takeDownMs })
   }
 
   async #takeOneDown(entry: ManifestEntry): Promise<boolean> {

@@ -74,7 +74,7 @@ export const runAgent = async (options: ProcessOptions): Promise<void> => {
     changed: wake,
     lost: (group, resource, because) => agent?.lost(group, resource, because),
   })
-  await runner.adopt()
+  await runner.adopt(recorder.state())
   const voter = joinVoters(world, node, { groups: () => agent?.heldGroups() ?? {}, changed: wake, say })
   agent = startServerAgent(world, {
     me,

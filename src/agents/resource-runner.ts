@@ -7,11 +7,15 @@ import {
   decode,
   type Epoch,
   type Event,
+  epochOf,
   type GroupName,
+  groupName,
   type ResourceConfiguration,
   type ResourceName,
+  resourceName,
   type Sequence,
   type ServerName,
+  sequence,
 } from '../events/index.ts'
 import type { State } from '../projections/state.ts'
 import type { Cancel, World } from '../world/world.ts'
@@ -42,7 +46,7 @@ export type ResourceRunner = {
   /** The first `count` of them are on the log now. */
   readonly recorded: (count: number) => void
   /** Takes over what an earlier agent left running: probes it, cleans up halves. */
-  readonly adopt: () => Promise<void>
+  readonly adopt: (state: State) => Promise<void>
   readonly isAllOff: () => boolean
   readonly context: (group: string, resource: string) => ResourceContext | null
 }
@@ -67,15 +71,15 @@ const entrySchema = z.object({
 const manifestSchema = z.object({ boot: z.string(), running: z.array(entrySchema) })
 export type ManifestEntry = z.infer<typeof entrySchema>
 
-/** What runs on a server according to its manifest; empty when there is none, or none that can be read. */
-export const readManifest = async (world: World, path: string): Promise<readonly ManifestEntry[]> => {
+/** What runs on a server according to its manifest; null when it is there but cannot be read: then anything may run. */
+export const readManifest = async (world: World, path: string): Promise<readonly ManifestEntry[] | null> => {
   const text = await world.files.read(path)
   if (text === null) return []
   try {
     const { boot, running } = manifestSchema.parse(JSON.parse(text))
     return boot === world.bootId() ? running : []
   } catch {
-    return []
+    return null
   }
 }
 
@@ -88,9 +92,9 @@ type Entry = {
   condition: ObservedResource['condition']
   since: Sequence
   adopted: boolean
-  /** The operation under way; aborting it makes it end soon. */
   /** Ends the watching of what is up; must come before it is taken down on purpose. */
   unwatch: Cancel
+  /** The operation under way; aborting it makes it end soon. */
   operation: { readonly abort: AbortController; readonly urgent: boolean; readonly ended: Promise<void> } | null
 }
 
@@ -145,8 +149,9 @@ class Runner implements ResourceRunner {
     }
   }
 
-  readonly adopt = async (): Promise<void> => {
-    const left = await readManifest(this.#world, this.#options.manifest)
+  readonly adopt = async (state: State): Promise<void> => {
+    // Where it cannot be told what runs, everything that could run is taken down.
+    const left = (await readManifest(this.#world, this.#options.manifest)) ?? everyResource(state)
     await Promise.all(left.map((entry) => this.#adoptOne(entry)))
     await this.#writeManifest()
   }
@@ -184,7 +189,8 @@ class Runner implements ResourceRunner {
     const before = this.#entries.get(key)
     if (!configuration || before?.operation || (before && before.condition !== 'off')) return
     const environment = scriptEnvironment(state, { group, resource, me: this.#options.me }, this.#options.installation)
-    const context = this.#contextOf({ group, resource, epoch, configuration, environment })
+    const withPid = { ...environment, CLP_PID: String(this.#world.processes.own().pid) }
+    const context = this.#contextOf({ group, resource, epoch, configuration, environment: withPid })
     const entry: Entry = {
       context,
       condition: 'activating',
@@ -195,7 +201,17 @@ class Runner implements ResourceRunner {
     }
     this.#entries.set(key, entry)
     this.#start(entry, false, async (signal) => {
-      await this.#writeManifest()
+      try {
+        await this.#writeManifest()
+      } catch (trouble) {
+        const because = `what runs here could not be written down: ${String(trouble)}`
+        this.#say({
+          type: 'ActivationFailed',
+          data: { group, resource, epoch, attempt: 1, durationMs: 0, because, stalled: false },
+        })
+        entry.condition = 'failed'
+        return
+      }
       entry.condition = await this.#attemptActivation(entry, signal)
       if (entry.condition === 'on') this.#isUp(entry)
       // Complete in the manifest too: only then may a later agent adopt it. Where it cannot be written it is not adopted.
@@ -260,6 +276,8 @@ class Runner implements ResourceRunner {
     this.#start(entry, urgent, async (signal) => {
       await operation?.ended
       entry.condition = await this.#attemptDeactivation(entry, urgent, signal)
+      // A stuck resource is tried again by a later order, not by this one.
+      if (entry.condition === 'stuck') entry.since = state.position.sequence
       await this.#writeManifest()
     })
   }
@@ -350,6 +368,20 @@ class Runner implements ResourceRunner {
     return this.#writing
   }
 }
+
+/** Every resource of the configuration, as if it had been found half up. */
+const everyResource = (state: State): readonly ManifestEntry[] =>
+  Object.entries(state.configuration.current?.groups ?? {}).flatMap(([group, { resources }]) =>
+    Object.entries(resources).map(([resource, configuration]) => ({
+      group: groupName(group),
+      resource: resourceName(resource),
+      epoch: epochOf(sequence(0)),
+      since: sequence(0),
+      isUp: false,
+      configuration,
+      environment: {},
+    })),
+  )
 
 type Failed = Extract<Outcome, { ok: false }>
 const cancelled: Failed = { ok: false, because: 'cancelled', stalled: false }

@@ -27,6 +27,7 @@ import {
   type ServerName,
 } from '../events/index.ts'
 import { resourceMonitor } from '../projections/configuration.ts'
+import { monitorOn } from '../projections/monitors.ts'
 import { serverOf } from '../projections/servers.ts'
 import type { State } from '../projections/state.ts'
 import type { Cancel, World } from '../world/world.ts'
@@ -35,6 +36,7 @@ import type { GuardianLink } from './guardian-link.ts'
 import { type Finding, type MonitorRunner, type MonitorRunnerOptions, monitorRunner } from './monitor-runner.ts'
 import type { Answer, Recorder } from './recorder.ts'
 import type { ResourceRunner } from './resource-runner.ts'
+import { commandOfScript } from './script.ts'
 import type { Voter } from './voter.ts'
 
 /** The n-th server in turn waits n of these before it does what another could do. */
@@ -42,6 +44,9 @@ const turnMs = 30
 
 /** The leader is moved at most this often; a move takes a moment to show. */
 const leaderMoveMs = 3000
+
+/** A disk that refuses a write is not mended sooner. */
+const renounceAgainMs = 1000
 
 /** Stands for the endless lease of a cluster of one, where a number is needed: three years. */
 const longestLeaseMs = 1e11
@@ -100,6 +105,7 @@ class Agent implements ServerAgent {
   #notes: Event[] = []
   #answering: readonly string[] | null = null
   #isRenouncing = false
+  readonly #scriptsRunning = new Set<MonitorName>()
   #cancelTimer: Cancel = () => {}
   #cancelPing: Cancel = () => {}
   #leaderMovedAt: number = Number.NEGATIVE_INFINITY
@@ -336,7 +342,8 @@ class Agent implements ServerAgent {
     }
   }
 
-  #isTurn({ key, inTurn }: Duty, decision: Decision | null, { facts, now }: Sight): boolean {
+  #isTurn({ key, inTurn, delayMs }: Duty, decision: Decision | null, sight: Sight): boolean {
+    const { facts, now } = sight
     if (decision === null) {
       this.#dueSince.delete(key)
       return false
@@ -344,7 +351,7 @@ class Agent implements ServerAgent {
     if (!inTurn) return true
     const since = this.#dueSince.get(key) ?? now
     this.#dueSince.set(key, since)
-    const waitMs = turnMs * this.#rank(facts)
+    const waitMs = turnMs * this.#rank(facts) + (delayMs?.(this.#state, sight) ?? 0)
     if (now - since >= waitMs) return true
     this.#world.clock.after(since + waitMs - now, this.wake)
     return false
@@ -453,15 +460,14 @@ class Agent implements ServerAgent {
     const renounced = isLeaving ? generation : lapsed
     if (renounced === null) return
     this.#isRenouncing = true
-    void voter
-      .renounceNow(renounced)
-      .catch((trouble: unknown) =>
-        this.#parts.say('a renunciation could not be written down', { trouble: String(trouble) }),
-      )
-      .finally(() => {
-        this.#isRenouncing = false
-        this.wake()
-      })
+    const done = () => {
+      this.#isRenouncing = false
+      this.wake()
+    }
+    void voter.renounceNow(renounced).then(done, (trouble: unknown) => {
+      this.#parts.say('a renunciation could not be written down', { trouble: String(trouble) })
+      this.#world.clock.after(renounceAgainMs, done)
+    })
   }
 
   /** Moves the log's leader to where losing it costs no service. */
@@ -491,7 +497,39 @@ class Agent implements ServerAgent {
     else if (!this.#normalSince.has(monitor)) this.#normalSince.set(monitor, now)
     const normalMs = now - (this.#normalSince.get(monitor) ?? now)
     const decide = (state: State) => judgeMonitor(state, { ...finding, normalMs }, this.#facts())
-    if (decide(this.#state) !== null) this.#submit(`judge ${monitor}`, decide)
+    const decision = decide(this.#state)
+    if (decision === null) return
+    const isRecovery = decision.events.some((event) => event.type === 'RecoveryStarted')
+    if (isRecovery && finding.configuration.recovery.script !== undefined) void this.#afterScript(finding, decide)
+    else this.#submit(`judge ${monitor}`, decide)
+  }
+
+  /** The script that comes before each step of a recovery; whatever becomes of it, the step is taken. */
+  async #afterScript({ monitor, configuration }: Finding, decide: (state: State) => Decision | null): Promise<void> {
+    const { me, monitors } = this.#parts
+    const script = configuration.recovery.script
+    if (script === undefined || this.#scriptsRunning.has(monitor)) return
+    this.#scriptsRunning.add(monitor)
+    const path = `${monitors.logDirectory}/${monitor}.recovery`
+    const result = await commandOfScript(this.#world, { text: script, path, user: undefined })
+      .then((command) =>
+        this.#world.processes.run(command, {
+          timeoutMs: configuration.timeout,
+          environment: monitors.environment(monitor),
+          logFile: `${path}.log`,
+        }),
+      )
+      .then(({ code, timedOut }) => (timedOut ? 'the script took too long' : `the script ended with ${code}`))
+      .catch((trouble: unknown) => `the script could not be run: ${String(trouble)}`)
+    const count = monitorOn(this.#state.monitors, monitor, me).taken.script + 1
+    const data = { monitor, server: me, group: null, action: 'script' as const, count, limit: count, because: result }
+    await this.#parts.recorder.submit(`script of ${monitor}`, () => ({
+      events: [{ type: 'RecoveryStarted', data }],
+      because: {},
+      causedBy: null,
+    }))
+    this.#scriptsRunning.delete(monitor)
+    this.#submit(`judge ${monitor}`, decide)
   }
 
   readonly #delayed = (monitor: MonitorName, elapsedMs: number, timeoutMs: number): void => {

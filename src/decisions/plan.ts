@@ -56,7 +56,7 @@ const planGroup = (state: State, name: GroupName, observed: Observed, standing: 
   const owned = group.ownership
   const foreign = observed.filter((one) => one.epoch !== owned.epoch && one.condition !== 'off')
   if (foreign.length > 0) return takeDown(foreign, true)
-  if (owned.phase === 'stopping') return takeDown(observed, false)
+  if (owned.phase === 'stopping') return takeDown(observed, false, owned.orderedBy)
   if (owned.phase === 'failed') return []
   return bringUp(state, name, owned, observed)
 }
@@ -64,12 +64,13 @@ const planGroup = (state: State, name: GroupName, observed: Observed, standing: 
 const isBusy = ({ condition }: ObservedResource) => condition === 'activating' || condition === 'deactivating'
 
 /** Reverse order of dependency: a resource goes down once nothing that is up needs it. */
-const takeDown = (observed: Observed, urgent: boolean): readonly Effect[] =>
+const takeDown = (observed: Observed, urgent: boolean, orderedBy: Sequence | null = null): readonly Effect[] =>
   observed.flatMap((one): Effect[] => {
     const { group, resource, epoch, condition } = one
     if (condition === 'activating') return [{ do: 'Cancel', group, resource }]
-    // Stuck: everything was tried. Trying for ever would only hide it; an operator or a reset has to end it.
-    if (condition === 'off' || condition === 'stuck') return []
+    if (condition === 'off') return []
+    // Stuck: everything was tried. Trying for ever would only hide it; a new order, or a reset of the machine, has to end it.
+    if (condition === 'stuck' && (orderedBy === null || orderedBy <= one.since)) return []
     // A patient stop that is under way must turn urgent when the lease ends.
     if (condition === 'deactivating' && !urgent) return []
     const isNeeded = observed.some(

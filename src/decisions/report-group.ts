@@ -3,7 +3,7 @@ import type { Event, GroupName, ServerName, StopFactor } from '../events/index.t
 import type { Next } from '../projections/groups.ts'
 import { serverOf } from '../projections/servers.ts'
 import type { State } from '../projections/state.ts'
-import { type Decision, type Facts, findGroup, groupsOn, type OwnedGroup, together } from './decision.ts'
+import { type Decision, type Facts, findGroup, groupsOn, type OwnedGroup, together, withOwner } from './decision.ts'
 import { placeGroup } from './place-group.ts'
 import { isAllOff, isAllUp, type Observed } from './plan.ts'
 
@@ -85,6 +85,26 @@ export const giveUp = (state: State, name: GroupName, observed: Observed, facts:
   )
 }
 
+/** A resource of it could not be taken down, not even by force: the group is nowhere else until it is; then the final action. */
+export const giveUpStopping = (state: State, name: GroupName, observed: Observed, facts: Facts): Decision | null => {
+  const group = ownedBy(state, name)
+  if (group?.ownership.phase !== 'stopping') return null
+  const { epoch, orderedBy, resources } = group.ownership
+  const stuck = observed.find(
+    (one) => one.group === name && one.epoch === epoch && one.condition === 'stuck' && one.since >= orderedBy,
+  )
+  if (!stuck) return null
+  const because = `${stuck.resource} could not be stopped: ${resources[stuck.resource]?.because ?? 'no reason known'}`
+  const action = findGroup(state, name)?.configuration.resources[stuck.resource]?.deactivation.finalAction ?? 'none'
+  // The group is being stopped already: of the final actions, only the service of the whole server is left.
+  const final = action === 'stop-service' ? finalAction(state, group, action, facts) : []
+  return together(
+    [{ type: 'GroupFailed', data: { group: name, epoch, because } }, ...final],
+    { resource: stuck.resource, action },
+    orderedBy,
+  )
+}
+
 export const maxFailovers = (limit: number | 'unlimited'): number =>
   limit === 'unlimited' ? Number.POSITIVE_INFINITY : limit
 
@@ -105,7 +125,11 @@ export const failOver = (
     const often = group.failovers === 1 ? 'once' : `${group.failovers} times`
     return { suppressed: `failed over ${often} already, the limit is ${wish.limit}`, verdicts: [] }
   }
-  const { chosen, verdicts } = placeGroup(state, group.name, { reachable, avoid: { [me]: wish.failedThere } })
+  const failedBefore = Object.fromEntries(group.failedOn.map((server) => [server, 'it failed there before']))
+  const { chosen, verdicts } = placeGroup(state, group.name, {
+    reachable,
+    avoid: { ...failedBefore, [me]: wish.failedThere },
+  })
   if (chosen === null) return { suppressed: 'no other healthy server', verdicts }
   return { stopping: stopGroup(group, 'GROUPFAILOVER', { server: chosen, reason: 'failover', verdicts }) }
 }
@@ -137,15 +161,38 @@ export const stopGroup = ({ name, ownership }: OwnedGroup, factor: StopFactor, n
 /** This server's groups that must leave it: the cluster or the server is to stop, or nobody wants them any more. */
 export const vacate = (state: State, facts: Facts): Decision | null => {
   const isServerStopping = serverOf(state.servers, facts.me).stopOrdered
-  const events = groupsOn(state, facts.me).flatMap((group): Event[] => {
-    if (group.ownership.phase === 'stopping') return []
-    if (state.cluster.stopped) return [stopGroup(group, 'CLUSTERSHUTDOWN', null)]
-    if (group.wanted === 'stopped') return [stopGroup(group, 'GROUPSTOP', null)]
-    if (!isServerStopping) return []
-    const { chosen, verdicts } = placeGroup(state, group.name, { reachable: facts.reachable })
-    return [stopGroup(group, 'SERVERSHUTDOWN', chosen && { server: chosen as ServerName, reason: 'move', verdicts })]
-  })
-  return together(events, { clusterStopped: state.cluster.stopped, serverStopping: isServerStopping }, null)
+  const events: Event[] = []
+  let after = state
+  for (const group of groupsOn(state, facts.me)) {
+    const stopping = leaving(after, group, isServerStopping, facts)
+    if (stopping === null) continue
+    events.push(stopping.event)
+    if (stopping.to !== null) after = withOwner(after, group, stopping.to)
+  }
+  const asked = state.operations.findLast(
+    ({ outcome, command }) =>
+      outcome === 'under-way' && (command.do === 'stop-cluster' || command.do === 'stop-server'),
+  )
+  const inputs = { clusterStopped: state.cluster.stopped, serverStopping: isServerStopping }
+  return together(events, inputs, asked?.sequence ?? null)
+}
+
+/** Each group is placed knowing where those before it go. */
+const leaving = (
+  state: State,
+  group: OwnedGroup,
+  isServerStopping: boolean,
+  { reachable }: Facts,
+): { readonly event: Event; readonly to: ServerName | null } | null => {
+  const { phase } = group.ownership
+  // One that could not be stopped was told to already: it would only fail again, for ever.
+  if (phase === 'stopping' || (phase === 'failed' && group.ownership.factor !== null)) return null
+  if (state.cluster.stopped) return { event: stopGroup(group, 'CLUSTERSHUTDOWN', null), to: null }
+  if (group.wanted === 'stopped') return { event: stopGroup(group, 'GROUPSTOP', null), to: null }
+  if (!isServerStopping) return null
+  const { chosen, verdicts } = placeGroup(state, group.name, { reachable })
+  const next = chosen && { server: chosen, reason: 'move' as const, verdicts }
+  return { event: stopGroup(group, 'SERVERSHUTDOWN', next), to: chosen }
 }
 
 const ownedBy = (state: State, name: GroupName): OwnedGroup | null => {

@@ -61,6 +61,8 @@ export type Group = {
   readonly ownership: Ownership
   /** Failovers since the count was last reset. */
   readonly failovers: number
+  /** Servers that it was failed over from since then. */
+  readonly failedOn: readonly ServerName[]
   readonly lastServer: ServerName | null
   /** Why it cannot be placed; null when it can. */
   readonly waiting: { readonly because: string; readonly verdicts: readonly Verdict[] } | null
@@ -74,6 +76,7 @@ export const freshGroup = (name: GroupName, wanted: 'started' | 'stopped', at: W
   wanted,
   ownership: { status: 'stopped', since: at, because: 'never started' },
   failovers: 0,
+  failedOn: [],
   lastServer: null,
   waiting: null,
   suppressed: null,
@@ -102,6 +105,8 @@ export const foldGroup = (groups: Groups, event: GroupEvent, moment: Moment): st
   switch (type) {
     case 'GroupWanted':
       group.wanted = data.wanted
+      // An operator has looked at it: what failed before may be mended.
+      group.failedOn = []
       if (data.wanted === 'stopped') group.waiting = null
       return null
     case 'GroupAssigned': {
@@ -134,6 +139,7 @@ export const foldGroup = (groups: Groups, event: GroupEvent, moment: Moment): st
       return null
     case 'FailoverCountReset':
       group.failovers = 0
+      group.failedOn = []
       return null
     default:
       return foldOwned(group, event, moment)
@@ -155,6 +161,7 @@ const foldOwned = (group: Draft[string], { type, data }: OwnedEvent, moment: Mom
         since: moment.at,
         orderedBy: moment.sequence,
       })
+      if (data.factor === 'GROUPFAILOVER') group.failedOn = [...new Set([...group.failedOn, owned.server])]
       return null
     case 'GroupOnline':
       if (owned.phase === 'stopping') return null

@@ -186,6 +186,7 @@ const foldCluster = (draft: Draft<State>, event: ClusterEvent, moment: Moment): 
       for (const [name, group] of Object.entries(draft.groups)) {
         group.wanted = draft.configuration.current?.groups[name]?.startup === 'auto' ? 'started' : 'stopped'
         group.failovers = 0
+        group.failedOn = []
       }
       return null
     case 'StartSyncEnded':

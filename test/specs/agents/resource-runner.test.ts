@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, test } from 'vitest'
+import { initialState } from '../../../src/projections/state.ts'
 import { type ResourceRunner, readManifest, resourceRunner } from '../../../src/agents/resource-runner.ts'
 import type { Outcome, ResourceDriver } from '../../../src/agents/resources/driver.ts'
 import type { Effect } from '../../../src/decisions/plan.ts'
@@ -207,7 +208,7 @@ test('a manifest that could not be written once is written the next time', async
   expect(scripted.calls).toEqual([])
   expect(condition()).toBe('stuck')
   virtual.diskTrouble = null
-  await runner.adopt()
+  await runner.adopt(initialState)
   expect(virtual.disk.has(manifest)).toBe(true)
 })
 
@@ -215,7 +216,7 @@ describe('an agent that restarts', () => {
   const restart = async (): Promise<void> => {
     scripted.calls.length = 0
     runner = newRunner()
-    await runner.adopt()
+    await runner.adopt(initialState)
   }
 
   test('adopts what still runs', async () => {

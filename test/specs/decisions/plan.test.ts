@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { isAllOff, type Observed, plan, type Standing } from '../../../src/decisions/plan.ts'
 import { type Installation, scriptEnvironment } from '../../../src/decisions/script-environment.ts'
-import { resourceName } from '../../../src/events/index.ts'
+import { resourceName, sequence } from '../../../src/events/index.ts'
 import type { State } from '../../../src/projections/state.ts'
 import { type Given, stateOf } from '../spec.ts'
 import {
@@ -73,9 +73,12 @@ describe('going down', () => {
     expect(planned(down, [seen('address', 'failed')])).toEqual(['Deactivate address'])
   })
   test('what is stuck is not tried for ever, keeps what it needs, and is not off', () => {
-    const observed = [seen('address', 'on'), seen('httpd', 'stuck')]
+    const observed = [seen('address', 'on'), { ...seen('httpd', 'stuck'), since: sequence(99) }]
     expect(planned(down, observed)).toEqual([])
     expect(isAllOff(web, observed)).toBe(false)
+  })
+  test('what is stuck is tried again when it is ordered again', () => {
+    expect(planned(down, [seen('address', 'on'), seen('httpd', 'stuck')])).toEqual(['Deactivate httpd'])
   })
 })
 
