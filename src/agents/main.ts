@@ -120,9 +120,10 @@ export const runAgent = async (options: ProcessOptions): Promise<void> => {
   // What runs goes on under the lease it has; the guardian ends it if no agent comes back in time.
   if (runner.isAllOff()) guardian.end()
   else guardian.leave()
-  voter.stop()
   closeControl()
+  // Beats go on until the end: what an alert's target takes of our time must not cost the lease.
   await sink.close()
+  voter.stop()
   await node.stop()
 }
 
