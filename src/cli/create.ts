@@ -81,4 +81,5 @@ const nextSteps = ({ out, config, cluster, voters }: Created): string => {
   ].join('\n')}\n`
 }
 
-const unitOf = (role: 'server' | 'witness'): string => (role === 'server' ? 'baton-agent' : 'baton-witness')
+const unitOf = (role: 'server' | 'witness'): string =>
+  role === 'server' ? 'baton-agent baton-server' : 'baton-witness'

@@ -1,23 +1,28 @@
 /** `baton server …`: servers, by hand. */
-import type { AddCommands } from './deps.ts'
+import type { ServerName } from '../events/index.ts'
+import type { AddCommands, Deps } from './deps.ts'
 import { serverNamed, voterNamed } from './names.ts'
 import { examples } from './options.ts'
 import { changing, dangerous, mustConfirm, type SendOptions, send } from './send.ts'
 
 export const addServer: AddCommands = (program, deps) => {
   const server = program.command('server').summary('start, stop, readmit servers').description('Operates servers.')
-  const start = server.command('start <server>').description('Lets a stopped server run groups again.')
+  const start = server
+    .command('start [server]')
+    .description('Lets a stopped server run groups again; without a name, the server of this machine.')
   examples(changing(start, deps), 'baton server start s1').action(
-    async (name: string, options: SendOptions) =>
-      await send({ do: 'start-server', server: serverNamed(name) }, options, deps),
+    async (name: string | undefined, options: SendOptions) =>
+      await send({ do: 'start-server', server: await named(name, options, deps) }, options, deps),
   )
   const stop = server
-    .command('stop <server>')
-    .description('Moves or stops the groups of a server; it takes none until it is started again. Asks first.')
+    .command('stop [server]')
+    .description(
+      'Moves or stops the groups of a server, of this machine without a name; it takes none until it is started again. Asks first.',
+    )
   examples(dangerous(stop, deps), 'baton server stop s1', 'baton server stop s1 --yes').action(
-    async (name: string, options: SendOptions) => {
-      const stopped = serverNamed(name)
-      await mustConfirm(`Move or stop every group of ${name}, and stop it?`, options, deps)
+    async (name: string | undefined, options: SendOptions) => {
+      const stopped = await named(name, options, deps)
+      await mustConfirm(`Move or stop every group of ${stopped}, and stop it?`, options, deps)
       await send({ do: 'stop-server', server: stopped }, options, deps)
     },
   )
@@ -31,4 +36,10 @@ export const addServer: AddCommands = (program, deps) => {
     await mustConfirm(`Believe ${name} with its new store from now on?`, options, deps)
     await send({ do: 'readmit-voter', voter }, options, deps)
   })
+}
+
+const named = async (name: string | undefined, { state }: SendOptions, deps: Deps): Promise<ServerName> => {
+  if (name !== undefined) return serverNamed(name)
+  const { agentStatus } = await import('./agent-client.ts')
+  return serverNamed((await agentStatus(state, deps.signal)).voter)
 }
