@@ -1,5 +1,5 @@
 /** The environment that scripts of a group see (R1): the reference's variables, and ours. */
-import type { GroupName, ResourceName, ServerName } from '../events/index.ts'
+import type { AssignReason, GroupName, ResourceName, ServerName } from '../events/index.ts'
 import type { State } from '../projections/state.ts'
 import { findGroup, isOwned } from './decision.ts'
 
@@ -12,7 +12,11 @@ export type Installation = {
   readonly osVersion: string
 }
 
-/** CLP_* as groups-and-recovery.md lists them, BATON_EPOCH and BATON_CAUSE (sequence of the commit that ordered it). */
+/** The owner before gave it up in order, on this very log: what was its own is nobody else's now. */
+const handedOver: readonly AssignReason[] = ['move', 'failback', 'restart']
+
+/** CLP_* as groups-and-recovery.md lists them, BATON_EPOCH and BATON_CAUSE (sequence of the commit that ordered it),
+ *  BATON_HANDOVER (1 = the server before stopped it in order). */
 export const scriptEnvironment = (
   state: State,
   {
@@ -45,5 +49,6 @@ export const scriptEnvironment = (
     BATON_EPOCH: String(owned?.epoch ?? 0),
     BATON_CAUSE: String(owned?.orderedBy ?? 0),
     BATON_SERVER: me,
+    BATON_HANDOVER: owned && handedOver.includes(owned.reason) ? '1' : '0',
   }
 }

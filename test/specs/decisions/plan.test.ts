@@ -182,6 +182,7 @@ describe('the environment of scripts', () => {
       BATON_EPOCH: '5',
       BATON_CAUSE: '5',
       BATON_SERVER: 's1',
+      BATON_HANDOVER: '0',
     })
     expect(environment([assigned('web', 's2')], s2)).toMatchObject({ CLP_SERVER: 'OTHER', CLP_PRIORITY: '2' })
   })
