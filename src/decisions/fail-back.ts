@@ -1,5 +1,5 @@
 /** What time alone brings about: groups go home (failback), and failures of the past are forgotten after a healthy period. */
-import type { Event, GroupName, ServerName } from '../events/index.ts'
+import { type Event, type GroupName, type ServerName, serverName } from '../events/index.ts'
 import { serverOf } from '../projections/servers.ts'
 import type { State } from '../projections/state.ts'
 import { type Decision, type Facts, groupsOn, type OwnedGroup, together } from './decision.ts'
@@ -17,8 +17,9 @@ export const failBack = (state: State, facts: Facts, onlineMs: (group: GroupName
   if (state.cluster.suspended || state.cluster.stopped) return null
   for (const group of groupsOn(state, facts.me)) {
     const configuration = state.configuration.current?.groups[group.name]
-    const home = configuration?.servers[0] as ServerName | undefined
-    if (configuration?.failback !== 'auto' || home === undefined || home === facts.me) continue
+    const [first] = configuration?.servers ?? []
+    if (configuration?.failback !== 'auto' || first === undefined || first === facts.me) continue
+    const home = serverName(first)
     if (group.ownership.phase !== 'online' || onlineMs(group.name) < settledMs) continue
     if (group.failovers > 0 || isWhereAnOperatorPutIt(state, group, home)) continue
     // Not only fit: the best place there is. A home that is cut off, or taken by a rival, is not worth an interruption.

@@ -15,6 +15,7 @@ import {
   type Generation,
   type Incarnation,
   type Instant,
+  instant,
   noGeneration,
   type PathName,
   type ServerName,
@@ -201,7 +202,7 @@ const countEcho = (l: Liveness, beat: Beat): Liveness => {
   if (!echo || sentAt === undefined) return l
   const hearsMe = { ...l.hearsMe, [beat.from]: later(l.hearsMe[beat.from], sentAt) }
   if (echo.promisedMs === null) return { ...l, hearsMe }
-  const until = (sentAt + Math.min(echo.promisedMs, l.timing.timeoutMs) - l.timing.releaseMs) as Instant
+  const until = instant(sentAt + Math.min(echo.promisedMs, l.timing.timeoutMs) - l.timing.releaseMs)
   const before = l.grants[beat.from]
   const grants = before && before.until >= until ? l.grants : { ...l.grants, [beat.from]: { sentAt, until } }
   return { ...l, hearsMe, grants }
@@ -223,6 +224,9 @@ export const retimed = (l: Liveness, timing: Timing): Liveness => ({ ...l, timin
 
 // ---- leases ------------------------------------------------------------------------------------------------
 
+const never = instant(Number.NEGATIVE_INFINITY)
+const endless = instant(Number.POSITIVE_INFINITY)
+
 /** How many *other* voters must have echoed us: a majority, ourselves included when we vote. */
 const othersNeeded = (l: Liveness, voters: readonly VoterName[]): number =>
   majorityOf(voters) - (voters.includes(l.me) ? 1 : 0)
@@ -230,9 +234,9 @@ const othersNeeded = (l: Liveness, voters: readonly VoterName[]): number =>
 /** When the lease of this server ends, from echoes alone; -Infinity = it never had one. */
 export const leaseEnd = (l: Liveness, { voters }: Membership): Instant => {
   const needed = othersNeeded(l, voters)
-  if (needed <= 0) return Number.POSITIVE_INFINITY as Instant
-  const ends = voters.flatMap((v) => (v === l.me ? [] : [l.grants[v]?.until ?? (Number.NEGATIVE_INFINITY as Instant)]))
-  return ends.toSorted((a, b) => b - a)[needed - 1] ?? (Number.NEGATIVE_INFINITY as Instant)
+  if (needed <= 0) return endless
+  const ends = voters.flatMap((v) => (v === l.me ? [] : [l.grants[v]?.until ?? never]))
+  return ends.toSorted((a, b) => b - a)[needed - 1] ?? never
 }
 
 /** Our own generation, as long as it may carry a lease: joined, not declared down, not renounced. */
@@ -244,7 +248,7 @@ export const liveGeneration = (l: Liveness, { generations }: Membership): Genera
 
 /** Until when this server may run groups. A time in the past = no lease. */
 export const leasedUntil = (l: Liveness, membership: Membership): Instant =>
-  liveGeneration(l, membership) === null ? (Number.NEGATIVE_INFINITY as Instant) : leaseEnd(l, membership)
+  liveGeneration(l, membership) === null ? never : leaseEnd(l, membership)
 
 export const holdsLease = (l: Liveness, membership: Membership, now: Instant): boolean =>
   now < leasedUntil(l, membership)
@@ -254,6 +258,8 @@ export const holdsLease = (l: Liveness, membership: Membership, now: Instant): b
 /** Rule 2: how long p has been silent for this voter, over all its generations. */
 export const silence = (l: Liveness, p: string, now: Instant): number =>
   now - Math.max(l.heard[p]?.at ?? Number.NEGATIVE_INFINITY, l.since)
+
+export const newer = (a: Generation, b: Generation): Generation => (a > b ? a : b)
 
 /** Rule 4: the removals this voter has reason to support now and has not yet. */
 export const supportsDue = (
@@ -267,7 +273,7 @@ export const supportsDue = (
   const due: Record<string, Support> = {}
   for (const p of servers) {
     const known = generations[p]
-    const generation = Math.max(known?.generation ?? noGeneration, l.heard[p]?.generation ?? noGeneration) as Generation
+    const generation = newer(known?.generation ?? noGeneration, l.heard[p]?.generation ?? noGeneration)
     if (p === l.me || !known?.isUp || generation === noGeneration || isBarred(l, p, generation)) continue
     if ((l.heard[p]?.renounced ?? noGeneration) >= generation) due[p] = { generation, reason: 'renounced' }
     else if (silence(l, p, now) >= l.timing.timeoutMs) due[p] = { generation, reason: 'silent' }
@@ -282,7 +288,7 @@ export const nextSupportAt = (l: Liveness, { servers, generations }: Membership)
     if (p === l.me || !g?.isUp || isBarred(l, p, g.generation)) return []
     return [Math.max(l.heard[p]?.at ?? Number.NEGATIVE_INFINITY, l.since) + l.timing.timeoutMs]
   })
-  return Math.min(Number.POSITIVE_INFINITY, ...times) as Instant
+  return instant(Math.min(endless, ...times))
 }
 
 /** Rule 3, first half: from here on this voter grants none of these generations, nor older ones. */

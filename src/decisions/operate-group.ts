@@ -1,5 +1,5 @@
 /** Operators' commands on groups and single resources: events, or a refusal that says what would make it possible. */
-import type { Command, Event, GroupName, ResourceName, ServerName, Verdict } from '../events/index.ts'
+import type { Command, Event, GroupName, ServerName, Verdict } from '../events/index.ts'
 import { serverOf } from '../projections/servers.ts'
 import type { State } from '../projections/state.ts'
 import { type Facts, findGroup, isOwned, type OwnedGroup, type Refusal } from './decision.ts'
@@ -211,9 +211,7 @@ export const operateResource = (state: State, command: ResourceCommand, facts: F
       possible: dependents.map((one) => `baton resource stop ${group.name} ${one}`).join('; '),
     }
   return {
-    events: [
-      { type: 'ResourceStopOrdered', data: which as { group: GroupName; resource: ResourceName; epoch: typeof epoch } },
-    ],
+    events: [{ type: 'ResourceStopOrdered', data: which }],
     because: { condition },
   }
 }

@@ -1,5 +1,12 @@
 /** One command of an operator: recorded with its outcome at once (refused, or settled already), or with what it sets in motion. */
-import type { Command, Event, MonitorName, OperationId, ServerName, VoterName } from '../events/index.ts'
+import {
+  type Command,
+  type Event,
+  type MonitorName,
+  type OperationId,
+  serverName,
+  type VoterName,
+} from '../events/index.ts'
 import { monitorsOf, votersOf } from '../projections/configuration.ts'
 import { isDummyFailing, isSuspended, monitorOf } from '../projections/monitors.ts'
 import { serverOf } from '../projections/servers.ts'
@@ -144,10 +151,10 @@ const operateServer = (
   const { stopOrdered, status } = serverOf(state.servers, server)
   if (what === 'start-server') {
     if (!stopOrdered) return { events: [], because: {}, settled: `${server} is not stopped` }
-    return { events: [{ type: 'ServerStartOrdered', data: { server: server as ServerName } }], because: { status } }
+    return { events: [{ type: 'ServerStartOrdered', data: { server: serverName(server) } }], because: { status } }
   }
   if (stopOrdered) return { events: [], because: {}, settled: `${server} is stopped already` }
-  return { events: [{ type: 'ServerStopOrdered', data: { server: server as ServerName } }], because: { status } }
+  return { events: [{ type: 'ServerStopOrdered', data: { server: serverName(server) } }], because: { status } }
 }
 
 const readmit = (state: State, voter: VoterName, store: string | undefined): Operated => {

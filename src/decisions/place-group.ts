@@ -1,5 +1,5 @@
 /** Where a group goes and why not elsewhere: one pure function whose answer has a verdict for every server in its list. */
-import type { GroupName, ServerName, Verdict } from '../events/index.ts'
+import { type GroupName, type ServerName, serverName, type Verdict } from '../events/index.ts'
 import { isSuspended, monitorOf, monitorOn } from '../projections/monitors.ts'
 import { serverOf } from '../projections/servers.ts'
 import type { State } from '../projections/state.ts'
@@ -29,15 +29,16 @@ export const placeGroup = (state: State, name: GroupName, wish: PlacementWish): 
   const found = findGroup(state, name)
   if (!found) return { chosen: null, verdicts: [] }
   const { configuration } = found
-  const candidates = configuration.servers.map(
-    (server, place): Candidate => ({
-      server: server as ServerName,
+  const candidates = configuration.servers.map((one, place): Candidate => {
+    const server = serverName(one)
+    return {
+      server,
       place,
-      unfit: unfitness(state, name, server as ServerName, wish),
-      doubts: doubtsAbout(state, name, server as ServerName),
-      errors: errorsOn(state, server as ServerName),
-    }),
-  )
+      unfit: unfitness(state, name, server, wish),
+      doubts: doubtsAbout(state, name, server),
+      errors: errorsOn(state, server),
+    }
+  })
   const byErrors = configuration.failover === 'dynamic' ? (a: Candidate, b: Candidate) => a.errors - b.errors : () => 0
   const best = candidates
     .filter(({ unfit }) => unfit === null)

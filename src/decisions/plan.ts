@@ -1,5 +1,13 @@
 /** What a server does next for its groups: the difference between what the log says and what is true on the machine. */
-import { type Epoch, type GroupName, type ResourceName, type Sequence, sequence } from '../events/index.ts'
+import {
+  type Epoch,
+  type GroupName,
+  groupName,
+  type ResourceName,
+  resourceName,
+  type Sequence,
+  sequence,
+} from '../events/index.ts'
 import { depthsOf } from '../projections/configuration.ts'
 import { freshResource, type Resource } from '../projections/groups.ts'
 import type { State } from '../projections/state.ts'
@@ -38,7 +46,7 @@ export type Standing = 'run' | 'hold' | 'release'
 
 /** Level-triggered: depends on what is, not on which event came; asking again yields the same until something changes. */
 export const plan = (state: State, observed: Observed, standing: (group: GroupName) => Standing): readonly Effect[] => {
-  const names = new Set([...Object.keys(state.groups), ...observed.map((one) => one.group)] as GroupName[])
+  const names = new Set([...Object.keys(state.groups).map(groupName), ...observed.map((one) => one.group)])
   return [...names].flatMap((name) =>
     planGroup(
       state,
@@ -98,7 +106,7 @@ const bringUp = (state: State, name: GroupName, owned: Assigned, observed: Obser
       const isOn = one?.condition === 'on' || one?.condition === 'failed'
       const step =
         isOn && isUndermined(one) ? 'down' : nextStep(one, owned.resources[resource] ?? freshResource(owned.since))
-      const target = { group: name, resource: resource as ResourceName, epoch: owned.epoch }
+      const target = { group: name, resource: resourceName(resource), epoch: owned.epoch }
       if (step === 'down') return isBelowOthers(resource) ? [] : [{ do: 'Deactivate', ...target, urgent: false }]
       const isReady = (configured[resource]?.after ?? []).every((needed) => isUp(at(needed), owned.resources[needed]))
       return step === 'up' && isReady ? [{ do: 'Activate', ...target }] : []

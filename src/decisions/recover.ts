@@ -1,5 +1,11 @@
 /** The recovery ladder of monitors: script, restart, fail over, final action; each rung counted, each skipped one said. */
-import type { Event, GroupName, MonitorConfiguration, MonitorName, ResourceName, Sequence } from '../events/index.ts'
+import {
+  type Event,
+  type MonitorConfiguration,
+  type MonitorName,
+  resourceName,
+  type Sequence,
+} from '../events/index.ts'
 import { type MonitorOnServer, monitorOn } from '../projections/monitors.ts'
 import type { State } from '../projections/state.ts'
 import { type Decision, type Facts, groupsOn, type OwnedGroup, together } from './decision.ts'
@@ -121,10 +127,10 @@ const restart = (
 ): readonly Event[] =>
   targets.flatMap((group): Event[] => {
     const { name, ownership } = group
-    const resource = target?.resource as ResourceName | undefined
+    const resource = target?.resource
     if (recovery.on !== 'resource' || resource === undefined)
       return [stopGroup(group, 'GROUPRESTART', { server: ownership.server, reason: 'restart', verdicts: [] })]
-    const which = { group: name as GroupName, resource, epoch: ownership.epoch }
+    const which = { group: name, resource: resourceName(resource), epoch: ownership.epoch }
     return [
       { type: 'ResourceLost', data: { ...which, because } },
       { type: 'ResourceRestartOrdered', data: which },

@@ -3,7 +3,16 @@ import type { Event, GroupName, ServerName, StopFactor } from '../events/index.t
 import type { Next } from '../projections/groups.ts'
 import { serverOf } from '../projections/servers.ts'
 import type { State } from '../projections/state.ts'
-import { type Decision, type Facts, findGroup, groupsOn, type OwnedGroup, together, withOwner } from './decision.ts'
+import {
+  type Decision,
+  type Facts,
+  findGroup,
+  groupsOn,
+  isOwned,
+  type OwnedGroup,
+  together,
+  withOwner,
+} from './decision.ts'
 import { placeGroup } from './place-group.ts'
 import { isAllOff, isAllUp, type Observed } from './plan.ts'
 
@@ -15,7 +24,7 @@ export const reportOnline = (
   durationMs: number,
 ): Decision | null => {
   const group = ownedBy(state, name)
-  if (!group || group.ownership.phase !== 'starting' || !isAllUp(state, name, group.ownership, observed)) return null
+  if (group?.ownership.phase !== 'starting' || !isAllUp(state, name, group.ownership, observed)) return null
   const { epoch, orderedBy } = group.ownership
   const adopted =
     observed.some((one) => one.group === name) && observed.every((one) => one.group !== name || one.adopted)
@@ -197,5 +206,5 @@ const leaving = (
 
 const ownedBy = (state: State, name: GroupName): OwnedGroup | null => {
   const group = state.groups[name]
-  return group?.ownership.status === 'assigned' ? (group as OwnedGroup) : null
+  return group && isOwned(group) ? group : null
 }
