@@ -1,0 +1,90 @@
+/** The active server loses its power: from its last answer to the first of the other one, as a client sees it. */
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { type Cluster, settleMs } from '../live/cluster/cluster.ts'
+import { until } from '../live/lab/until.ts'
+import type { Figure, Peer } from './figure.ts'
+import { onCluster, otherThan, ownerOf, type TimeoutMs, timings, untilCalm, watched } from './service-cluster.ts'
+
+const peers: Readonly<Record<TimeoutMs, readonly Peer[]>> = {
+  3000: [],
+  1000: [
+    { who: 'Pacemaker, token 1000 ms', median: 2338, max: 3351 },
+    { who: 'token 500 ms', median: 1204, max: 1272 },
+  ],
+  300: [{ who: 'keepalived, adverts 100 ms, starts nothing', median: 337, max: 372 }],
+}
+
+type Leader = 'the witness' | 'the dead server'
+type Trial = { readonly gapMs: number; readonly led: Leader }
+
+/** The leader does not stay on a server for long: so many tries for each trial that is wanted. */
+const triesPerTrial = 2
+
+export const benchCrash = async (trials: number, progress: (text: string) => void): Promise<readonly Figure[]> => {
+  const figures: Figure[] = []
+  for (const timeoutMs of Object.keys(timings).map(Number) as TimeoutMs[]) {
+    const done = await onCluster(timeoutMs, (cluster) => crashes(cluster, trials, progress))
+    for (const led of ['the witness', 'the dead server'] as const) figures.push(figureOf(timeoutMs, led, done))
+  }
+  return figures.toSorted((a, b) => Number(a.target === undefined) - Number(b.target === undefined))
+}
+
+const figureOf = (timeoutMs: TimeoutMs, led: Leader, done: readonly Trial[]): Figure => ({
+  name: `crash, ${led} led the log, T = ${timeoutMs}`,
+  unit: 'ms',
+  timeoutMs,
+  values: done.filter((trial) => trial.led === led).map(({ gapMs }) => gapMs),
+  ...(led === 'the witness' && {
+    target: { atMost: timeoutMs + 200, maxAtMost: timeoutMs + 400 },
+    peers: peers[timeoutMs],
+  }),
+})
+
+const crashes = async (
+  cluster: Cluster,
+  trials: number,
+  progress: (text: string) => void,
+): Promise<readonly Trial[]> => {
+  const done: Trial[] = []
+  const countOf = (led: Leader) => done.filter((trial) => trial.led === led).length
+  for (const wanted of ['the witness', 'the dead server'] as const)
+    for (let tries = 0; countOf(wanted) < trials && tries < triesPerTrial * trials; tries++) {
+      const trial = await crash(cluster, wanted)
+      done.push(trial)
+      progress(`crash, ${trial.led} led the log: ${trial.gapMs.toFixed(0)} ms`)
+    }
+  return done
+}
+
+/** Ends with everybody up again. */
+const crash = async (cluster: Cluster, wanted: Leader): Promise<Trial> => {
+  const victim = await ownerOf(cluster)
+  const survivor = otherThan(victim)
+  const trial = await watched(cluster, async (watch) => {
+    await watch.waitForBanner(({ host }) => host === victim, settleMs)
+    if (wanted === 'the dead server') await lendLeader(cluster, victim)
+    const before = await electionsSeen(cluster, survivor)
+    await cluster.powerOff(victim)
+    await watch.waitForBanner(({ host }) => host === survivor, settleMs)
+    const led = (await electionsSeen(cluster, survivor)) === before ? 'the witness' : 'the dead server'
+    return { gapMs: watch.gap(victim, survivor), led } as const
+  })
+  await cluster.powerOn(victim)
+  await untilCalm(cluster)
+  return trial
+}
+
+/** The cluster takes the leader back to the witness as soon as it may, which is once in 3 s: so it is lent right after that. */
+const lendLeader = async (cluster: Cluster, to: string): Promise<void> => {
+  await cluster.moveLogLeader(to)
+  await until(async () => (await cluster.logLeader()) === 'w', settleMs, 'the witness to lead the log again')
+  await cluster.moveLogLeader(to)
+}
+
+/** Where the leader was is known for sure only afterwards: whether those who were left had to elect one. */
+const electionsSeen = async (cluster: Cluster, survivor: string): Promise<number> => {
+  const logs = [survivor, 'w'].map((voter) => join(cluster.host(voter).stateDirectory, 'nats', 'log-server.log'))
+  const texts = await Promise.all(logs.map((path) => readFile(path, 'utf8')))
+  return texts.reduce((sum, text) => sum + (text.match(/new stream leader/g)?.length ?? 0), 0)
+}

@@ -1,0 +1,96 @@
+/**
+ * Measures, and prints what was found beside what is aimed at:
+ *
+ *   npm run bench -- [crash move process append replay start idle] [--trials N] [--json] [--save]
+ *
+ * `--save` makes what is found the baseline that later runs are held against.
+ */
+import { parseArgs } from 'node:util'
+import { missing, type Need } from '../live/lab/needs.ts'
+import { benchAppend } from './append.ts'
+import { readBaseline, saveBaseline } from './baseline.ts'
+import { benchCrash } from './crash.ts'
+import { type Figure, isReached, medianOf, worstOf } from './figure.ts'
+import { benchIdle } from './idle.ts'
+import { describeMachine, findTools, machineInWords } from './machine.ts'
+import { benchMove } from './move.ts'
+import { benchProcess } from './process.ts'
+import { benchReplay } from './replay.ts'
+import { reportOf } from './report.ts'
+import { benchStart } from './start.ts'
+
+type Benchmark = {
+  readonly needs: readonly Need[]
+  readonly run: (trials: number, progress: (text: string) => void) => Promise<readonly Figure[]>
+}
+
+const onHosts: readonly Need[] = ['lab', 'nats-server']
+const benchmarks: Readonly<Record<string, Benchmark>> = {
+  crash: { needs: onHosts, run: benchCrash },
+  move: { needs: onHosts, run: benchMove },
+  process: { needs: onHosts, run: benchProcess },
+  append: { needs: ['nats-server'], run: benchAppend },
+  replay: { needs: [], run: benchReplay },
+  start: { needs: ['nats-server'], run: benchStart },
+  idle: { needs: onHosts, run: benchIdle },
+}
+
+const defaultTrials = 10
+
+const { values: flags, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    trials: { type: 'string', default: String(defaultTrials) },
+    json: { type: 'boolean', default: false },
+    save: { type: 'boolean', default: false },
+  },
+})
+const chosen = positionals.length > 0 ? positionals : Object.keys(benchmarks)
+const trials = Number(flags.trials)
+const unknown = chosen.filter((name) => benchmarks[name] === undefined)
+if (unknown.length > 0 || !Number.isInteger(trials) || trials < 1) {
+  const what = unknown.length > 0 ? `no benchmark ${unknown.join(', ')}` : `not a number of trials: ${flags.trials}`
+  console.error(`${what}; there are ${Object.keys(benchmarks).join(', ')}`)
+  process.exit(2)
+}
+
+/** Standard output is for the result alone. */
+const progress = (text: string): void => console.error(`  ${text}`)
+
+findTools()
+// Clocks of the product keep no process alive, and for moments they are all there is.
+const staying = setInterval(() => undefined, 60_000)
+const machine = describeMachine()
+console.error(machineInWords(machine))
+const figures: Figure[] = []
+let isComplete = true
+for (const name of chosen) {
+  const benchmark = benchmarks[name]
+  const reasons = missing(benchmark?.needs ?? [])
+  if (reasons.length > 0) progress(`${name} is skipped: ${reasons.join('; ')}`)
+  else
+    try {
+      figures.push(...((await benchmark?.run(trials, progress)) ?? []))
+    } catch (error) {
+      // What the others find is worth having.
+      isComplete = false
+      console.error(`${name} failed:`, error)
+    }
+}
+
+if (flags.json) {
+  const results = figures.map((figure) => ({
+    ...figure,
+    median: medianOf(figure.values),
+    worst: worstOf(figure),
+    reached: isReached(figure),
+  }))
+  console.log(JSON.stringify({ machine, figures: results }, null, 2))
+} else {
+  const baseline = readBaseline()
+  console.log(`\n${reportOf(figures, baseline).join('\n')}\n\nthis machine: ${machineInWords(machine)}`)
+  if (baseline) console.log(`baseline:     ${machineInWords(baseline.machine)}`)
+}
+if (flags.save) saveBaseline(machine, figures)
+clearInterval(staying)
+process.exit(isComplete ? 0 : 1)
