@@ -1,11 +1,12 @@
 /** Which configuration is in force, who applied it, and those before it. */
-import type {
-  Configuration,
-  ExecConfiguration,
-  MonitorConfiguration,
-  Sequence,
-  VoterName,
-  WallTime,
+import {
+  type Configuration,
+  type ExecConfiguration,
+  type MonitorConfiguration,
+  type Sequence,
+  type VoterName,
+  voterName,
+  type WallTime,
 } from '../events/index.ts'
 
 export type AppliedConfiguration = {
@@ -92,8 +93,8 @@ export const resourceMonitor = (group: string, resource: string): MonitorConfigu
 
 /** The voters of a configuration: as listed, else its servers, the witness added when that makes them odd. */
 export const votersOf = (configuration: Configuration): readonly VoterName[] => {
-  if (configuration.voters) return configuration.voters as VoterName[]
+  if (configuration.voters) return configuration.voters.map(voterName)
   const servers = configuration.servers.map((server) => server.name)
   const all = configuration.witness && servers.length % 2 === 0 ? [...servers, configuration.witness.name] : servers
-  return all as VoterName[]
+  return all.map(voterName)
 }

@@ -6,6 +6,7 @@ import {
   type GroupEvent,
   type GroupName,
   type ResourceEvent,
+  type ResourceName,
   type Sequence,
   type ServerName,
   type StopFactor,
@@ -91,11 +92,8 @@ export const freshResource = (at: WallTime): Resource => ({
   restart: null,
 })
 
-type Draft = Record<string, { -readonly [K in keyof Group]: Group[K] }>
-type Assigned = {
-  -readonly [K in keyof Extract<Ownership, { status: 'assigned' }>]: Extract<Ownership, { status: 'assigned' }>[K]
-}
-type DraftResource = { -readonly [K in keyof Resource]: Resource[K] }
+type Mutable<T> = { -readonly [K in keyof T]: T[K] }
+type Draft = Record<string, Mutable<Group>>
 
 /** Folds one event in place. Total: what contradicts is answered as an anomaly, for people. */
 export const foldGroup = (groups: Groups, event: GroupEvent, moment: Moment): string | null => {
@@ -150,7 +148,7 @@ type OwnedEvent = Extract<GroupEvent, { data: { epoch: Epoch } }>
 
 /** Events of one ownership: a late one, of an epoch that is over, must not touch its successor. */
 const foldOwned = (group: Draft[string], { type, data }: OwnedEvent, moment: Moment): string | null => {
-  const owned = group.ownership as Assigned | Extract<Ownership, { status: 'stopped' }>
+  const owned: Mutable<Ownership> = group.ownership
   if (owned.status !== 'assigned' || owned.epoch !== data.epoch) return null
   switch (type) {
     case 'GroupStopping':
@@ -181,13 +179,20 @@ const foldOwned = (group: Draft[string], { type, data }: OwnedEvent, moment: Mom
   }
 }
 
+/** The draft of one resource, made when it is new. */
+const ensure = (resources: Record<string, Resource>, name: ResourceName, { at }: Moment): Mutable<Resource> => {
+  const known = resources[name]
+  if (known) return known
+  const resource = freshResource(at)
+  resources[name] = resource
+  return resource
+}
+
 /** Folds one resource event into its group. */
 export const foldResource = (groups: Groups, { type, data }: ResourceEvent, moment: Moment): string | null => {
-  const owned = groups[data.group]?.ownership as Assigned | undefined
+  const owned = groups[data.group]?.ownership
   if (owned?.status !== 'assigned' || owned.epoch !== data.epoch) return null
-  const resources = owned.resources as Record<string, Resource>
-  resources[data.resource] ??= freshResource(moment.at)
-  const resource = resources[data.resource] as DraftResource
+  const resource = ensure(owned.resources, data.resource, moment)
   const enter = (condition: ResourceCondition, because = '') =>
     Object.assign(resource, { condition, because, since: moment.at })
   switch (type) {
@@ -236,7 +241,7 @@ export const foldResource = (groups: Groups, { type, data }: ResourceEvent, mome
 /** The owner's machine restarted: whatever ran there does not. */
 export const ownerRestarted = (groups: Groups, server: ServerName, moment: Moment): void => {
   for (const group of Object.values(groups as Draft)) {
-    const owned = group.ownership as Assigned | Extract<Ownership, { status: 'stopped' }>
+    const owned: Mutable<Ownership> = group.ownership
     if (owned.status !== 'assigned' || owned.server !== server) continue
     owned.resources = {}
     if (owned.phase !== 'stopping')

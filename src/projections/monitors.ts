@@ -1,5 +1,5 @@
 /** What monitors say, on each server, and how far their recovery has gone. */
-import type { MonitorEvent, MonitorVerdict, ServerName, WallTime } from '../events/index.ts'
+import { type MonitorEvent, type MonitorVerdict, type ServerName, type WallTime, wallTime } from '../events/index.ts'
 import type { Moment } from './servers.ts'
 
 export type MonitorOnServer = {
@@ -29,7 +29,7 @@ const noRungs = { script: 0, restart: 0, failover: 0, final: 0 }
 const freshOnServer: MonitorOnServer = {
   verdict: 'unknown',
   because: '',
-  since: 0 as WallTime,
+  since: wallTime(0),
   taken: noRungs,
   suppressed: null,
 }
@@ -47,16 +47,25 @@ const include = (list: readonly string[], server: ServerName | null): readonly s
 const exclude = (list: readonly string[], server: ServerName | null): readonly string[] =>
   server === null ? [] : list.filter((one) => one !== server)
 
+type Mutable<T> = { -readonly [K in keyof T]: T[K] }
+
+/** The entry of that name, made when it is new. */
+const ensure = <T>(entries: Record<string, T>, name: string, make: () => T): T => {
+  const known = entries[name]
+  if (known !== undefined) return known
+  const entry = make()
+  entries[name] = entry
+  return entry
+}
+
+// Made anew each time: the fold changes them in place.
+const newMonitor = (): Monitor => ({ suspendedOn: [], dummyOn: [], servers: {} })
+const newOnServer = (): MonitorOnServer => ({ ...freshOnServer, taken: { ...noRungs } })
+
 /** Folds one event in place; total. */
-export const foldMonitor = (draft: Monitors, { type, data }: MonitorEvent, moment: Moment): null => {
-  const monitors = draft as Record<string, { -readonly [K in keyof Monitor]: Monitor[K] }>
-  monitors[data.monitor] ??= { suspendedOn: [], dummyOn: [], servers: {} }
-  const monitor = monitors[data.monitor] as (typeof monitors)[string]
-  const on = (server: ServerName) => {
-    const servers = monitor.servers as Record<string, MonitorOnServer>
-    servers[server] ??= { ...freshOnServer, taken: { ...noRungs } }
-    return servers[server] as { -readonly [K in keyof MonitorOnServer]: MonitorOnServer[K] }
-  }
+export const foldMonitor = (monitors: Monitors, { type, data }: MonitorEvent, moment: Moment): null => {
+  const monitor: Mutable<Monitor> = ensure(monitors, data.monitor, newMonitor)
+  const on = (server: ServerName): Mutable<MonitorOnServer> => ensure(monitor.servers, server, newOnServer)
   switch (type) {
     case 'MonitorVerdictChanged':
       Object.assign(on(data.server), { verdict: data.verdict, because: data.because, since: moment.at })

@@ -4,10 +4,13 @@ import {
   type Generation,
   generationOf,
   type Incarnation,
+  incarnation,
   noGeneration,
   type Sequence,
   type ServerName,
+  serverName,
   type WallTime,
+  wallTime,
 } from '../events/index.ts'
 
 export type Server = {
@@ -39,9 +42,9 @@ export const unknownServer = (name: ServerName): Server => ({
   name,
   status: 'never',
   generation: noGeneration,
-  incarnation: 0 as Incarnation,
+  incarnation: incarnation(0),
   boot: '',
-  since: 0 as WallTime,
+  since: wallTime(0),
   stopOrdered: false,
   lostPaths: {},
   isCutOff: false,
@@ -49,7 +52,7 @@ export const unknownServer = (name: ServerName): Server => ({
 })
 
 export const serverOf = (servers: Servers, name: string): Server =>
-  servers.byName[name] ?? unknownServer(name as ServerName)
+  servers.byName[name] ?? unknownServer(serverName(name))
 
 /** Everything a reducer may know beside the event itself. */
 export type Moment = { readonly sequence: Sequence; readonly at: WallTime; readonly by: string }
@@ -119,6 +122,9 @@ export const foldServer = (draft: Servers, { type, data }: ServerEvent, moment: 
 /** The draft of one server, made when it is new. */
 export const ensure = (draft: Servers, name: ServerName): Mutable<Server> => {
   const byName: Record<string, Server> = draft.byName
-  byName[name] ??= unknownServer(name)
-  return byName[name] as Mutable<Server>
+  const known = byName[name]
+  if (known) return known
+  const server = unknownServer(name)
+  byName[name] = server
+  return server
 }
