@@ -150,6 +150,7 @@ class Watched {
       this.#say({ step: 'refused', because: 'a witness decides nothing', possible: 'run the command on a server' })
       return
     }
+    // cast: commandRequest lets in `operator:…` only.
     const { operation, answer } = await command(this.#request.command, this.#request.by as Author)
     if (answer.answer !== 'recorded') {
       const because = answer.answer === 'given-up' ? answer.because : 'nothing was to be recorded'

@@ -8,7 +8,16 @@ import { settlement } from '../decisions/operate.ts'
 import type { Observed } from '../decisions/plan.ts'
 import { giveUp, giveUpStopping, vacate } from '../decisions/report-group.ts'
 import { takeOver } from '../decisions/take-over.ts'
-import type { Event, GroupName, Instant, PathName, ServerName, VoterName } from '../events/index.ts'
+import {
+  type Event,
+  type GroupName,
+  groupName,
+  type Instant,
+  pathName,
+  type ServerName,
+  type VoterName,
+  voterName,
+} from '../events/index.ts'
 import { serverOf } from '../projections/servers.ts'
 import type { State } from '../projections/state.ts'
 import type { Voter } from './voter.ts'
@@ -119,7 +128,7 @@ const join = (state: State, { me, boot, now, voter, hasBarrier, joinedMs }: Sigh
 
 const firstOf = (state: State, decide: (group: GroupName) => Decision | null): Decision | null => {
   for (const name of Object.keys(state.groups)) {
-    const decision = decide(name as GroupName)
+    const decision = decide(groupName(name))
     if (decision) return decision
   }
   return null
@@ -169,7 +178,7 @@ const reportPaths = (state: State, { me, voter, now }: Sight): Decision | null =
       const isLost = now - last >= timing.timeoutMs
       const wasLost = known[peer]?.includes(path) ?? false
       if (isLost === wasLost) return []
-      const data = { server: me, peer: peer as VoterName, path: path as PathName }
+      const data = { server: me, peer: voterName(peer), path: pathName(path) }
       return [isLost ? { type: 'PathLost', data } : { type: 'PathRestored', data }]
     })
   })

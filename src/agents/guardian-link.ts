@@ -1,5 +1,5 @@
 /** The agent's side of the mutual watch: tells the guardian the lease, starts a guardian when there is none. */
-import type { Instant } from '../events/index.ts'
+import { type Instant, instant } from '../events/index.ts'
 import { connectLocally, type LocalConnection } from '../world/local-sockets.ts'
 import type { Cancel, ProcessIdentity, World } from '../world/world.ts'
 import { fromGuardian, lineReader, type ToGuardian } from './guardian-protocol.ts'
@@ -64,7 +64,7 @@ export const linkGuardian = async (world: World, options: GuardianLinkOptions): 
   const until = await connect()
   const toMonotonic = world.clock.now() - world.clock.sinceBoot()
   return {
-    inherited: (until === 0 ? Number.NEGATIVE_INFINITY : until + toMonotonic) as Instant,
+    inherited: instant(until === 0 ? Number.NEGATIVE_INFINITY : until + toMonotonic),
     lease: (at, graceMs) => {
       const untilBoot = Math.round(at - world.clock.now() + world.clock.sinceBoot())
       if (last?.say === 'lease' && last.until === untilBoot) return

@@ -1,13 +1,14 @@
 /** Runs this server's monitors: when to look, how often in vain, what counts. What follows is decided elsewhere. */
 
 import type { Observed } from '../decisions/plan.ts'
-import type {
-  GroupName,
-  MonitorConfiguration,
-  MonitorName,
-  MonitorVerdict,
-  ResourceName,
-  ServerName,
+import {
+  groupName,
+  type MonitorConfiguration,
+  type MonitorName,
+  type MonitorVerdict,
+  monitorName,
+  resourceName,
+  type ServerName,
 } from '../events/index.ts'
 import { monitorsOf } from '../projections/configuration.ts'
 import { isDummyFailing, isSuspended, monitorOf } from '../projections/monitors.ts'
@@ -73,7 +74,7 @@ export const monitorRunner = (world: World, options: MonitorRunnerOptions): Moni
       }
       for (const [name, { key, configuration, isDummy }] of due)
         if (!running.has(name))
-          running.set(name, { key, watch: new Watch(world, options, name as MonitorName, configuration, isDummy) })
+          running.set(name, { key, watch: new Watch(world, options, monitorName(name), configuration, isDummy) })
     },
     stop: () => {
       for (const { watch } of running.values()) watch.stop()
@@ -148,7 +149,10 @@ class Watch {
       monitor: name,
       configuration,
       target: target
-        ? { group: target.group as GroupName, resource: (target.resource ?? null) as ResourceName | null }
+        ? {
+            group: groupName(target.group),
+            resource: target.resource === undefined ? null : resourceName(target.resource),
+          }
         : null,
       environment: options.environment(name),
       logDirectory: options.logDirectory,

@@ -27,7 +27,7 @@ export const readSnapshot = async (world: World, path: string, cluster: string):
     if (found.cluster !== cluster || world.digest(found.state) !== found.digest) return initialState
     const state: unknown = JSON.parse(found.state)
     stateShape.parse(state)
-    // Its own digest holds: this software wrote it, in this format.
+    // cast: its own digest holds: this software wrote it, in this format.
     return state as State
   } catch {
     return initialState

@@ -1,12 +1,14 @@
 /** What a voter must not forget (liveness.md rules 1, 3, 4, 7d), on disk before it acts on it. */
 import { z } from 'zod'
-import type { Support } from '../decisions/liveness.ts'
+import { newer, type Support } from '../decisions/liveness.ts'
 import {
   decode,
   type Epoch,
   type Generation,
   type GroupName,
   type Incarnation,
+  incarnation,
+  noGeneration,
   type Position,
   start,
 } from '../events/index.ts'
@@ -49,7 +51,7 @@ export type VoterStore = {
 export const openVoterStore = async (world: World, path: string): Promise<VoterStore> => {
   const text = await world.files.read(path)
   const before = text === null ? fresh(world) : parse(text, path)
-  let content: Content = { ...before, incarnation: (before.incarnation + 1) as Incarnation }
+  let content: Content = { ...before, incarnation: incarnation(before.incarnation + 1) }
   // One write at a time; a later write holds everything an earlier one does.
   let writing: Promise<void> = Promise.resolve()
   const write = (change: (now: Content) => Content): Promise<void> => {
@@ -66,8 +68,7 @@ export const openVoterStore = async (world: World, path: string): Promise<VoterS
     stoppedEpoch: (group) => content.stoppedEpochs[group],
     seen: () => content.seen as Position,
     addSupports: (supports) => write((now) => ({ ...now, supports: { ...now.supports, ...supports } })),
-    renounce: (generation) =>
-      write((now) => ({ ...now, renounced: Math.max(now.renounced, generation) as Generation })),
+    renounce: (generation) => write((now) => ({ ...now, renounced: newer(now.renounced, generation) })),
     stopEpoch: (group, epoch) => write((now) => ({ ...now, stoppedEpochs: { ...now.stoppedEpochs, [group]: epoch } })),
     see: (position) =>
       position.sequence > content.seen.sequence ? write((now) => ({ ...now, seen: position })) : Promise.resolve(),
@@ -78,9 +79,9 @@ const fresh = (world: World): Content => ({
   store: world.random.id(),
   // A new store begins later than the one it may replace: a voter that heard that one must hear this one too, and an
   // echo of that one's beats must not match. Counts of starts are far below the seconds of a wall clock.
-  incarnation: Math.floor(world.clock.wall() / 1000) as Incarnation,
+  incarnation: incarnation(Math.floor(world.clock.wall() / 1000)),
   supports: {},
-  renounced: 0 as Generation,
+  renounced: noGeneration,
   stoppedEpochs: {},
   seen: start,
 })

@@ -23,7 +23,15 @@ import {
   supportsDue,
   type Timing,
 } from '../decisions/liveness.ts'
-import type { Epoch, Generation, Instant, PathName, ServerName } from '../events/index.ts'
+import {
+  type Epoch,
+  type Generation,
+  type Instant,
+  noGeneration,
+  type PathName,
+  pathName,
+  type ServerName,
+} from '../events/index.ts'
 import { votersOf } from '../projections/configuration.ts'
 import type { State } from '../projections/state.ts'
 import type { Cancel, World } from '../world/world.ts'
@@ -211,9 +219,9 @@ class RunningVoter implements Voter {
     const hears = Object.fromEntries(
       Object.entries(l.heard).map(([voter, { paths }]) => [
         voter,
-        Object.keys(paths).filter(
-          (path) => this.#now() - (paths[path] ?? Number.NEGATIVE_INFINITY) < l.timing.timeoutMs,
-        ) as PathName[],
+        Object.keys(paths)
+          .filter((path) => this.#now() - (paths[path] ?? Number.NEGATIVE_INFINITY) < l.timing.timeoutMs)
+          .map(pathName),
       ]),
     )
     return {
@@ -221,7 +229,7 @@ class RunningVoter implements Voter {
       incarnation: l.incarnation,
       number,
       store,
-      generation: this.#membership.generations[l.me]?.generation ?? (0 as Generation),
+      generation: this.#membership.generations[l.me]?.generation ?? noGeneration,
       sequence: this.#sequence,
       groups: this.#options.groups(),
       echoes: echoesOf(l, this.#membership, store),
