@@ -11,6 +11,7 @@ import {
   type Position,
   type Recorded,
   type Sequence,
+  sequence,
 } from '../events/index.ts'
 import { fold, type State } from '../projections/state.ts'
 import type { World } from '../world/world.ts'
@@ -31,7 +32,7 @@ export type Recorder = {
   readonly submit: (key: string, decide: Decide, by?: Author) => Promise<Answer>
   readonly isPending: (key: string) => boolean
   /** Commits in order, with the state before each batch; after it, `state()` holds them. */
-  readonly onFold: (heard: (recorded: readonly Recorded[], before: State) => void) => void
+  readonly onFold: (heard: FoldListener) => void
   /** A commit of this agent has been accepted since it started (liveness.md rule 7c). */
   readonly hasBarrier: () => boolean
   readonly trouble: () => LogTrouble | null
@@ -44,32 +45,39 @@ const mostConflicts = 20
 const giveUpMs = 10_000
 /** How often the same commit is appended again while its fate is unknown. */
 const againMs = 250
+/** The pause after a decision that could not be recorded. */
+const pauseMs = 100
 /** How long a conflict waits for the commit that caused it to be read. */
 const catchUpMs = 2000
 
+type FoldListener = (recorded: readonly Recorded[], before: State) => void
 type Waiter = { readonly beyond: Sequence; readonly wake: () => void }
 
-/** Follows `log` from `from` on and appends what is submitted, one commit at a time. */
-export const startRecorder = (
+/** The log as far as it has been read, folded. */
+type Feed = {
+  readonly state: () => State
+  readonly trouble: () => LogTrouble | null
+  readonly isStopped: () => boolean
+  readonly onFold: (heard: FoldListener) => void
+  readonly accept: (recorded: readonly Recorded[]) => void
+  /** Resolves once something beyond `position` has been folded, or after `ms`. */
+  readonly advance: (position: Position, ms: number) => Promise<boolean>
+  /** Id of the commit that stands at a recent position: how an unknown append learns its fate. */
+  readonly idAt: (at: Sequence) => string | undefined
+  readonly stop: () => void
+}
+
+const followLog = (
   world: World,
   log: EventLog,
-  options: {
-    readonly by: Author
-    readonly from: State
-    readonly troubled?: (trouble: LogTrouble | null) => void
-    readonly refuses?: () => string | null
-  },
-): Recorder => {
-  let state = options.from
-  let barrier = false
+  { from, troubled }: { readonly from: State; readonly troubled?: (trouble: LogTrouble | null) => void },
+): Feed => {
+  let state = from
   let trouble: LogTrouble | null = null
   let isStopped = false
-  const listeners: ((recorded: readonly Recorded[], before: State) => void)[] = []
-  const pending = new Map<string, Promise<Answer>>()
+  const listeners: FoldListener[] = []
   const waiters = new Set<Waiter>()
-  /** Ids of the commits that stand at recent positions: how an unknown append learns its fate. */
   const recent = new Map<Sequence, string>()
-  let queue: Promise<unknown> = Promise.resolve()
 
   const accept = (recorded: readonly Recorded[]) => {
     const news = recorded.filter((one) => one.position.sequence > state.position.sequence)
@@ -83,15 +91,13 @@ export const startRecorder = (
   }
   const setTrouble = (now: LogTrouble | null) => {
     trouble = now
-    options.troubled?.(now)
+    troubled?.(now)
   }
   const subscription = log.follow(state.position, {
     commits: accept,
     trouble: setTrouble,
     repaired: () => setTrouble(null),
   })
-
-  /** Resolves once something beyond `position` has been folded, or after `ms`. */
   const advance = (position: Position, ms: number): Promise<boolean> => {
     if (state.position.sequence > position.sequence) return Promise.resolve(true)
     const { promise, resolve } = Promise.withResolvers<boolean>()
@@ -105,32 +111,72 @@ export const startRecorder = (
     waiters.add(waiter)
     return promise
   }
-
-  /** Appends until it is known whether it stands there: `after + 1` is its only possible place. */
-  const settle = async (after: Position, commit: Commit): Promise<'appended' | 'conflict' | 'given-up'> => {
-    const deadline = world.clock.now() + giveUpMs
-    let wasUnknown = false
-    while (!isStopped) {
-      const answer = await log.append(after, commit)
-      const { result } = answer
-      if (answer.result === 'appended') {
-        // What stands there is known: no need to wait until it has come back through the feed.
-        const bytes = encodeCommit(commit, after.hash)
-        accept([{ position: answer.position, previous: after.hash, commit, bytes }])
-        return 'appended'
-      }
-      wasUnknown ||= result === 'unknown'
-      if (result === 'unavailable' && !wasUnknown) return 'given-up'
-      const hasAdvanced = await advance(after, result === 'conflict' ? catchUpMs : againMs)
-      if (hasAdvanced) return recent.get((after.sequence + 1) as Sequence) === commit.id ? 'appended' : 'conflict'
-      // A conflict with a commit that nobody can read may be a leader's own uncommitted one: ask again.
-      if (world.clock.now() >= deadline) return 'given-up'
-    }
-    return 'given-up'
+  return {
+    state: () => state,
+    trouble: () => trouble,
+    isStopped: () => isStopped,
+    onFold: (heard) => listeners.push(heard),
+    accept,
+    advance,
+    idAt: (at) => recent.get(at),
+    stop: () => {
+      isStopped = true
+      subscription.stop()
+      for (const waiter of waiters) waiter.wake()
+    },
   }
+}
+
+const next = (after: Position): Sequence => sequence(after.sequence + 1)
+
+/** Appends until it is known whether it stands there: `after + 1` is its only possible place. */
+const settle = async (
+  world: World,
+  log: EventLog,
+  feed: Feed,
+  { after, commit }: { readonly after: Position; readonly commit: Commit },
+): Promise<'appended' | 'conflict' | 'given-up'> => {
+  const deadline = world.clock.now() + giveUpMs
+  let wasUnknown = false
+  while (!feed.isStopped()) {
+    const answer = await log.append(after, commit)
+    const { result } = answer
+    if (answer.result === 'appended') {
+      // What stands there is known: no need to wait until it has come back through the feed.
+      const bytes = encodeCommit(commit, after.hash)
+      feed.accept([{ position: answer.position, previous: after.hash, commit, bytes }])
+      return 'appended'
+    }
+    wasUnknown ||= result === 'unknown'
+    if (result === 'unavailable' && !wasUnknown) return 'given-up'
+    const hasAdvanced = await feed.advance(after, result === 'conflict' ? catchUpMs : againMs)
+    if (hasAdvanced) return feed.idAt(next(after)) === commit.id ? 'appended' : 'conflict'
+    // A conflict with a commit that nobody can read may be a leader's own uncommitted one: ask again.
+    if (world.clock.now() >= deadline) return 'given-up'
+  }
+  return 'given-up'
+}
+
+/** Follows `log` from `from` on and appends what is submitted, one commit at a time. */
+export const startRecorder = (
+  world: World,
+  log: EventLog,
+  options: {
+    readonly by: Author
+    readonly from: State
+    readonly troubled?: (trouble: LogTrouble | null) => void
+    readonly refuses?: () => string | null
+  },
+): Recorder => {
+  const feed = followLog(world, log, options)
+  let barrier = false
+  const pending = new Map<string, Promise<Answer>>()
+  let queue: Promise<unknown> = Promise.resolve()
 
   const decideAndAppend = async (decide: Decide, by: Author): Promise<Answer> => {
-    for (let conflicts = 0; conflicts < mostConflicts && !isStopped; conflicts++) {
+    for (let conflicts = 0; conflicts < mostConflicts && !feed.isStopped(); conflicts++) {
+      const trouble = feed.trouble()
+      const state = feed.state()
       if (trouble !== null) return { answer: 'given-up', because: `the log is not in order (${trouble.trouble})` }
       if (state.watching !== null)
         return { answer: 'given-up', because: `this software does not know ${state.watching.type}: it only watches` }
@@ -140,33 +186,29 @@ export const startRecorder = (
       if (decision === null) return { answer: 'nothing' }
       const after = state.position
       const commit: Commit = { id: commitId(world.random.id()), by, at: world.clock.wall(), ...decision }
-      const outcome = await settle(after, commit)
+      const outcome = await settle(world, log, feed, { after, commit })
       if (outcome === 'given-up') return { answer: 'given-up', because: 'the log could not be written' }
       if (outcome === 'conflict') continue
       barrier = true
-      return { answer: 'recorded', sequence: (after.sequence + 1) as Sequence }
+      return { answer: 'recorded', sequence: next(after) }
     }
     return { answer: 'given-up', because: 'others kept writing first' }
   }
 
   return {
-    state: () => state,
+    state: feed.state,
     submit: (key, decide, by = options.by) => {
       const already = pending.get(key)
       if (already) return already
-      const answer = queue.then(() => decideAndAppend(decide, by)).finally(() => pending.delete(key))
+      const answer = queue.then(() => decideAndAppend(decide, by)).then(unhurried).finally(() => pending.delete(key))
       queue = answer.catch(() => {})
       pending.set(key, answer)
       return answer
     },
     isPending: (key) => pending.has(key),
-    onFold: (heard) => listeners.push(heard),
+    onFold: feed.onFold,
     hasBarrier: () => barrier,
-    trouble: () => trouble,
-    stop: () => {
-      isStopped = true
-      subscription.stop()
-      for (const waiter of waiters) waiter.wake()
-    },
+    trouble: feed.trouble,
+    stop: feed.stop,
   }
 }
