@@ -2,7 +2,14 @@
 import { release, type } from 'node:os'
 import { pino } from 'pino'
 import { scriptEnvironment } from '../decisions/script-environment.ts'
-import { groupName, type MonitorName, type Recorded, resourceName, type ServerName } from '../events/index.ts'
+import {
+  groupName,
+  type MonitorName,
+  type Recorded,
+  resourceName,
+  type ServerName,
+  serverName,
+} from '../events/index.ts'
 import { monitorsOf } from '../projections/configuration.ts'
 import type { State } from '../projections/state.ts'
 import { realWorld } from '../world/real.ts'
@@ -12,7 +19,7 @@ import { alertTargets } from './alerts/targets.ts'
 import { serveControl } from './control-server.ts'
 import { firstConfiguration } from './first-configuration.ts'
 import { runGuardian as guard } from './guardian.ts'
-import { linkGuardian } from './guardian-link.ts'
+import { type GuardianLink, linkGuardian } from './guardian-link.ts'
 import { monitorDrivers } from './monitors/drivers.ts'
 import { type Node, openNode, placesIn, type Say } from './node.ts'
 import { pingTargets } from './np/ping.ts'
@@ -52,18 +59,12 @@ export const runAgent = async (options: ProcessOptions): Promise<void> => {
   const node = await openNode(world, { ...options, say })
   if (node.kit.own.role !== 'server')
     throw new WrongRole(`${node.kit.own.name} is a witness: start it with baton witness`)
-  const { places, instance, kit, recorder } = node
+  const { places, instance, recorder } = node
   const installation = { version: options.version, path: options.stateDirectory, osName: type(), osVersion: release() }
-  const me = kit.own.name as ServerName
+  const me = serverName(node.kit.own.name)
   let agent: ServerAgent | null = null
   const wake = () => agent?.wake()
-  const guardian = await linkGuardian(world, {
-    socket: places.guardian,
-    command: [...options.self, 'guardian', ...commonArguments(options), '--instance', instance],
-    tag: `${instance}/guardian`,
-    logFile: `${places.logs}/guardian.log`,
-    own: world.processes.own(),
-  })
+  const guardian = await reachGuardian(world, options, node)
   const runner = resourceRunner(world, {
     me,
     instance,
@@ -96,21 +97,12 @@ export const runAgent = async (options: ProcessOptions): Promise<void> => {
   const sink = await startAlerts(world, node, say)
   void firstConfiguration(world, node, options.signal)
   const running = agent
-  const closeControl = await serveControl(world, {
-    socket: places.control,
-    cluster: kit.identity.cluster,
-    recorder,
-    log: node.log,
-    status: () =>
-      agentStatus(world, {
-        node,
-        voter,
-        version: options.version,
-        startedAt,
-        standing: running.standingInWords,
-        hasGuardian: guardian.isThere,
-      }),
-    command: running.command,
+  const closeControl = await serveNode(world, node, running.command, {
+    voter,
+    version: options.version,
+    startedAt,
+    standing: running.standingInWords,
+    hasGuardian: guardian.isThere,
   })
   manager.ready()
   say('agent started', { server: me, incarnation: node.store.incarnation })
@@ -137,21 +129,12 @@ export const runWitness = async (options: ProcessOptions): Promise<void> => {
   if (node.kit.own.role !== 'witness')
     throw new WrongRole(`${node.kit.own.name} is a server: start it with baton agent`)
   const voter = joinVoters(world, node, { groups: () => ({}), changed: () => {}, say })
-  const closeControl = await serveControl(world, {
-    socket: node.places.control,
-    cluster: node.kit.identity.cluster,
-    recorder: node.recorder,
-    log: node.log,
-    status: () =>
-      agentStatus(world, {
-        node,
-        voter,
-        version: options.version,
-        startedAt,
-        standing: () => null,
-        hasGuardian: () => false,
-      }),
-    command: null,
+  const closeControl = await serveNode(world, node, null, {
+    voter,
+    version: options.version,
+    startedAt,
+    standing: () => null,
+    hasGuardian: () => false,
   })
   manager.ready()
   say('witness started', { voter: node.kit.own.name })
@@ -196,6 +179,31 @@ const commonArguments = ({ stateDirectory, natsServer, respawn, reset }: Process
   ...(respawn ? ['--respawn'] : []),
   ...(reset === null ? [] : ['--reset', reset]),
 ]
+
+const reachGuardian = (world: World, options: ProcessOptions, { places, instance }: Node): Promise<GuardianLink> =>
+  linkGuardian(world, {
+    socket: places.guardian,
+    command: [...options.self, 'guardian', ...commonArguments(options), '--instance', instance],
+    tag: `${instance}/guardian`,
+    logFile: `${places.logs}/guardian.log`,
+    own: world.processes.own(),
+  })
+
+/** The control socket, for the command line; resolves to what closes it. */
+const serveNode = (
+  world: World,
+  node: Node,
+  command: ServerAgent['command'] | null,
+  seen: Omit<Parameters<typeof agentStatus>[1], 'node'>,
+): ReturnType<typeof serveControl> =>
+  serveControl(world, {
+    socket: node.places.control,
+    cluster: node.kit.identity.cluster,
+    recorder: node.recorder,
+    log: node.log,
+    status: () => agentStatus(world, { node, ...seen }),
+    command,
+  })
 
 const joinVoters = (
   world: World,
