@@ -1,6 +1,6 @@
 /** Two servers and a witness with one service on a floating address, and a client that asks for it every 10 ms. */
 import { type Cluster, createCluster, settleMs } from '../live/cluster/cluster.ts'
-import { bannerPort, calm, floating, type Part, quick, type Timing } from '../live/cluster/configuration.ts'
+import { banner, bannerPort, calm, floating, type Part, quick, type Timing } from '../live/cluster/configuration.ts'
 import { createLab } from '../live/lab/lab.ts'
 import { until } from '../live/lab/until.ts'
 import type { Watch } from '../live/lab/watch.ts'
@@ -32,10 +32,21 @@ const tireless: Part = {
   recovery: { restarts: 99 },
 }
 
+const bannerServer = new URL('../live/lab/banner-server.pl', import.meta.url).pathname
+
+/** The floating address, and the smallest service that can be asked who it is; nothing but it is started. */
+const service: Part = {
+  resources: {
+    'web-address': { type: 'fip', address: `${floating}/24` },
+    'web-server': banner({ after: ['web-address'], start: `exec perl ${bannerServer} ${bannerPort}` }),
+  },
+}
+
 /** Runs the body on a cluster of its own, which is gone afterwards. */
 export const onCluster = async <T>(timeoutMs: TimeoutMs, body: (cluster: Cluster) => Promise<T>): Promise<T> => {
   await using lab = await createLab({ hosts: ['s1', 's2', 'w'] })
-  const cluster = await createCluster(lab, { timing: timings[timeoutMs], monitors: { tireless } })
+  const options = { timing: timings[timeoutMs], groups: { web: service }, monitors: { tireless } }
+  const cluster = await createCluster(lab, options)
   try {
     await cluster.start()
     await untilCalm(cluster)
