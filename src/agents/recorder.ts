@@ -46,7 +46,7 @@ const giveUpMs = 10_000
 /** How often the same commit is appended again while its fate is unknown. */
 const againMs = 250
 /** The pause after a decision that could not be recorded. */
-const pauseMs = 100
+const pauseMs = 50
 /** How long a conflict waits for the commit that caused it to be read. */
 const catchUpMs = 2000
 
@@ -195,13 +195,22 @@ export const startRecorder = (
     return { answer: 'given-up', because: 'others kept writing first' }
   }
 
+  /** Whoever asked asks again at once: a log that takes nothing must not be asked a thousand times a second. */
+  const rest = async (answer: Answer): Promise<void> => {
+    if (answer.answer === 'given-up' && !feed.isStopped())
+      await new Promise<void>((resolve) => world.clock.after(pauseMs, resolve))
+  }
+
   return {
     state: feed.state,
     submit: (key, decide, by = options.by) => {
       const already = pending.get(key)
       if (already) return already
-      const answer = queue.then(() => decideAndAppend(decide, by)).then(unhurried).finally(() => pending.delete(key))
-      queue = answer.catch(() => {})
+      const answer = queue.then(() => decideAndAppend(decide, by))
+      queue = answer
+        .then(rest)
+        .catch(() => {})
+        .finally(() => pending.delete(key))
       pending.set(key, answer)
       return answer
     },

@@ -3,40 +3,36 @@
  * log what was observed and decided. It holds no policy: rules are in `decisions`, effects in the drivers.
  */
 import { type Decision, type Facts, isOwned } from '../decisions/decision.ts'
-import { judgeMonitor } from '../decisions/judge-monitor.ts'
 import { leaderToMoveTo } from '../decisions/lead-log.ts'
 import { majorityOf, mayNotRun, mayRenounce, supportersOf } from '../decisions/liveness.ts'
 import { operate } from '../decisions/operate.ts'
-import { isAllOff, plan, type Standing } from '../decisions/plan.ts'
-import { isStopComplete, reportOnline, reportStopped } from '../decisions/report-group.ts'
+import { plan, type Standing } from '../decisions/plan.ts'
 import {
   type Author,
   type Command,
   type Epoch,
-  type Event,
   type EventLog,
   type Generation,
   type GroupName,
   type Instant,
-  type MonitorName,
   monitorName,
   operationId,
   type Recorded,
   type ResourceName,
-  type Sequence,
   type ServerName,
 } from '../events/index.ts'
 import { resourceMonitor } from '../projections/configuration.ts'
-import { monitorOn } from '../projections/monitors.ts'
 import { serverOf } from '../projections/servers.ts'
 import type { State } from '../projections/state.ts'
 import type { Cancel, World } from '../world/world.ts'
 import { type Duty, duties, type Sight } from './duties.ts'
+import { type GroupReporter, groupReporter } from './group-reporter.ts'
 import type { GuardianLink } from './guardian-link.ts'
-import { type Finding, type MonitorRunner, type MonitorRunnerOptions, monitorRunner } from './monitor-runner.ts'
+import { type MonitorJudge, monitorJudge } from './monitor-judge.ts'
+import { type MonitorRunner, type MonitorRunnerOptions, monitorRunner } from './monitor-runner.ts'
+import { type PingWatch, pingWatch } from './np/ping-watch.ts'
 import type { Answer, Recorder } from './recorder.ts'
 import type { ResourceRunner } from './resource-runner.ts'
-import { commandOfScript } from './script.ts'
 import type { Voter } from './voter.ts'
 
 /** The n-th server in turn waits n of these before it does what another could do. */
@@ -88,26 +84,23 @@ class Agent implements ServerAgent {
   readonly #world: World
   readonly #parts: ServerAgentParts
   readonly #monitors: MonitorRunner
+  readonly #judge: MonitorJudge
+  readonly #reporter: GroupReporter
+  readonly #targets: PingWatch
   #isStopped = false
   #isWoken = false
   /** When each owned group entered its phase, on our own clock: durations never come from wall clocks. */
   readonly #since = new Map<string, Since>()
-  readonly #normalSince = new Map<string, Instant>()
   readonly #dueSince = new Map<string, Instant>()
   readonly #doneAt = new Map<string, Instant>()
-  readonly #epochsBeingStopped = new Set<Epoch>()
   #joinedAt: Instant
   #startingSince: Instant
   #hadLease = false
   /** The generation under which the latest lease was held: rule 5 asks about the current one. */
   #leasedUnder: Generation | null = null
   #lostAt: { readonly at: Instant; readonly groups: readonly GroupName[]; offAt: Instant | null } | null = null
-  #notes: Event[] = []
-  #answering: readonly string[] | null = null
   #isRenouncing = false
-  readonly #scriptsRunning = new Set<MonitorName>()
   #cancelTimer: Cancel = () => {}
-  #cancelPing: Cancel = () => {}
   #leaderMovedAt: number = Number.NEGATIVE_INFINITY
 
   constructor(world: World, parts: ServerAgentParts) {
@@ -115,14 +108,22 @@ class Agent implements ServerAgent {
     this.#parts = parts
     this.#joinedAt = world.clock.now()
     this.#startingSince = this.#joinedAt
-    this.#monitors = monitorRunner(world, {
-      ...parts.monitors,
-      me: parts.me,
-      found: this.#found,
-      delayed: this.#delayed,
+    const shared = { me: parts.me, recorder: parts.recorder, facts: () => this.#facts(), wake: this.wake }
+    this.#judge = monitorJudge(world, { ...shared, monitors: parts.monitors })
+    this.#monitors = monitorRunner(world, { ...parts.monitors, ...this.#judge, me: parts.me })
+    this.#reporter = groupReporter({
+      ...shared,
+      runner: parts.runner,
+      stopEpoch: parts.store.stopEpoch,
+      phaseMs: (group, phase) => this.#phaseMs(group, phase, world.clock.now()),
+      say: parts.say,
     })
     parts.recorder.onFold(this.#folded)
-    void this.#pingRound()
+    this.#targets = pingWatch(world, {
+      targets: () => this.#state.configuration.current?.npResolution.ping ?? null,
+      ping: parts.ping,
+      changed: this.wake,
+    })
     this.wake()
   }
 
@@ -169,7 +170,7 @@ class Agent implements ServerAgent {
     if (current?.groups[group]?.resources[resource]?.type === 'exec') return
     const monitor = monitorName(`${group}.${resource}`)
     const configuration = resourceMonitor(group, resource)
-    this.#found({
+    this.#judge.found({
       monitor,
       configuration,
       verdict: 'error',
@@ -184,7 +185,7 @@ class Agent implements ServerAgent {
   readonly stop = (): void => {
     this.#isStopped = true
     this.#cancelTimer()
-    this.#cancelPing()
+    this.#targets.stop()
     this.#monitors.stop()
   }
 
@@ -239,8 +240,7 @@ class Agent implements ServerAgent {
     )
     this.#monitors.arrange(state, isLeased && recorder.hasBarrier() ? runner.observed() : [])
     this.#doDuties(state, this.#sight(now), isLeased)
-    this.#reportOutcomes(state, now)
-    this.#reportStops(state)
+    this.#reporter.report(state)
     this.#considerRenouncing(now)
     if (isLeased && this.#rank(this.#facts()) === 0) this.#keepLeaderAway(state, now)
     this.#setTimer(now, isLeased)
@@ -259,7 +259,7 @@ class Agent implements ServerAgent {
       onlineMs: (group) => this.#phaseMs(group, 'online', now),
       joinedMs: now - this.#joinedAt,
       startingMs: now - this.#startingSince,
-      answeringTargets: this.#answering,
+      answeringTargets: this.#targets.answering(),
     }
   }
 
@@ -310,7 +310,7 @@ class Agent implements ServerAgent {
     if (isLeased && this.#lostAt && recorder.hasBarrier()) {
       const { at, groups, offAt } = this.#lostAt
       const { generation } = serverOf(this.#state.servers, me)
-      this.#notes.push({
+      this.#reporter.note({
         type: 'LeaseLost',
         data: { server: me, generation, releasedMs: Math.round((offAt ?? now) - at), groups: [...groups] },
       })
@@ -367,82 +367,6 @@ class Agent implements ServerAgent {
     void this.#parts.recorder.submit(key, decide).then(() => this.wake())
   }
 
-  /** Outcomes of resources, and groups that are complete by them, in one commit. */
-  #reportOutcomes(state: State, now: Instant): void {
-    const { runner, recorder } = this.#parts
-    const key = 'report outcomes'
-    if (recorder.isPending(key) || this.#outcomes(state, now) === null) return
-    let outcomes = 0
-    let notes = 0
-    const decide = (newest: State) => {
-      outcomes = runner.outbox().length
-      notes = this.#notes.length
-      return this.#outcomes(newest, this.#world.clock.now())
-    }
-    void recorder.submit(key, decide).then(({ answer }) => {
-      if (answer === 'recorded') {
-        runner.recorded(outcomes)
-        this.#notes = this.#notes.slice(notes)
-      }
-      this.wake()
-    })
-  }
-
-  #outcomes(state: State, now: Instant): Decision | null {
-    const { runner } = this.#parts
-    const online = Object.keys(state.groups).flatMap((name) => {
-      const durationMs = Math.round(this.#phaseMs(name, 'starting', now))
-      const decision = this.#owns(state, name)
-        ? reportOnline(state, name as GroupName, runner.observed(), durationMs)
-        : null
-      return decision ? decision.events : []
-    })
-    const [first, ...rest] = [...this.#notes, ...runner.outbox(), ...online]
-    return first ? { events: [first, ...rest], because: {}, causedBy: causeOf(state, first) } : null
-  }
-
-  #owns(state: State, name: string): boolean {
-    const group = state.groups[name]
-    return group !== undefined && isOwned(group) && group.ownership.server === this.#parts.me
-  }
-
-  /** Rule 7d: the epoch is on disk as stopped before anybody is told so; rule 8: only then the next owner is named. */
-  #reportStops(state: State): void {
-    const { runner, store, recorder } = this.#parts
-    for (const group of Object.values(state.groups)) {
-      if (!isOwned(group) || !this.#owns(state, group.name) || !isStopComplete(state, group.name, runner.observed()))
-        continue
-      const { name } = group
-      const { epoch } = group.ownership
-      if (this.#epochsBeingStopped.has(epoch)) continue
-      this.#epochsBeingStopped.add(epoch)
-      let outcomes = 0
-      const decide = (newest: State): Decision | null => {
-        const durationMs = Math.round(this.#phaseMs(name, 'stopping', this.#world.clock.now()))
-        const stopped = isAllOff(name, runner.observed())
-          ? reportStopped(newest, name, this.#facts(), durationMs)
-          : null
-        if (stopped === null) return null
-        outcomes = runner.outbox().length
-        const [first = stopped.events[0], ...rest] = [...runner.outbox(), ...stopped.events]
-        return { ...stopped, events: [first, ...rest] }
-      }
-      const report = async () => {
-        await store.stopEpoch(name, epoch)
-        const { answer } = await recorder.submit(`stopped ${name} ${epoch}`, decide)
-        if (answer === 'recorded') runner.recorded(outcomes)
-      }
-      void report()
-        .catch((trouble: unknown) =>
-          this.#parts.say('a stop could not be written down', { group: name, trouble: String(trouble) }),
-        )
-        .finally(() => {
-          this.#epochsBeingStopped.delete(epoch)
-          this.wake()
-        })
-    }
-  }
-
   /** Rule 5; and a server that was told to stop gives its word as soon as nothing is its any more. */
   #considerRenouncing(now: Instant): void {
     const { voter, runner, me, recorder } = this.#parts
@@ -489,70 +413,4 @@ class Agent implements ServerAgent {
     if (isLeased && until !== Number.POSITIVE_INFINITY)
       this.#cancelTimer = this.#world.clock.after(until - now, this.wake)
   }
-
-  readonly #found = (finding: Finding): void => {
-    const { monitor, verdict } = finding
-    const now = this.#world.clock.now()
-    if (verdict !== 'normal') this.#normalSince.delete(monitor)
-    else if (!this.#normalSince.has(monitor)) this.#normalSince.set(monitor, now)
-    const normalMs = now - (this.#normalSince.get(monitor) ?? now)
-    const decide = (state: State) => judgeMonitor(state, { ...finding, normalMs }, this.#facts())
-    const decision = decide(this.#state)
-    if (decision === null) return
-    const isRecovery = decision.events.some((event) => event.type === 'RecoveryStarted')
-    if (isRecovery && finding.configuration.recovery.script !== undefined) void this.#afterScript(finding, decide)
-    else this.#submit(`judge ${monitor}`, decide)
-  }
-
-  /** The script that comes before each step of a recovery; whatever becomes of it, the step is taken. */
-  async #afterScript({ monitor, configuration }: Finding, decide: (state: State) => Decision | null): Promise<void> {
-    const { me, monitors } = this.#parts
-    const script = configuration.recovery.script
-    if (script === undefined || this.#scriptsRunning.has(monitor)) return
-    this.#scriptsRunning.add(monitor)
-    const path = `${monitors.logDirectory}/${monitor}.recovery`
-    const result = await commandOfScript(this.#world, { text: script, path, user: undefined })
-      .then((command) =>
-        this.#world.processes.run(command, {
-          timeoutMs: configuration.timeout,
-          environment: monitors.environment(monitor),
-          logFile: `${path}.log`,
-        }),
-      )
-      .then(({ code, timedOut }) => (timedOut ? 'the script took too long' : `the script ended with ${code}`))
-      .catch((trouble: unknown) => `the script could not be run: ${String(trouble)}`)
-    const count = monitorOn(this.#state.monitors, monitor, me).taken.script + 1
-    const data = { monitor, server: me, group: null, action: 'script' as const, count, limit: count, because: result }
-    await this.#parts.recorder.submit(`script of ${monitor}`, () => ({
-      events: [{ type: 'RecoveryStarted', data }],
-      because: {},
-      causedBy: null,
-    }))
-    this.#scriptsRunning.delete(monitor)
-    this.#submit(`judge ${monitor}`, decide)
-  }
-
-  readonly #delayed = (monitor: MonitorName, elapsedMs: number, timeoutMs: number): void => {
-    const delayed: Event = { type: 'MonitorDelayed', data: { monitor, server: this.#parts.me, elapsedMs, timeoutMs } }
-    this.#submit(`delayed ${monitor}`, () => ({ events: [delayed], because: {}, causedBy: null }))
-  }
-
-  async #pingRound(): Promise<void> {
-    const ping = this.#state.configuration.current?.npResolution.ping
-    if (ping) {
-      this.#answering = await this.#parts.ping(ping.targets, ping.timeout).catch(() => null)
-      this.wake()
-    }
-    if (!this.#isStopped)
-      this.#cancelPing = this.#world.clock.after(ping?.interval ?? 1000, () => void this.#pingRound())
-  }
-}
-
-/** What ordered the thing that an outcome is the outcome of. */
-const causeOf = (state: State, { data }: Event): Sequence | null => {
-  if (!('group' in data) || data.group === null) return null
-  const group = state.groups[data.group]
-  if (!group || !isOwned(group)) return null
-  const restart = 'resource' in data ? group.ownership.resources[data.resource]?.restart : null
-  return restart ?? group.ownership.orderedBy
 }

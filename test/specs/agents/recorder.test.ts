@@ -206,6 +206,8 @@ describe('nothing is decided', () => {
     log.trouble({ trouble: 'hole', at: sequence(7) })
     expect(await submit()).toEqual({ answer: 'given-up', because: 'the log is not in order (hole)' })
     log.repaired()
+    // A log that takes nothing is left in peace for a moment.
+    await virtual.pass(50)
     expect(await submit()).toMatchObject({ answer: 'recorded' })
   })
   test('by software that does not know what stands on the log: it watches', async () => {

@@ -1,0 +1,117 @@
+/** Puts on the log what became of this server's groups: outcomes of resources, groups complete or stopped. */
+import { type Decision, type Facts, isOwned } from '../decisions/decision.ts'
+import { isAllOff } from '../decisions/plan.ts'
+import { isStopComplete, reportOnline, reportStopped } from '../decisions/report-group.ts'
+import type { Epoch, Event, GroupName, Sequence, ServerName } from '../events/index.ts'
+import type { State } from '../projections/state.ts'
+import type { Recorder } from './recorder.ts'
+import type { ResourceRunner } from './resource-runner.ts'
+
+export type ReporterParts = {
+  readonly me: ServerName
+  readonly recorder: Recorder
+  readonly runner: ResourceRunner
+  /** Resolves once the epoch is on disk as stopped. */
+  readonly stopEpoch: (group: GroupName, epoch: Epoch) => Promise<void>
+  readonly facts: () => Facts
+  /** For how long the group has been in that phase, in ms; 0 when it is not. */
+  readonly phaseMs: (group: GroupName, phase: 'starting' | 'stopping') => number
+  readonly say: (what: string, fields: Readonly<Record<string, unknown>>) => void
+  readonly wake: () => void
+}
+
+export type GroupReporter = {
+  /** Something to put on the log with the next report. */
+  readonly note: (event: Event) => void
+  readonly report: (state: State) => void
+}
+
+export const groupReporter = (parts: ReporterParts): GroupReporter => {
+  const { recorder, runner, facts, phaseMs, say, wake } = parts
+  let notes: readonly Event[] = []
+  const epochsBeingStopped = new Set<Epoch>()
+
+  /** Outcomes of resources, and groups that are complete by them, in one commit. */
+  const outcomes = (state: State): Decision | null => {
+    const online = Object.values(state.groups).flatMap(({ name }) => {
+      const durationMs = Math.round(phaseMs(name, 'starting'))
+      return owns(state, name, parts.me) ? (reportOnline(state, name, runner.observed(), durationMs)?.events ?? []) : []
+    })
+    const [first, ...others] = [...notes, ...runner.outbox(), ...online]
+    return first ? { events: [first, ...others], because: {}, causedBy: causeOf(state, first) } : null
+  }
+
+  const reportOutcomes = (state: State): void => {
+    const key = 'report outcomes'
+    if (recorder.isPending(key) || outcomes(state) === null) return
+    let told = { outcomes: 0, notes: 0 }
+    const decide = (newest: State) => {
+      told = { outcomes: runner.outbox().length, notes: notes.length }
+      return outcomes(newest)
+    }
+    void recorder.submit(key, decide).then(({ answer }) => {
+      if (answer === 'recorded') {
+        runner.recorded(told.outcomes)
+        notes = notes.slice(told.notes)
+      }
+      wake()
+    })
+  }
+
+  /** Rule 7d: the epoch is on disk as stopped before anybody is told so; rule 8: only then the next owner is named. */
+  const reportStop = async (name: GroupName, epoch: Epoch): Promise<void> => {
+    let told = 0
+    const decide = (newest: State): Decision | null => {
+      const durationMs = Math.round(phaseMs(name, 'stopping'))
+      const stopped = isAllOff(name, runner.observed()) ? reportStopped(newest, name, facts(), durationMs) : null
+      if (stopped === null) return null
+      told = runner.outbox().length
+      const [first = stopped.events[0], ...others] = [...runner.outbox(), ...stopped.events]
+      return { ...stopped, events: [first, ...others] }
+    }
+    await parts.stopEpoch(name, epoch)
+    const { answer } = await recorder.submit(`stopped ${name} ${epoch}`, decide)
+    if (answer === 'recorded') runner.recorded(told)
+  }
+
+  const reportStops = (state: State): void => {
+    for (const group of Object.values(state.groups)) {
+      const { name } = group
+      if (!isOwned(group) || !owns(state, name, parts.me) || !isStopComplete(state, name, runner.observed())) continue
+      const { epoch } = group.ownership
+      const key = `stopped ${name} ${epoch}`
+      if (epochsBeingStopped.has(epoch) || recorder.isPending(key)) continue
+      epochsBeingStopped.add(epoch)
+      void reportStop(name, epoch)
+        .catch((trouble: unknown) => say('a stop could not be written down', { group: name, trouble: String(trouble) }))
+        .finally(() => {
+          epochsBeingStopped.delete(epoch)
+          wake()
+        })
+    }
+  }
+
+  return {
+    note: (event) => {
+      notes = [...notes, event]
+    },
+    report: (state) => {
+      reportOutcomes(state)
+      reportStops(state)
+    },
+  }
+}
+
+const owns = (state: State, name: GroupName, me: ServerName): boolean => {
+  const group = state.groups[name]
+  return group !== undefined && isOwned(group) && group.ownership.server === me
+}
+
+/** What ordered the thing that an outcome is the outcome of. */
+const causeOf = (state: State, { data }: Event): Sequence | null => {
+  if (!('group' in data) || data.group === null) return null
+  const group = state.groups[data.group]
+  if (!group || !isOwned(group)) return null
+  const restart = 'resource' in data ? group.ownership.resources[data.resource]?.restart : null
+  return restart ?? group.ownership.orderedBy
+}
