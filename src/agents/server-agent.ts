@@ -3,7 +3,6 @@
  * log what was observed and decided. It holds no policy: rules are in `decisions`, effects in the drivers.
  */
 import { type Decision, type Facts, isOwned } from '../decisions/decision.ts'
-import { leaderToMoveTo } from '../decisions/lead-log.ts'
 import { majorityOf, mayNotRun, mayRenounce, supportersOf } from '../decisions/liveness.ts'
 import { operate } from '../decisions/operate.ts'
 import { plan, type Standing } from '../decisions/plan.ts'
@@ -28,6 +27,7 @@ import type { Cancel, World } from '../world/world.ts'
 import { type Duty, duties, type Sight } from './duties.ts'
 import { type GroupReporter, groupReporter } from './group-reporter.ts'
 import type { GuardianLink } from './guardian-link.ts'
+import { leaderKeeper } from './leader-keeper.ts'
 import { type MonitorJudge, monitorJudge } from './monitor-judge.ts'
 import { type MonitorRunner, type MonitorRunnerOptions, monitorRunner } from './monitor-runner.ts'
 import { type PingWatch, pingWatch } from './np/ping-watch.ts'
@@ -37,9 +37,6 @@ import type { Voter } from './voter.ts'
 
 /** The n-th server in turn waits n of these before it does what another could do. */
 const turnMs = 30
-
-/** The leader is moved at most this often; a move takes a moment to show. */
-const leaderMoveMs = 3000
 
 /** A disk that refuses a write is not mended sooner. */
 const renounceAgainMs = 1000
@@ -87,6 +84,7 @@ class Agent implements ServerAgent {
   readonly #judge: MonitorJudge
   readonly #reporter: GroupReporter
   readonly #targets: PingWatch
+  readonly #keepLeaderAway: (state: State) => void
   #isStopped = false
   #isWoken = false
   /** When each owned group entered its phase, on our own clock: durations never come from wall clocks. */
@@ -101,7 +99,6 @@ class Agent implements ServerAgent {
   #lostAt: { readonly at: Instant; readonly groups: readonly GroupName[]; offAt: Instant | null } | null = null
   #isRenouncing = false
   #cancelTimer: Cancel = () => {}
-  #leaderMovedAt: number = Number.NEGATIVE_INFINITY
 
   constructor(world: World, parts: ServerAgentParts) {
     this.#world = world
@@ -119,6 +116,7 @@ class Agent implements ServerAgent {
       say: parts.say,
     })
     parts.recorder.onFold(this.#folded)
+    this.#keepLeaderAway = leaderKeeper(world, parts)
     this.#targets = pingWatch(world, {
       targets: () => this.#state.configuration.current?.npResolution.ping ?? null,
       ping: parts.ping,
@@ -242,7 +240,7 @@ class Agent implements ServerAgent {
     this.#doDuties(state, this.#sight(now), isLeased)
     this.#reporter.report(state)
     this.#considerRenouncing(now)
-    if (isLeased && this.#rank(this.#facts()) === 0) this.#keepLeaderAway(state, now)
+    if (isLeased && this.#rank(this.#facts()) === 0) this.#keepLeaderAway(state)
     this.#setTimer(now, isLeased)
   }
 
@@ -392,18 +390,6 @@ class Agent implements ServerAgent {
       this.#parts.say('a renunciation could not be written down', { trouble: String(trouble) })
       this.#world.clock.after(renounceAgainMs, done)
     })
-  }
-
-  /** Moves the log's leader to where losing it costs no service. */
-  #keepLeaderAway(state: State, now: Instant): void {
-    const { log, say } = this.#parts
-    if (now - this.#leaderMovedAt < leaderMoveMs) return
-    const to = leaderToMoveTo(state, log.status())
-    if (to === null) return
-    this.#leaderMovedAt = now
-    void log
-      .moveLeader(to)
-      .catch((trouble: unknown) => say('the leader of the log could not be moved', { to, trouble: String(trouble) }))
   }
 
   /** The lease's end is not left to the next beat. */

@@ -1,7 +1,7 @@
 /** A world for specs: its clock goes when it is told to, its disk is a map, its chance is a count. */
 import { createHash, createHmac } from 'node:crypto'
 import { hash, type Instant, instant, wallTime } from '../../src/events/index.ts'
-import type { Clock, Files, World } from '../../src/world/world.ts'
+import type { Clock, Files, Processes, World } from '../../src/world/world.ts'
 
 type Timer = { readonly at: number; readonly run: () => void }
 
@@ -41,7 +41,9 @@ export class VirtualWorld {
       write: this.#write,
       writeDurably: this.#write,
     }
+    const processes: Partial<Processes> = { own: () => ({ pid: 4711, startTicks: 1 }) }
     const world: Partial<World> = {
+      processes: processes as Processes, // cast: the rest is not touched
       clock: this.clock,
       random: {
         id: () => {
