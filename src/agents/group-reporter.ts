@@ -27,27 +27,17 @@ export type GroupReporter = {
 }
 
 export const groupReporter = (parts: ReporterParts): GroupReporter => {
-  const { recorder, runner, facts, phaseMs, say, wake } = parts
+  const { recorder, runner, phaseMs, say, wake } = parts
   let notes: readonly Event[] = []
   const epochsBeingStopped = new Set<Epoch>()
 
-  /** Outcomes of resources, and groups that are complete by them, in one commit. */
-  const outcomes = (state: State): Decision | null => {
-    const online = Object.values(state.groups).flatMap(({ name }) => {
-      const durationMs = Math.round(phaseMs(name, 'starting'))
-      return owns(state, name, parts.me) ? (reportOnline(state, name, runner.observed(), durationMs)?.events ?? []) : []
-    })
-    const [first, ...others] = [...notes, ...runner.outbox(), ...online]
-    return first ? { events: [first, ...others], because: {}, causedBy: causeOf(state, first) } : null
-  }
-
   const reportOutcomes = (state: State): void => {
     const key = 'report outcomes'
-    if (recorder.isPending(key) || outcomes(state) === null) return
+    if (recorder.isPending(key) || outcomesOf(state, parts, notes) === null) return
     let told = { outcomes: 0, notes: 0 }
     const decide = (newest: State) => {
       told = { outcomes: runner.outbox().length, notes: notes.length }
-      return outcomes(newest)
+      return outcomesOf(newest, parts, notes)
     }
     void recorder.submit(key, decide).then(({ answer }) => {
       if (answer === 'recorded') {
@@ -58,22 +48,6 @@ export const groupReporter = (parts: ReporterParts): GroupReporter => {
     })
   }
 
-  /** Rule 7d: the epoch is on disk as stopped before anybody is told so; rule 8: only then the next owner is named. */
-  const reportStop = async (name: GroupName, epoch: Epoch): Promise<void> => {
-    let told = 0
-    const decide = (newest: State): Decision | null => {
-      const durationMs = Math.round(phaseMs(name, 'stopping'))
-      const stopped = isAllOff(name, runner.observed()) ? reportStopped(newest, name, facts(), durationMs) : null
-      if (stopped === null) return null
-      told = runner.outbox().length
-      const [first = stopped.events[0], ...others] = [...runner.outbox(), ...stopped.events]
-      return { ...stopped, events: [first, ...others] }
-    }
-    await parts.stopEpoch(name, epoch)
-    const { answer } = await recorder.submit(`stopped ${name} ${epoch}`, decide)
-    if (answer === 'recorded') runner.recorded(told)
-  }
-
   const reportStops = (state: State): void => {
     for (const group of Object.values(state.groups)) {
       const { name } = group
@@ -82,7 +56,7 @@ export const groupReporter = (parts: ReporterParts): GroupReporter => {
       const key = `stopped ${name} ${epoch}`
       if (epochsBeingStopped.has(epoch) || recorder.isPending(key)) continue
       epochsBeingStopped.add(epoch)
-      void reportStop(name, epoch)
+      void reportStop(parts, name, epoch)
         .catch((trouble: unknown) => say('a stop could not be written down', { group: name, trouble: String(trouble) }))
         .finally(() => {
           epochsBeingStopped.delete(epoch)
@@ -100,6 +74,33 @@ export const groupReporter = (parts: ReporterParts): GroupReporter => {
       reportStops(state)
     },
   }
+}
+
+/** Rule 7d: the epoch is on disk as stopped before anybody is told so; rule 8: only then the next owner is named. */
+const reportStop = async (parts: ReporterParts, name: GroupName, epoch: Epoch): Promise<void> => {
+  const { recorder, runner, facts, phaseMs } = parts
+  let told = 0
+  const decide = (newest: State): Decision | null => {
+    const durationMs = Math.round(phaseMs(name, 'stopping'))
+    const stopped = isAllOff(name, runner.observed()) ? reportStopped(newest, name, facts(), durationMs) : null
+    if (stopped === null) return null
+    told = runner.outbox().length
+    const [first = stopped.events[0], ...others] = [...runner.outbox(), ...stopped.events]
+    return { ...stopped, events: [first, ...others] }
+  }
+  await parts.stopEpoch(name, epoch)
+  const { answer } = await recorder.submit(`stopped ${name} ${epoch}`, decide)
+  if (answer === 'recorded') runner.recorded(told)
+}
+
+/** Outcomes of resources, and groups that are complete by them, in one commit. */
+const outcomesOf = (state: State, { me, runner, phaseMs }: ReporterParts, notes: readonly Event[]): Decision | null => {
+  const online = Object.values(state.groups).flatMap(({ name }) => {
+    const durationMs = Math.round(phaseMs(name, 'starting'))
+    return owns(state, name, me) ? (reportOnline(state, name, runner.observed(), durationMs)?.events ?? []) : []
+  })
+  const [first, ...others] = [...notes, ...runner.outbox(), ...online]
+  return first ? { events: [first, ...others], because: {}, causedBy: causeOf(state, first) } : null
 }
 
 const owns = (state: State, name: GroupName, me: ServerName): boolean => {

@@ -2,7 +2,7 @@
  * The agent of one server: compares what the log says with what is true here, acts on the difference, and puts on the
  * log what was observed and decided. It holds no policy: rules are in `decisions`, effects in the drivers.
  */
-import { type Decision, type Facts, isOwned } from '../decisions/decision.ts'
+import { type Facts, isOwned } from '../decisions/decision.ts'
 import { majorityOf, mayNotRun, mayRenounce, supportersOf } from '../decisions/liveness.ts'
 import { operate } from '../decisions/operate.ts'
 import { plan, type Standing } from '../decisions/plan.ts'
@@ -14,6 +14,7 @@ import {
   type Generation,
   type GroupName,
   type Instant,
+  instant,
   monitorName,
   operationId,
   type Recorded,
@@ -24,7 +25,8 @@ import { resourceMonitor } from '../projections/configuration.ts'
 import { serverOf } from '../projections/servers.ts'
 import type { State } from '../projections/state.ts'
 import type { Cancel, World } from '../world/world.ts'
-import { type Duty, duties, type Sight } from './duties.ts'
+import type { Sight } from './duties.ts'
+import { type DutyRoster, dutyRoster, rankOf } from './duty-roster.ts'
 import { type GroupReporter, groupReporter } from './group-reporter.ts'
 import type { GuardianLink } from './guardian-link.ts'
 import { leaderKeeper } from './leader-keeper.ts'
@@ -34,9 +36,6 @@ import { type PingWatch, pingWatch } from './np/ping-watch.ts'
 import type { Answer, Recorder } from './recorder.ts'
 import type { ResourceRunner } from './resource-runner.ts'
 import type { Voter } from './voter.ts'
-
-/** The n-th server in turn waits n of these before it does what another could do. */
-const turnMs = 30
 
 /** A disk that refuses a write is not mended sooner. */
 const renounceAgainMs = 1000
@@ -84,13 +83,12 @@ class Agent implements ServerAgent {
   readonly #judge: MonitorJudge
   readonly #reporter: GroupReporter
   readonly #targets: PingWatch
+  readonly #roster: DutyRoster
   readonly #keepLeaderAway: (state: State) => void
   #isStopped = false
   #isWoken = false
   /** When each owned group entered its phase, on our own clock: durations never come from wall clocks. */
   readonly #since = new Map<string, Since>()
-  readonly #dueSince = new Map<string, Instant>()
-  readonly #doneAt = new Map<string, Instant>()
   #joinedAt: Instant
   #startingSince: Instant
   #hadLease = false
@@ -114,6 +112,12 @@ class Agent implements ServerAgent {
       stopEpoch: parts.store.stopEpoch,
       phaseMs: (group, phase) => this.#phaseMs(group, phase, world.clock.now()),
       say: parts.say,
+    })
+    this.#roster = dutyRoster(world, {
+      recorder: parts.recorder,
+      hasLease: () => parts.voter.hasLease(),
+      look: () => this.#sight(world.clock.now()),
+      wake: this.wake,
     })
     parts.recorder.onFold(this.#folded)
     this.#keepLeaderAway = leaderKeeper(world, parts)
@@ -237,10 +241,10 @@ class Agent implements ServerAgent {
       state,
     )
     this.#monitors.arrange(state, isLeased && recorder.hasBarrier() ? runner.observed() : [])
-    this.#doDuties(state, this.#sight(now), isLeased)
+    this.#roster.perform(state, this.#sight(now), isLeased)
     this.#reporter.report(state)
     this.#considerRenouncing(now)
-    if (isLeased && this.#rank(this.#facts()) === 0) this.#keepLeaderAway(state)
+    if (isLeased && rankOf(state, this.#facts()) === 0) this.#keepLeaderAway(state)
     this.#setTimer(now, isLeased)
   }
 
@@ -285,7 +289,7 @@ class Agent implements ServerAgent {
     const until = voter.leasedUntil()
     if (runner.isAllOff() && !this.#mayStart()) guardian.off()
     // A lease that has ended is not news: the guardian knows its deadline.
-    else if (until > now) guardian.lease(Math.min(until, now + longestLeaseMs) as Instant, graceMs)
+    else if (until > now) guardian.lease(instant(Math.min(until, now + longestLeaseMs)), graceMs)
   }
 
   /** Something of ours may be activated any moment: the deadline must stand before it is. */
@@ -316,53 +320,6 @@ class Agent implements ServerAgent {
     }
     if (isLeased) this.#leasedUnder = serverOf(this.#state.servers, me).generation
     this.#hadLease = isLeased
-  }
-
-  #doDuties(state: State, sight: Sight, isLeased: boolean): void {
-    for (const duty of duties) {
-      if (duty.needs !== 'log' && !sight.hasBarrier) continue
-      if (duty.needs === 'lease' && !isLeased) continue
-      if (this.#parts.recorder.isPending(duty.key)) continue
-      if (
-        duty.everyMs !== undefined &&
-        sight.now - (this.#doneAt.get(duty.key) ?? Number.NEGATIVE_INFINITY) < duty.everyMs
-      )
-        continue
-      if (!this.#isTurn(duty, duty.decide(state, sight), sight)) continue
-      this.#doneAt.set(duty.key, sight.now)
-      this.#dueSince.delete(duty.key)
-      // Decided later, maybe after conflicts: by what is known then, and only under a lease that is held then (rule 6).
-      this.#submit(duty.key, (latest) =>
-        duty.needs === 'lease' && !this.#parts.voter.hasLease()
-          ? null
-          : duty.decide(latest, this.#sight(this.#world.clock.now())),
-      )
-    }
-  }
-
-  #isTurn({ key, inTurn, delayMs }: Duty, decision: Decision | null, sight: Sight): boolean {
-    const { facts, now } = sight
-    if (decision === null) {
-      this.#dueSince.delete(key)
-      return false
-    }
-    if (!inTurn) return true
-    const since = this.#dueSince.get(key) ?? now
-    this.#dueSince.set(key, since)
-    const waitMs = turnMs * this.#rank(facts) + (delayMs?.(this.#state, sight) ?? 0)
-    if (now - since >= waitMs) return true
-    this.#world.clock.after(since + waitMs - now, this.wake)
-    return false
-  }
-
-  /** How many servers that are heard come before us. */
-  #rank({ reachable, me }: Facts): number {
-    const servers = (this.#state.configuration.current?.servers ?? []).map((server) => server.name)
-    return servers.slice(0, Math.max(0, servers.indexOf(me))).filter((server) => reachable.has(server)).length
-  }
-
-  #submit(key: string, decide: (state: State) => Decision | null): void {
-    void this.#parts.recorder.submit(key, decide).then(() => this.wake())
   }
 
   /** Rule 5; and a server that was told to stop gives its word as soon as nothing is its any more. */
