@@ -27,7 +27,7 @@ export type GroupReporter = {
 }
 
 export const groupReporter = (parts: ReporterParts): GroupReporter => {
-  const { recorder, runner, phaseMs, say, wake } = parts
+  const { recorder, runner, say, wake } = parts
   let notes: readonly Event[] = []
   const epochsBeingStopped = new Set<Epoch>()
 
