@@ -21,40 +21,40 @@ type Trial = { readonly gapMs: number; readonly led: Leader }
 /** The leader does not stay on a server for long: so many tries for each trial that is wanted. */
 const triesPerTrial = 2
 
-export const benchCrash = async (trials: number, progress: (text: string) => void): Promise<readonly Figure[]> => {
+type Progress = (text: string) => void
+
+/** The witness leads the log, as it does whenever it can. */
+export const benchCrash = (trials: number, progress: Progress): Promise<readonly Figure[]> =>
+  crashes('the witness', trials, progress)
+
+/** The dead server led the log, so that another leader has to be elected first: 4 to 9 s, whatever the time-out. */
+export const benchElection = (trials: number, progress: Progress): Promise<readonly Figure[]> =>
+  crashes('the dead server', trials, progress)
+
+const crashes = async (led: Leader, trials: number, progress: Progress): Promise<readonly Figure[]> => {
   const figures: Figure[] = []
   for (const timeoutMs of Object.keys(timings).map(Number) as TimeoutMs[]) {
-    const done = await onCluster(timeoutMs, (cluster) => crashes(cluster, trials, progress))
-    for (const led of ['the witness', 'the dead server'] as const) figures.push(figureOf(timeoutMs, led, done))
+    const values = await onCluster(timeoutMs, (cluster) => gapsOf(cluster, led, trials, progress))
+    const aimed = { target: { atMost: timeoutMs + 200, maxAtMost: timeoutMs + 400 }, peers: peers[timeoutMs] }
+    const name = `crash, ${led} led the log, T = ${timeoutMs}`
+    figures.push({ name, unit: 'ms', timeoutMs, values, ...(led === 'the witness' && aimed) })
   }
-  return figures.toSorted((a, b) => Number(a.target === undefined) - Number(b.target === undefined))
+  return figures
 }
 
-const figureOf = (timeoutMs: TimeoutMs, led: Leader, done: readonly Trial[]): Figure => ({
-  name: `crash, ${led} led the log, T = ${timeoutMs}`,
-  unit: 'ms',
-  timeoutMs,
-  values: done.filter((trial) => trial.led === led).map(({ gapMs }) => gapMs),
-  ...(led === 'the witness' && {
-    target: { atMost: timeoutMs + 200, maxAtMost: timeoutMs + 400 },
-    peers: peers[timeoutMs],
-  }),
-})
-
-const crashes = async (
+const gapsOf = async (
   cluster: Cluster,
+  led: Leader,
   trials: number,
-  progress: (text: string) => void,
-): Promise<readonly Trial[]> => {
-  const done: Trial[] = []
-  const countOf = (led: Leader) => done.filter((trial) => trial.led === led).length
-  for (const wanted of ['the witness', 'the dead server'] as const)
-    for (let tries = 0; countOf(wanted) < trials && tries < triesPerTrial * trials; tries++) {
-      const trial = await crash(cluster, wanted)
-      done.push(trial)
-      progress(`crash, ${trial.led} led the log: ${trial.gapMs.toFixed(0)} ms`)
-    }
-  return done
+  progress: Progress,
+): Promise<readonly number[]> => {
+  const gaps: number[] = []
+  for (let tries = 0; gaps.length < trials && tries < triesPerTrial * trials; tries++) {
+    const trial = await crash(cluster, led)
+    progress(`crash, ${trial.led} led the log: ${trial.gapMs.toFixed(0)} ms`)
+    if (trial.led === led) gaps.push(trial.gapMs)
+  }
+  return gaps
 }
 
 /** Ends with everybody up again. */
