@@ -53,6 +53,8 @@ export type AgentStatus = {
   readonly log: LogStatus
   readonly guardian: { readonly running: boolean; readonly watchdog: string }
   readonly peers: readonly PeerStatus[]
+  /** Voters, this one included, that show another store than the admitted one: their word does not count (rule 3). */
+  readonly notAdmitted: readonly VoterName[]
   /** Set when this agent does not decide: newer events, a damaged log. */
   readonly notDeciding: string | null
   readonly state: State

@@ -9,7 +9,7 @@ export type LogServerPlaces = {
   readonly storeBytes: number
 }
 
-/** Values are those measured in design/nats.md, sections 2g and 4. */
+/** Values are those measured in docs/log-server.md. */
 export const logServerConfiguration = (kit: VoterKit, places: LogServerPlaces): string => {
   const { identity, own, nkeys } = kit
   const tls = {

@@ -96,6 +96,7 @@ class Agent implements ServerAgent {
   #leasedUnder: Generation | null = null
   #lostAt: { readonly at: Instant; readonly groups: readonly GroupName[]; offAt: Instant | null } | null = null
   #isRenouncing = false
+  #trouble: string | null = null
   #cancelTimer: Cancel = () => {}
 
   constructor(world: World, parts: ServerAgentParts) {
@@ -236,6 +237,7 @@ class Agent implements ServerAgent {
     const state = this.#state
     this.#watchLease(isLeased, now)
     this.#guard(now)
+    this.#watchLog()
     runner.perform(
       plan(state, runner.observed(), (group) => this.#standing(group, isLeased, now)),
       state,
@@ -246,6 +248,18 @@ class Agent implements ServerAgent {
     this.#considerRenouncing(now)
     if (isLeased && rankOf(state, this.#facts()) === 0) this.#keepLeaderAway(state)
     this.#setTimer(now, isLeased)
+  }
+
+  /** What was wrong with the log cannot be written to it before it is right again. */
+  #watchLog(): void {
+    const { me, recorder } = this.#parts
+    const trouble = recorder.trouble()
+    if (trouble !== null) this.#trouble = `${trouble.trouble}${'at' in trouble ? ` at ${trouble.at}` : ''}`
+    else if (this.#trouble !== null) {
+      this.#reporter.note({ type: 'LogTroubleSeen', data: { server: me, trouble: this.#trouble } })
+      this.#reporter.note({ type: 'LogRepaired', data: { server: me } })
+      this.#trouble = null
+    }
   }
 
   #sight(now: Instant): Sight {

@@ -1,5 +1,6 @@
-/** What an agent says of itself when it is asked: for `baton status` and `baton doctor`. */
+/** What an agent says of itself when it is asked: for `baton status`. */
 
+import type { VoterName } from '../events/index.ts'
 import type { World } from '../world/world.ts'
 import type { AgentStatus, PeerStatus } from './control-protocol.ts'
 import type { Node } from './node.ts'
@@ -39,9 +40,18 @@ export const agentStatus = (
     peers: node.kit.identity.voters
       .filter(({ name }) => name !== node.kit.own.name)
       .map((peer) => peerStatus(voter, peer, now)),
+    notAdmitted: notAdmitted(voter),
     notDeciding: node.notDeciding(),
     state: node.recorder.state(),
   }
+}
+
+const notAdmitted = (voter: Voter): readonly VoterName[] => {
+  const stores = voter.stores()
+  const { voters, admitted } = voter.membership()
+  return voters.filter(
+    (name) => stores[name] !== undefined && admitted[name] !== undefined && stores[name] !== admitted[name],
+  )
 }
 
 const peerStatus = (voter: Voter, { name, role, addresses }: Node['kit']['own'], now: number): PeerStatus => {

@@ -20,21 +20,27 @@ const heartbeat =
 
 type Seen = { readonly answer: string; readonly gapMs: number | null }
 
-/** @throws CommandFailed when the cluster does not come up; leaves nothing behind either way. */
+/** What is left of a process or a pipe after this long must not keep the demo. */
+const lingerMs = 1000
+
+/** @throws CommandFailed when the cluster does not come up; then its logs stay, and nothing else. */
 export const runDemo = async (deps: Deps, { once }: { readonly once?: boolean }): Promise<void> => {
   const directory = mkdtempSync(join(tmpdir(), 'baton-demo-'))
   let hosts: DemoHosts | null = null
   let demo: Demo | null = null
+  let keepsLogs = false
   try {
     hosts = await makeHosts()
     demo = new Demo(deps, hosts, directory)
     await demo.show(once === true)
   } catch (error) {
-    if (!deps.signal.aborted) throw error
+    keepsLogs = !deps.signal.aborted
+    if (keepsLogs) throw error
   } finally {
     demo?.end()
     hosts?.destroy()
-    rmSync(directory, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 })
+    if (!keepsLogs) rmSync(directory, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 })
+    setTimeout(() => process.exit(), lingerMs).unref()
   }
   await deps.print('\nThe cluster is gone; nothing is left behind.\n')
 }

@@ -1,5 +1,6 @@
 /** The text of `baton status`. */
 import type { AgentStatus, PeerStatus } from '../agents/control-protocol.ts'
+import { votersOf } from '../projections/configuration.ts'
 import type { Group } from '../projections/groups.ts'
 import { banners, groupsByServer, monitorRows, needsAttention, resourcesOf } from '../projections/overview.ts'
 import type { Server } from '../projections/servers.ts'
@@ -59,6 +60,11 @@ const clusterLines = (known: Known, { colours, zone, now }: StatusLook): readonl
     ...(status.log.reachable
       ? []
       : [warn('the log cannot be written from here: nothing is decided, what runs goes on')]),
+    ...status.notAdmitted.map((voter) =>
+      warn(
+        `the word of ${voter} does not count: its store was replaced. Sure that it is ${voter}? baton server readmit ${voter}`,
+      ),
+    ),
     ...lagging(status).map(warn),
     ...shown,
   ]
@@ -77,9 +83,11 @@ const lagging = ({ log }: AgentStatus): readonly string[] => {
 /** Voters heard within the heartbeat timeout, this one included. */
 const quorumOf = (status: AgentStatus): { isThere: boolean; heard: number; voters: number } => {
   const timeoutMs = timeoutOf(status.state)
-  const heard = 1 + status.peers.filter((peer) => isHeard(peer, timeoutMs)).length
-  const voters = 1 + status.peers.length
-  return { isThere: heard * 2 > voters, heard, voters }
+  const { current } = status.state.configuration
+  const voters = current === null ? [status.voter, ...status.peers.map(({ voter }) => voter)] : votersOf(current)
+  const heard = [status.voter, ...status.peers.filter((peer) => isHeard(peer, timeoutMs)).map(({ voter }) => voter)]
+  const there = voters.filter((voter) => heard.includes(voter)).length
+  return { isThere: there * 2 > voters.length, heard: there, voters: voters.length }
 }
 const timeoutOf = (state: State): number => state.configuration.current?.heartbeat.timeout ?? 3000
 const isHeard = ({ heardMsAgo }: PeerStatus, timeoutMs: number): boolean =>

@@ -152,7 +152,7 @@ const refusals = (before: Configuration, after: Configuration, changes: readonly
 const refusedPath = (path: string, before: Configuration, after: Configuration): string | null => {
   if (path === 'cluster') return 'the name of a cluster is part of its log'
   if (path === 'heartbeat.timeout' || path === 'heartbeat.release') {
-    return 'leases and supports count with it on every voter; changing it while the cluster runs (rule 10 of liveness) is not possible yet'
+    return 'leases and supports count with it on every voter; it can change only while every group is stopped (rule 10 of liveness)'
   }
   const [top, name = '', field] = path.split('.')
   if (top === 'ports') return 'beats and the log use these ports now'

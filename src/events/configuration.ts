@@ -50,7 +50,9 @@ const npResolutionOf = ({ object, after, address }: Form) =>
       targets: z.array(address).min(1).describe('Addresses that answer only while this side is connected.'),
       interval: after('1s', { least: '100ms' }).describe('Time from one ping to the next.'),
       timeout: after('500ms', { least: '10ms' }).describe('How long an answer may take.'),
-      wait: after('1s', { most: '5m' }).describe('How long a takeover waits for a verdict.'),
+      wait: after('1s', { most: '5m' }).describe(
+        'How much longer a server waits with a takeover while it reaches none of the targets.',
+      ),
     })
       .optional()
       .describe('Tells by ICMP echo which side of a partition is connected (N1).'),

@@ -142,7 +142,7 @@ const accepts = (server: string): Promise<boolean> =>
     socket.once('timeout', () => end(false))
   })
 
-/** Every value differs from the library's default for a reason measured in design/nats.md, section 3. */
+/** Every value differs from the library's default for a reason measured in docs/log-server.md. */
 const natsOptions = ({ name, servers, credentials }: LogConnectionOptions) => ({
   name,
   servers: [...servers],

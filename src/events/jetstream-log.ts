@@ -1,4 +1,4 @@
-/** The event log on NATS JetStream. What its answers mean was measured: design/nats.md, section 2d. */
+/** The event log on NATS JetStream. What its answers mean was measured: docs/log-server.md. */
 import { headers } from 'nats'
 import { z } from 'zod'
 import { type Commit, encodeCommit, type Position, type Recorded } from './commit.ts'

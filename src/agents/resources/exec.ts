@@ -17,7 +17,7 @@ const logCheckMs = 10_000
 // Of the time-out of stopping, kept for ending what the stop script left.
 const sweepReserveMs = 2000
 
-/** See groups-and-recovery.md, "Exec resource". */
+/** R1: scripts of a group, resident or run to the end. */
 export const execDriver = (world: World): ResourceDriver<ExecConfiguration> => ({
   activate: async (context, limit) => {
     try {

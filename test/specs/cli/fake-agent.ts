@@ -110,6 +110,7 @@ const statusOf = (log: HandBuiltLog): AgentStatus => {
     },
     guardian: { running: true, watchdog: '/dev/watchdog0' },
     peers: [peer('s1', 'server'), peer('w', 'witness')],
+    notAdmitted: [],
     notDeciding: null,
     state,
   }
