@@ -6,6 +6,7 @@
  * `--save` makes what is found the baseline that later runs are held against.
  */
 import { parseArgs } from 'node:util'
+import { removeKits } from '../live/cluster/kits.ts'
 import { missing, type Need } from '../live/lab/needs.ts'
 import { benchAppend } from './append.ts'
 import { readBaseline, saveBaseline } from './baseline.ts'
@@ -93,5 +94,6 @@ if (flags.json) {
   if (baseline) console.log(`baseline:     ${machineInWords(baseline.machine)}`)
 }
 if (flags.save) saveBaseline(machine, figures)
+await removeKits()
 clearInterval(staying)
 process.exit(isComplete ? 0 : 1)
