@@ -37,7 +37,8 @@ export const nearestSafe = (heartbeat: Heartbeat): Pick<Heartbeat, 'timeout' | '
   const needed = Math.max(heartbeat.release + leastLease, (heartbeat.stop + leastLease) / (1 - drift))
   let timeout = heartbeat.timeout > needed ? heartbeat.timeout : roundUp(needed)
   for (;;) {
-    const release = Math.max(heartbeat.release, roundUp(heartbeat.stop + drift * timeout))
+    const least = heartbeat.stop + drift * timeout
+    const release = heartbeat.release >= least ? heartbeat.release : roundUp(least)
     if (timeout - release > leastLease) return { timeout, release }
     // Ends: drift is at most a third (ρ ≤ 20 %), so the lease grows by at least two thirds of every step.
     timeout = roundUp(timeout + 1)

@@ -52,8 +52,9 @@ export const recover = (state: State, failure: Failure, facts: Facts): Decision 
     )
     const stopping = moves.flatMap((move) => ('stopping' in move ? [move.stopping] : []))
     if (stopping.length > 0) return together([started('failover', recovery.failovers), ...stopping], inputs, causedBy)
-    const first = moves[0]
-    return suppress(failure, here, facts, first && 'suppressed' in first ? first.suppressed : 'nothing to fail over')
+    const open = moves.find((move) => 'suppressed' in move && !move.exhausted)
+    if (moves.length === 0) return suppress(failure, here, facts, 'nothing to fail over')
+    if (open && 'suppressed' in open) return suppress(failure, here, facts, open.suppressed)
   }
   if (recovery.finalAction !== 'none' && here.taken.final < 1)
     return together(

@@ -117,7 +117,10 @@ export const giveUpStopping = (state: State, name: GroupName, observed: Observed
 export const maxFailovers = (limit: number | 'unlimited'): number =>
   limit === 'unlimited' ? Number.POSITIVE_INFINITY : limit
 
-type FailOver = { readonly stopping: Event } | { readonly suppressed: string; readonly verdicts: Next['verdicts'] }
+/** `exhausted`: it has failed on every server that could take it; waiting for another changes nothing. */
+type FailOver =
+  | { readonly stopping: Event }
+  | { readonly suppressed: string; readonly verdicts: Next['verdicts']; readonly exhausted?: true }
 
 /** The first step of a failover away from this server, or why there is none. */
 export const failOver = (
@@ -139,7 +142,11 @@ export const failOver = (
     reachable,
     avoid: { ...failedBefore, [me]: wish.failedThere },
   })
-  if (chosen === null) return { suppressed: 'no other healthy server', verdicts }
+  if (chosen === null) {
+    const others = placeGroup(state, group.name, { reachable, avoid: { [me]: wish.failedThere } })
+    if (others.chosen === null) return { suppressed: 'no other healthy server', verdicts }
+    return { suppressed: 'it failed on every other server already', verdicts, exhausted: true }
+  }
   return { stopping: stopGroup(group, 'GROUPFAILOVER', { server: chosen, reason: 'failover', verdicts }) }
 }
 
