@@ -6,7 +6,7 @@ import { monitorsOf } from '../../../src/projections/configuration.ts'
 import type { State } from '../../../src/projections/state.ts'
 import { fact } from '../../recorded-log.ts'
 import { type Given, spec } from '../spec.ts'
-import { assigned, cluster, failed, knows, ofResource, online, s1, s2, stopping, that, webOnS1 } from './demo.ts'
+import { assigned, cluster, failed, knows, ofResource, online, s1, s2, stopped, stopping, that, webOnS1 } from './demo.ts'
 
 const configurationIn = (state: State): MonitorConfiguration => {
   const found = state.configuration.current && monitorsOf(state.configuration.current).look
@@ -86,6 +86,31 @@ describe('the recovery ladder', () => {
       .and(taken('restart', 2), taken('failover', 1))
       .when(error)
       .thenFollows(started('final', 1, 1), that('GroupWanted', { wanted: 'stopped' }), that('GroupStopping'))
+  })
+  /** web failed over from s1 (commit 7) to s2 (epoch 8), and on to s1 again (epoch 11). */
+  const twiceMoved: readonly Given[] = [
+    stopping('web', 5, 'GROUPFAILOVER', 's2', 'failover'),
+    [stopped('web', 5), assigned('web', 's2', 'failover')],
+    online('web', 8),
+    stopping('web', 8, 'GROUPFAILOVER', 's1', 'failover'),
+    [stopped('web', 8), assigned('web', 's1', 'failover')],
+    online('web', 11),
+  ]
+  test('a group that has failed on every other server is not moved again: the final action follows', () => {
+    given({ restarts: 0, failovers: 9, finalAction: 'stop-group' }, {})
+      .and(...twiceMoved)
+      .when(sees('error', {}, knows(s1, { hears: ['s2'] })))
+      .thenFollows(
+        that('MonitorVerdictChanged'),
+        started('final', 1, 1),
+        that('GroupWanted', { wanted: 'stopped' }),
+        that('GroupStopping', { factor: 'GROUPSTOP' }),
+      )
+  })
+  test('a server that is only away is waited for instead', () => {
+    given({ restarts: 0, failovers: 9, finalAction: 'stop-group' }, {})
+      .when(sees('error', {}, knows(s1, { hears: [] })))
+      .thenFollows(that('MonitorVerdictChanged'), that('RecoverySuppressed', { because: 'no other healthy server' }))
   })
   test('every step was taken: said once, and again after it was well in between', () => {
     const over = given({ restarts: 0, failovers: 0 })
