@@ -6,7 +6,20 @@ import { monitorsOf } from '../../../src/projections/configuration.ts'
 import type { State } from '../../../src/projections/state.ts'
 import { fact } from '../../recorded-log.ts'
 import { type Given, spec } from '../spec.ts'
-import { assigned, cluster, failed, knows, ofResource, online, s1, s2, stopped, stopping, that, webOnS1 } from './demo.ts'
+import {
+  assigned,
+  cluster,
+  failed,
+  knows,
+  ofResource,
+  online,
+  s1,
+  s2,
+  stopped,
+  stopping,
+  that,
+  webOnS1,
+} from './demo.ts'
 
 const configurationIn = (state: State): MonitorConfiguration => {
   const found = state.configuration.current && monitorsOf(state.configuration.current).look
