@@ -15,7 +15,7 @@ const peers: Readonly<Record<TimeoutMs, readonly Peer[]>> = {
   300: [{ who: 'keepalived, adverts 100 ms, starts nothing', median: 337, max: 372 }],
 }
 
-type Leader = 'the witness' | 'the dead server'
+type Leader = 'the witness' | 'the survivor' | 'the dead server'
 type Trial = { readonly gapMs: number; readonly led: Leader }
 
 /** The leader does not stay on a server for long: so many tries for each trial that is wanted. */
@@ -27,6 +27,10 @@ type Progress = (text: string) => void
 export const benchCrash = (trials: number, progress: Progress): Promise<readonly Figure[]> =>
   crashes('the witness', trials, progress)
 
+/** The server that takes over led the log, as it does for a moment after it was elected. */
+export const benchSurvivor = (trials: number, progress: Progress): Promise<readonly Figure[]> =>
+  crashes('the survivor', trials, progress)
+
 /** The dead server led the log, so that another leader has to be elected first: 4 to 9 s, whatever the time-out. */
 export const benchElection = (trials: number, progress: Progress): Promise<readonly Figure[]> =>
   crashes('the dead server', trials, progress)
@@ -37,7 +41,7 @@ const crashes = async (led: Leader, trials: number, progress: Progress): Promise
     const values = await onCluster(timeoutMs, (cluster) => gapsOf(cluster, led, trials, progress))
     const aimed = { target: { atMost: timeoutMs + 200, maxAtMost: timeoutMs + 400 }, peers: peers[timeoutMs] }
     const name = `crash, ${led} led the log, T = ${timeoutMs}`
-    figures.push({ name, unit: 'ms', timeoutMs, values, ...(led === 'the witness' && aimed) })
+    figures.push({ name, unit: 'ms', timeoutMs, values, ...(led !== 'the dead server' && aimed) })
   }
   return figures
 }
@@ -63,12 +67,15 @@ const crash = async (cluster: Cluster, wanted: Leader): Promise<Trial> => {
   const survivor = otherThan(victim)
   const trial = await watched(cluster, async (watch) => {
     await watch.waitForBanner(({ host }) => host === victim, settleMs)
-    if (wanted === 'the dead server') await lendLeader(cluster, victim)
+    if (wanted !== 'the witness') await lendLeader(cluster, wanted === 'the survivor' ? survivor : victim)
     const before = await electionsSeen(cluster, survivor)
     await cluster.powerOff(victim)
     await watch.waitForBanner(({ host }) => host === survivor, settleMs)
+    const gapMs = watch.gap(victim, survivor)
+    // Nobody who is left can have led in vain: the survivor may hand over to the witness meanwhile, which is no election.
+    if (wanted === 'the survivor') return { gapMs, led: wanted } as const
     const led = (await electionsSeen(cluster, survivor)) === before ? 'the witness' : 'the dead server'
-    return { gapMs: watch.gap(victim, survivor), led } as const
+    return { gapMs, led } as const
   })
   await cluster.powerOn(victim)
   await untilCalm(cluster)

@@ -1,7 +1,7 @@
 /**
  * Measures, and prints what was found beside what is aimed at:
  *
- *   npm run bench -- [crash election move process append replay start idle] [--trials N] [--json] [--save]
+ *   npm run bench -- [crash survivor election move process append replay start idle] [--trials N] [--json] [--save]
  *
  * `--save` makes what is found the baseline that later runs are held against.
  */
@@ -10,7 +10,7 @@ import { removeKits } from '../live/cluster/kits.ts'
 import { missing, type Need } from '../live/lab/needs.ts'
 import { benchAppend } from './append.ts'
 import { readBaseline, saveBaseline } from './baseline.ts'
-import { benchCrash, benchElection } from './crash.ts'
+import { benchCrash, benchElection, benchSurvivor } from './crash.ts'
 import { type Figure, isReached, medianOf, worstOf } from './figure.ts'
 import { benchIdle } from './idle.ts'
 import { describeMachine, findTools, machineInWords } from './machine.ts'
@@ -28,6 +28,7 @@ type Benchmark = {
 const onHosts: readonly Need[] = ['lab', 'nats-server']
 const benchmarks: Readonly<Record<string, Benchmark>> = {
   crash: { needs: onHosts, run: benchCrash },
+  survivor: { needs: onHosts, run: benchSurvivor },
   election: { needs: onHosts, run: benchElection },
   move: { needs: onHosts, run: benchMove },
   process: { needs: onHosts, run: benchProcess },
