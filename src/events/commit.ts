@@ -73,6 +73,23 @@ const eventTypes: ReadonlyMap<string, EventType> = new Map(
 export const isEventType = (type: string): boolean => eventTypes.has(type)
 export const streamOf = (type: string): Stream => eventTypes.get(type)?.stream ?? 'cluster'
 
+/** What a reader does with the events of each stream. */
+export type ByStream<Context, Answer> = {
+  readonly cluster: (event: ClusterEvent, context: Context) => Answer
+  readonly server: (event: ServerEvent, context: Context) => Answer
+  readonly group: (event: GroupEvent, context: Context) => Answer
+  readonly resource: (event: ResourceEvent, context: Context) => Answer
+  readonly monitor: (event: MonitorEvent, context: Context) => Answer
+  readonly operator: (event: OperatorEvent, context: Context) => Answer
+}
+
+/** Hands an event to the reader of its stream; which stream that is, the table above says and nothing else. */
+export const byStream = <Context, Answer>(
+  event: BatonEvent,
+  readers: ByStream<Context, Answer>,
+  context: Context,
+): Answer => (readers[streamOf(event.type)] as (event: BatonEvent, context: Context) => Answer)(event, context)
+
 const envelope = z.object({
   id: decode.commit,
   by: z.custom<Author>((by) => isAuthor(by)),

@@ -1,6 +1,14 @@
 /** Alerts: what of the log deserves a person's eye, in words. They follow from events alone, so replay tells the same. */
 import { Immer } from 'immer'
-import type { Event, Recorded, Sequence, VoterName, WallTime } from '../events/index.ts'
+import {
+  type ByStream,
+  byStream,
+  type Event,
+  type Recorded,
+  type Sequence,
+  type VoterName,
+  type WallTime,
+} from '../events/index.ts'
 import { catalogue, type MessageName, type Module, type Severity, textOf } from './alert-catalogue.ts'
 import { tellCluster, tellOperation } from './alerts-of-cluster.ts'
 import { tellGroup, tellResource } from './alerts-of-groups.ts'
@@ -94,71 +102,15 @@ const tell = (event: Event, scene: Scene): readonly Told[] => {
   // A group that was given away twice is given away all the same; everything else that contradicts has no effect.
   const hasEffect = event.type === 'GroupAssigned' && Object.hasOwn(before.groups, event.data.group)
   if (anomaly && !hasEffect) return contradiction
-  return [...contradiction, ...tellKnown(event, scene)]
+  return [...contradiction, ...byStream(event, tellings, scene)]
 }
 
-type Known = Exclude<Event, { type: 'UnknownEvent' }>
-
-const tellKnown = (event: Known, scene: Scene): readonly Told[] => {
-  switch (event.type) {
-    case 'ClusterCreated':
-    case 'ConfigurationApplied':
-    case 'ClusterSuspended':
-    case 'ClusterResumed':
-    case 'ClusterStopping':
-    case 'ClusterStarted':
-    case 'StartSyncEnded':
-      return tellCluster(event, scene)
-    case 'ServerJoined':
-    case 'ServerDeclaredDown':
-    case 'ServerLeft':
-    case 'LeaseLost':
-    case 'VoterAdmitted':
-    case 'PathLost':
-    case 'PathRestored':
-    case 'PingTargetsLost':
-    case 'PingTargetsRestored':
-    case 'LogTroubleSeen':
-    case 'LogRepaired':
-      return tellServer(event, scene)
-    case 'GroupWanted':
-    case 'GroupAssigned':
-    case 'GroupStopping':
-    case 'GroupOnline':
-    case 'GroupStopped':
-    case 'GroupFailed':
-    case 'GroupWaiting':
-    case 'FailoverSuppressed':
-    case 'FailoverCountReset':
-      return tellGroup(event, scene)
-    case 'ActivationStarted':
-    case 'ResourceActivated':
-    case 'ActivationFailed':
-    case 'DeactivationStarted':
-    case 'ResourceDeactivated':
-    case 'DeactivationFailed':
-    case 'ResourceLost':
-    case 'ResourceRestartOrdered':
-    case 'ResourceStopOrdered':
-    case 'ResourceStartOrdered':
-      return tellResource(event, scene)
-    case 'MonitorVerdictChanged':
-    case 'MonitorDelayed':
-    case 'RecoveryStarted':
-    case 'RecoverySuppressed':
-    case 'RecoveryCountsReset':
-    case 'MonitorSuspended':
-    case 'MonitorResumed':
-    case 'DummyFailureEnabled':
-    case 'DummyFailureDisabled':
-      return tellMonitor(event, scene)
-    case 'OperationRequested':
-    case 'OperationRefused':
-    case 'OperationFinished':
-    case 'ServerStopOrdered':
-    case 'ServerStartOrdered':
-      return tellOperation(event, scene)
-    default:
-      return event satisfies never
-  }
+/** What there is to tell of the events of each stream. */
+const tellings: ByStream<Scene, readonly Told[]> = {
+  cluster: tellCluster,
+  server: tellServer,
+  group: tellGroup,
+  resource: tellResource,
+  monitor: tellMonitor,
+  operator: tellOperation,
 }

@@ -1,7 +1,8 @@
 /** The whole cluster as the log tells it: every server, replay and view folds the same commits to the same state. */
 import { type Draft, produce } from 'immer'
 import {
-  type BatonEvent,
+  type ByStream,
+  byStream,
   type ClusterEvent,
   type Event,
   groupName,
@@ -92,75 +93,24 @@ const foldEvent = (draft: Draft<State>, event: Event, moment: Moment): string | 
     draft.watching ??= { type: event.data.was, sequence: moment.sequence }
     return null
   }
-  return foldKnown(draft, event, moment)
+  return byStream(event, folds, { draft, moment })
 }
 
-/** Hands an event to the fold of its stream. A switch, for speed: replay passes here with every event. */
-const foldKnown = (draft: Draft<State>, event: BatonEvent, moment: Moment): string | null => {
-  switch (event.type) {
-    case 'ClusterCreated':
-    case 'ConfigurationApplied':
-    case 'ClusterSuspended':
-    case 'ClusterResumed':
-    case 'ClusterStopping':
-    case 'ClusterStarted':
-    case 'StartSyncEnded':
-      return foldCluster(draft, event, moment)
-    case 'ServerJoined':
-    case 'ServerDeclaredDown':
-    case 'ServerLeft':
-    case 'LeaseLost':
-    case 'VoterAdmitted':
-    case 'PathLost':
-    case 'PathRestored':
-    case 'PingTargetsLost':
-    case 'PingTargetsRestored':
-    case 'LogTroubleSeen':
-    case 'LogRepaired':
-      return foldServerAndOwners(draft, event, moment)
-    case 'GroupWanted':
-    case 'GroupAssigned':
-    case 'GroupStopping':
-    case 'GroupOnline':
-    case 'GroupStopped':
-    case 'GroupFailed':
-    case 'GroupWaiting':
-    case 'FailoverSuppressed':
-    case 'FailoverCountReset':
-      return foldGroup(draft.groups, event, moment)
-    case 'ActivationStarted':
-    case 'ResourceActivated':
-    case 'ActivationFailed':
-    case 'DeactivationStarted':
-    case 'ResourceDeactivated':
-    case 'DeactivationFailed':
-    case 'ResourceLost':
-    case 'ResourceRestartOrdered':
-    case 'ResourceStopOrdered':
-    case 'ResourceStartOrdered':
-      return foldResource(draft.groups, event, moment)
-    case 'MonitorVerdictChanged':
-    case 'MonitorDelayed':
-    case 'RecoveryStarted':
-    case 'RecoverySuppressed':
-    case 'RecoveryCountsReset':
-    case 'MonitorSuspended':
-    case 'MonitorResumed':
-    case 'DummyFailureEnabled':
-    case 'DummyFailureDisabled':
-      return foldMonitor(draft.monitors, event, moment)
-    case 'ServerStopOrdered':
-    case 'ServerStartOrdered':
+type Scene = { readonly draft: Draft<State>; readonly moment: Moment }
+
+/** How the events of each stream change the state; each answers an anomaly, or null. */
+const folds: ByStream<Scene, string | null> = {
+  cluster: (event, { draft, moment }) => foldCluster(draft, event, moment),
+  server: (event, { draft, moment }) => foldServerAndOwners(draft, event, moment),
+  group: (event, { draft, moment }) => foldGroup(draft.groups, event, moment),
+  resource: (event, { draft, moment }) => foldResource(draft.groups, event, moment),
+  monitor: (event, { draft, moment }) => foldMonitor(draft.monitors, event, moment),
+  operator: (event, { draft, moment }) => {
+    if (event.type === 'ServerStopOrdered' || event.type === 'ServerStartOrdered')
       ensure(draft.servers, event.data.server).stopOrdered = event.type === 'ServerStopOrdered'
-      return null
-    case 'OperationRequested':
-    case 'OperationRefused':
-    case 'OperationFinished':
-      draft.operations = foldOperation(draft.operations, event, moment) as Draft<Operations>
-      return null
-    default:
-      return event satisfies never
-  }
+    else draft.operations = foldOperation(draft.operations, event, moment) as Draft<Operations>
+    return null
+  },
 }
 
 const foldCluster = (draft: Draft<State>, event: ClusterEvent, moment: Moment): string | null => {

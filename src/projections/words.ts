@@ -1,14 +1,16 @@
 /** What happened, in words: one sentence for every event. Used by `baton why`, `baton log` and the alerts alike. */
-import type {
-  AssignReason,
-  ClusterEvent,
-  Event,
-  GroupEvent,
-  MonitorEvent,
-  OperatorEvent,
-  ResourceEvent,
-  ServerEvent,
-  StopFactor,
+import {
+  type AssignReason,
+  type ByStream,
+  byStream,
+  type ClusterEvent,
+  type Event,
+  type GroupEvent,
+  type MonitorEvent,
+  type OperatorEvent,
+  type ResourceEvent,
+  type ServerEvent,
+  type StopFactor,
 } from '../events/index.ts'
 import { describeCommand, durationInWords, listInWords, onWhich } from './wording.ts'
 
@@ -40,71 +42,10 @@ const stops: Readonly<Record<string, string | undefined>> = {
 } satisfies Partial<Record<StopFactor, string>>
 
 /** One sentence, without its full stop. */
-export const describeEvent = (event: Event): string => {
-  switch (event.type) {
-    case 'UnknownEvent':
-      return `${event.data.was} (version ${event.data.version}), which only newer software understands`
-    case 'ClusterCreated':
-    case 'ConfigurationApplied':
-    case 'ClusterSuspended':
-    case 'ClusterResumed':
-    case 'ClusterStopping':
-    case 'ClusterStarted':
-    case 'StartSyncEnded':
-      return describeCluster(event)
-    case 'ServerJoined':
-    case 'ServerDeclaredDown':
-    case 'ServerLeft':
-    case 'LeaseLost':
-    case 'VoterAdmitted':
-    case 'PathLost':
-    case 'PathRestored':
-    case 'PingTargetsLost':
-    case 'PingTargetsRestored':
-    case 'LogTroubleSeen':
-    case 'LogRepaired':
-      return describeServer(event)
-    case 'GroupWanted':
-    case 'GroupAssigned':
-    case 'GroupStopping':
-    case 'GroupOnline':
-    case 'GroupStopped':
-    case 'GroupFailed':
-    case 'GroupWaiting':
-    case 'FailoverSuppressed':
-    case 'FailoverCountReset':
-      return describeGroup(event)
-    case 'ActivationStarted':
-    case 'ResourceActivated':
-    case 'ActivationFailed':
-    case 'DeactivationStarted':
-    case 'ResourceDeactivated':
-    case 'DeactivationFailed':
-    case 'ResourceLost':
-    case 'ResourceRestartOrdered':
-    case 'ResourceStopOrdered':
-    case 'ResourceStartOrdered':
-      return describeResource(event)
-    case 'MonitorVerdictChanged':
-    case 'MonitorDelayed':
-    case 'RecoveryStarted':
-    case 'RecoverySuppressed':
-    case 'RecoveryCountsReset':
-    case 'MonitorSuspended':
-    case 'MonitorResumed':
-    case 'DummyFailureEnabled':
-    case 'DummyFailureDisabled':
-      return describeMonitor(event)
-    case 'OperationRequested':
-    case 'OperationRefused':
-    case 'OperationFinished':
-    case 'ServerStopOrdered':
-    case 'ServerStartOrdered':
-      return describeOperator(event)
-    default:
-      return event satisfies never
-  }
-}
+export const describeEvent = (event: Event): string =>
+  event.type === 'UnknownEvent'
+    ? `${event.data.was} (version ${event.data.version}), which only newer software understands`
+    : byStream(event, describers, null)
 
 const describeCluster = ({ type, data }: ClusterEvent): string => {
   switch (type) {
@@ -260,4 +201,13 @@ const describeOperator = ({ type, data }: OperatorEvent): string => {
     default:
       return type satisfies never
   }
+}
+
+const describers: ByStream<null, string> = {
+  cluster: describeCluster,
+  server: describeServer,
+  group: describeGroup,
+  resource: describeResource,
+  monitor: describeMonitor,
+  operator: describeOperator,
 }
