@@ -16,11 +16,11 @@ export const leaderKeeper = (
     readonly log: Pick<EventLog, 'status' | 'moveLeader'>
     readonly say: (what: string, fields: Readonly<Record<string, unknown>>) => void
   },
-): ((state: State) => void) => {
+): ((state: State, reachable: ReadonlySet<string>) => void) => {
   let movedAt = Number.NEGATIVE_INFINITY
-  return (state) => {
+  return (state, reachable) => {
     const now = world.clock.now()
-    const to = now - movedAt < moveMs ? null : leaderToMoveTo(state, log.status())
+    const to = now - movedAt < moveMs ? null : leaderToMoveTo(state, log.status(), reachable)
     if (to === null) return
     movedAt = now
     void log

@@ -84,7 +84,7 @@ class Agent implements ServerAgent {
   readonly #reporter: GroupReporter
   readonly #targets: PingWatch
   readonly #roster: DutyRoster
-  readonly #keepLeaderAway: (state: State) => void
+  readonly #keepLeaderAway: (state: State, reachable: ReadonlySet<string>) => void
   #isStopped = false
   #isWoken = false
   /** When each owned group entered its phase, on our own clock: durations never come from wall clocks. */
@@ -246,7 +246,8 @@ class Agent implements ServerAgent {
     this.#roster.perform(state, this.#sight(now), isLeased)
     this.#reporter.report(state)
     this.#considerRenouncing(now)
-    if (isLeased && rankOf(state, this.#facts()) === 0) this.#keepLeaderAway(state)
+    const facts = this.#facts()
+    if (isLeased && rankOf(state, facts) === 0) this.#keepLeaderAway(state, facts.reachable)
     this.#setTimer(now, isLeased)
   }
 
