@@ -256,7 +256,7 @@ describe('fip', () => {
     const [s1, s2] = [lab.host('s1'), lab.host('s2')]
     const other = await DriverHost.start(s2, lab.directory)
     const v6 = 'fd77:2::100'
-    const fip = drivers.resource('ip', { type: 'fip', address: v6 })
+    const fip = drivers.resource('ip', { type: 'fip', address: v6, duplicateWait: '1s' })
     await until(() => s1.ping(s2.address6.public), 10_000, 'IPv6 to be ready')
     const on = await drivers.activate(fip)
     expect(on.value).toEqual({ ok: true, detail: 'on pub0' })
@@ -266,7 +266,6 @@ describe('fip', () => {
     expect((await drivers.deactivate(fip)).value).toEqual(ok)
     expect((await other.activate({ ...fip, instance: other.instance })).value).toMatchObject(ok)
     expect(await lab.client.ping(v6)).not.toBeNull()
-    expect(on.elapsedMs).toBeLessThan(80)
   })
 
   liveTest('is refused where no NIC holds its subnet, and where the NIC cannot serve', needs, async () => {
