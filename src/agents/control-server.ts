@@ -13,8 +13,7 @@ import {
 } from '../events/index.ts'
 import type { Operation } from '../projections/operations.ts'
 import { describeEvent } from '../projections/words.ts'
-import { type LocalReply, type LocalRequest, serveLocally } from '../world/local-sockets.ts'
-import type { Cancel, World } from '../world/world.ts'
+import type { Cancel, LocalReply, LocalRequest, World } from '../world/world.ts'
 import { type AgentStatus, type CommandProgress, type CommandRequest, commandRequest } from './control-protocol.ts'
 import type { Answer, Recorder } from './recorder.ts'
 
@@ -32,7 +31,7 @@ export type ControlOptions = {
 
 /** Serves until cancelled. @throws when the socket cannot be had. */
 export const serveControl = (world: World, options: ControlOptions): Promise<Cancel> =>
-  serveLocally(options.socket, (request) => void answer(world, options, request))
+  world.local.serve(options.socket, (request) => void answer(world, options, request))
 
 const answer = async (world: World, options: ControlOptions, request: LocalRequest): Promise<void> => {
   const { method, path, reply } = request

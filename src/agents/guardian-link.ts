@@ -1,7 +1,6 @@
 /** The agent's side of the mutual watch: tells the guardian the lease, starts a guardian when there is none. */
 import { type Instant, instant } from '../events/index.ts'
-import { connectLocally, type LocalConnection } from '../world/local-sockets.ts'
-import type { Cancel, ProcessIdentity, World } from '../world/world.ts'
+import type { Cancel, LocalConnection, ProcessIdentity, World } from '../world/world.ts'
 import { fromGuardian, lineReader, type ToGuardian } from './guardian-protocol.ts'
 
 export type GuardianLinkOptions = {
@@ -118,7 +117,7 @@ export class GuardianMissing extends Error {
  * the kernel still answers for a moment after it has closed the connection before.
  */
 const greet = async (world: World, socket: string) => {
-  const connected = await connectLocally(socket)
+  const connected = await world.local.connect(socket)
   if (connected === null) return null
   const { promise, resolve } = Promise.withResolvers<number | null>()
   const cancel: Cancel = world.clock.after(greetingMs, () => resolve(0))

@@ -2,8 +2,7 @@
  * The guardian: a small process beside the agent. Groups may run only under a lease; when it ends and the agent has not
  * taken them down (it hangs, or died and did not come back), the guardian ends the agent and takes them down itself.
  */
-import { type LocalConnection, listenLocally } from '../world/local-sockets.ts'
-import type { Cancel, ProcessIdentity, World } from '../world/world.ts'
+import type { Cancel, LocalConnection, ProcessIdentity, World } from '../world/world.ts'
 import { lineReader, type ToGuardian, toGuardian } from './guardian-protocol.ts'
 import { type ManifestEntry, type ResourceDrivers, readManifest, writeManifest } from './resource-runner.ts'
 import type { ResourceContext } from './resources/driver.ts'
@@ -60,7 +59,7 @@ class Guardian {
   }
 
   async run(): Promise<void> {
-    const close = await listenLocally(this.#options.socket, (connection) => this.#greet(connection))
+    const close = await this.#world.local.listen(this.#options.socket, (connection) => this.#greet(connection))
     await this.#ended.promise
     close()
   }

@@ -1,6 +1,4 @@
 /** The processes of this product: the agent of a server, the witness, and the guardian beside an agent. */
-import { release, type } from 'node:os'
-import { pino } from 'pino'
 import { scriptEnvironment } from '../decisions/script-environment.ts'
 import {
   groupName,
@@ -12,7 +10,6 @@ import {
 } from '../events/index.ts'
 import { monitorsOf } from '../projections/configuration.ts'
 import type { State } from '../projections/state.ts'
-import { realWorld } from '../world/real.ts'
 import type { World } from '../world/world.ts'
 import { alertSink } from './alerts/sink.ts'
 import { alertTargets } from './alerts/targets.ts'
@@ -20,11 +17,11 @@ import { serveControl } from './control-server.ts'
 import { firstConfiguration } from './first-configuration.ts'
 import { runGuardian as guard } from './guardian.ts'
 import { type GuardianLink, linkGuardian } from './guardian-link.ts'
-import { monitorDrivers } from './monitors/drivers.ts'
-import { type Node, openNode, placesIn, type Say } from './node.ts'
+import type { Say } from './log-link.ts'
+import type { Machine } from './machine.ts'
+import { type Node, openNode, placesIn } from './node.ts'
 import { pingTargets } from './np/ping.ts'
 import { resourceRunner } from './resource-runner.ts'
-import { resourceDrivers } from './resources/drivers.ts'
 import { type ServerAgent, startServerAgent } from './server-agent.ts'
 import { serviceManager } from './service-manager.ts'
 import { agentStatus } from './status.ts'
@@ -51,16 +48,17 @@ export type ProcessOptions = {
 const suspicionMs = 10_000
 
 /** The agent of a server; resolves when it was told to end. @throws KitUnusable, VoterStoreDamaged, GuardianMissing */
-export const runAgent = async (options: ProcessOptions): Promise<void> => {
-  const world = realWorld()
-  const say = logger('agent')
+export const runAgent = async (machine: Machine, options: ProcessOptions): Promise<void> => {
+  const { world } = machine
+  const say = machine.diary('agent')
   const startedAt = world.clock.now()
   const manager = serviceManager(world, { socket: options.notifySocket, watchdogMs: options.watchdogMs })
-  const node = await openNode(world, { ...options, say })
+  const node = await openNode(world, { stateDirectory: options.stateDirectory, openLog: machine.openLog, say })
   if (node.kit.own.role !== 'server')
     throw new WrongRole(`${node.kit.own.name} is a witness: start it with baton witness`)
   const { places, instance, recorder } = node
-  const installation = { version: options.version, path: options.stateDirectory, osName: type(), osVersion: release() }
+  const { osName, osVersion } = machine
+  const installation = { version: options.version, path: options.stateDirectory, osName, osVersion }
   const me = serverName(node.kit.own.name)
   let agent: ServerAgent | null = null
   const wake = () => agent?.wake()
@@ -69,7 +67,7 @@ export const runAgent = async (options: ProcessOptions): Promise<void> => {
     me,
     instance,
     installation,
-    drivers: resourceDrivers(world),
+    drivers: machine.resourceDrivers,
     logDirectory: places.logs,
     manifest: places.manifest,
     changed: wake,
@@ -88,7 +86,7 @@ export const runAgent = async (options: ProcessOptions): Promise<void> => {
     monitors: {
       instance,
       logDirectory: places.logs,
-      drivers: monitorDrivers(world),
+      drivers: machine.monitorDrivers,
       environment: (monitor) => monitorEnvironment(recorder.state(), monitor, me, installation),
     },
     ping: (targets, timeoutMs) => pingTargets(world, targets, timeoutMs),
@@ -120,12 +118,12 @@ export const runAgent = async (options: ProcessOptions): Promise<void> => {
 }
 
 /** The witness: log server, beats, grants and supports; nothing else. */
-export const runWitness = async (options: ProcessOptions): Promise<void> => {
-  const world = realWorld()
-  const say = logger('witness')
+export const runWitness = async (machine: Machine, options: ProcessOptions): Promise<void> => {
+  const { world } = machine
+  const say = machine.diary('witness')
   const startedAt = world.clock.now()
   const manager = serviceManager(world, { socket: options.notifySocket, watchdogMs: options.watchdogMs })
-  const node = await openNode(world, { ...options, say })
+  const node = await openNode(world, { stateDirectory: options.stateDirectory, openLog: machine.openLog, say })
   if (node.kit.own.role !== 'witness')
     throw new WrongRole(`${node.kit.own.name} is a server: start it with baton agent`)
   const voter = joinVoters(world, node, { groups: () => ({}), changed: () => {}, say })
@@ -146,29 +144,26 @@ export const runWitness = async (options: ProcessOptions): Promise<void> => {
 }
 
 /** The guardian; resolves when the agent told it that nothing is left to guard. */
-export const runGuardian = async (options: ProcessOptions & { readonly instance: string }): Promise<void> => {
-  const world = realWorld()
+export const runGuardian = async (
+  machine: Machine,
+  options: ProcessOptions & { readonly instance: string },
+): Promise<void> => {
   const places = placesIn(options.stateDirectory)
-  await guard(world, {
+  await guard(machine.world, {
     socket: places.guardian,
     manifest: places.manifest,
     logDirectory: places.logs,
     instance: options.instance,
-    drivers: resourceDrivers(world),
+    drivers: machine.resourceDrivers,
     respawn: options.respawn ? [...options.self, 'agent', ...commonArguments(options)] : null,
     reset: options.reset === null ? null : ['/bin/sh', '-c', options.reset],
-    say: logger('guardian'),
+    say: machine.diary('guardian'),
   })
 }
 
 /** Started as the wrong kind of voter. */
 export class WrongRole extends Error {
   override readonly name = 'WrongRole'
-}
-
-const logger = (name: string): Say => {
-  const log = pino({ name })
-  return (what, fields) => log.info(fields, what)
 }
 
 const commonArguments = ({ stateDirectory, natsServer, respawn, reset }: ProcessOptions): readonly string[] => [
@@ -229,9 +224,9 @@ const joinVoters = (
   })
   voter.fold(node.recorder.state())
   node.recorder.onFold(() => voter.fold(node.recorder.state()))
-  node.onBeatChannel((path, received) => {
-    voter.addPath(path)
-    received((bytes) => voter.receive(bytes, path.name))
+  node.onBeatChannel(({ name, send, subscribe }) => {
+    voter.addPath({ name, send, close: () => {} })
+    subscribe((bytes) => voter.receive(bytes, name))
   })
   return voter
 }

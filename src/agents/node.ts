@@ -1,26 +1,18 @@
 /** What every voter's process has, server or witness: its kit, its store, the log server, the log, beats, control. */
 
-import { type Author, type EventLog, type LogTrouble, type PathName, pathName } from '../events/index.ts'
-import { beatChannel } from '../events/jetstream-beats.ts'
-import { connectLog, type LogConnection } from '../events/jetstream-connection.ts'
-import { jetstreamLog } from '../events/jetstream-log.ts'
-import { ensureStream, replicasFor } from '../events/jetstream-stream.ts'
+import type { Author, EventLog, LogTrouble } from '../events/index.ts'
 import type { State } from '../projections/state.ts'
 import type { World } from '../world/world.ts'
-import { lateLog } from './late-log.ts'
-import { type LogServer, logServer } from './log-server.ts'
+import type { LogLink, OpenLogLink, Say } from './log-link.ts'
 import { type Recorder, startRecorder } from './recorder.ts'
 import { readSnapshot, writeSnapshot } from './snapshots.ts'
-import { logServersOf, readVoterKit, type VoterKit } from './voter-kit.ts'
+import { readVoterKit, type VoterKit } from './voter-kit.ts'
 import { openVoterStore, type VoterStore } from './voter-store.ts'
-
-export type Say = (what: string, fields: Readonly<Record<string, unknown>>) => void
 
 export type NodeOptions = {
   /** Everything this voter keeps. The kit is in `kit/`. */
   readonly stateDirectory: string
-  /** Path of nats-server. */
-  readonly natsServer: string
+  readonly openLog: OpenLogLink
   readonly say: Say
 }
 
@@ -49,18 +41,12 @@ export type Node = {
   readonly store: VoterStore
   readonly log: EventLog
   readonly recorder: Recorder
-  readonly logServer: LogServer | null
   /** For how long what is decided may have passed us by, in ms; 0 = in touch. */
   readonly outOfTouchMs: () => number
   /** Why nothing is decided here; null when nothing stands against it. */
   readonly notDeciding: () => string | null
-  /** Joins the beats of path `nats` to those who listen. */
-  readonly onBeatChannel: (
-    ready: (
-      path: { readonly name: PathName; readonly send: (bytes: Uint8Array) => void; readonly close: () => void },
-      received: (hear: (bytes: Uint8Array) => void) => void,
-    ) => void,
-  ) => void
+  /** Beats over the log's own connection (H1). */
+  readonly onBeatChannel: LogLink['onBeatChannel']
   /** Leaves the log server running: replacing the agent must not cost the log a replica. */
   readonly stop: () => Promise<void>
 }
@@ -70,9 +56,6 @@ const snapshotCommits = 2000
 const snapshotMs = 60_000
 /** How often the end of the log is held against the high-water mark, and the mark moved. */
 const watchMs = 1000
-const connectMs = 10_000
-const streamMs = 30_000
-const pauseMs = 250
 
 /** Opens everything; resolves without waiting for the log, which may be away for long. @throws KitUnusable, VoterStoreDamaged */
 export const openNode = async (world: World, options: NodeOptions): Promise<Node> => {
@@ -100,18 +83,16 @@ class OpenNode implements Node {
   readonly store: VoterStore
   readonly log: EventLog
   readonly recorder: Recorder
-  readonly logServer: LogServer | null
+  readonly onBeatChannel: LogLink['onBeatChannel']
   readonly #world: World
   readonly #say: Say
-  readonly #arrived: (log: EventLog) => void
-  readonly #channelReady: ((connection: LogConnection) => void)[] = []
-  #connection: LogConnection | null = null
+  readonly #link: LogLink
   #isStopped = false
   #inTouchAt: number
   #isShorter: string | null = null
   #snapshotAt: { sequence: number; ms: number }
 
-  constructor(world: World, { kit, store, snapshot, places, instance, say, natsServer }: Parts) {
+  constructor(world: World, { kit, store, snapshot, places, instance, say, openLog }: Parts) {
     this.#world = world
     this.#say = say
     this.kit = kit
@@ -119,9 +100,9 @@ class OpenNode implements Node {
     this.places = places
     this.instance = instance
     this.#inTouchAt = world.clock.now()
-    const late = lateLog()
-    this.log = late.log
-    this.#arrived = late.arrived
+    this.#link = openLog(world, { kit, places, seen: store.seen, say })
+    this.log = this.#link.log
+    this.onBeatChannel = this.#link.onBeatChannel
     this.recorder = startRecorder(world, this.log, {
       by: `server:${kit.own.name}` satisfies Author,
       from: snapshot,
@@ -129,8 +110,6 @@ class OpenNode implements Node {
       refuses: () => this.#isShorter,
     })
     this.#snapshotAt = { sequence: snapshot.position.sequence, ms: world.clock.now() }
-    this.logServer = kit.own.hasLog ? logServer(world, { kit, binary: natsServer, directory: places.logServer }) : null
-    void this.#reachLog()
     this.#watch()
   }
 
@@ -147,69 +126,13 @@ class OpenNode implements Node {
       : `the log holds ${watching.type} (commit ${watching.sequence}), which this version does not know: it only watches`
   }
 
-  readonly onBeatChannel: Node['onBeatChannel'] = (ready) => {
-    const begin = (connection: LogConnection) => {
-      const channel = beatChannel(connection, { cluster: this.kit.identity.cluster, voter: this.kit.own.name })
-      const path = { name: pathName('nats'), send: channel.publish, close: () => {} }
-      ready(path, (hear) => channel.subscribe((bytes) => hear(bytes)))
-    }
-    if (this.#connection) begin(this.#connection)
-    else this.#channelReady.push(begin)
-  }
-
   readonly stop = async (): Promise<void> => {
     this.#isStopped = true
     this.recorder.stop()
     const state = this.recorder.state()
     await this.store.see(state.position).catch(() => {})
     if (state.position.sequence > this.#snapshotAt.sequence) await this.#snapshot().catch(() => {})
-    await this.log.close()
-    await this.#connection?.close()
-    this.logServer?.release()
-  }
-
-  async #reachLog(): Promise<void> {
-    const { kit } = this
-    const { cluster } = kit.identity
-    await this.logServer
-      ?.start()
-      .catch((trouble: unknown) => this.#say('the log server could not be started', { trouble: String(trouble) }))
-    const credentials = { ca: kit.ca, certificate: kit.certificate, key: kit.key, seed: kit.nkeys.agent.seed }
-    const connection = await this.#untilDone('no log server answers yet', () =>
-      connectLog(this.#world, {
-        name: `baton-${kit.own.name}`,
-        servers: logServersOf(kit),
-        credentials,
-        hasOwn: kit.own.hasLog,
-        withinMs: connectMs,
-      }),
-    )
-    if (connection === null) return
-    this.#connection = connection
-    this.#arrived(jetstreamLog(this.#world, connection, { cluster }))
-    for (const begin of this.#channelReady) begin(connection)
-    const replicas = replicasFor(kit.identity.voters.filter((voter) => voter.hasLog).length)
-    await this.#untilDone('the log is not ready yet', () =>
-      ensureStream(this.#world, connection, {
-        cluster,
-        replicas,
-        withinMs: streamMs,
-        seen: this.store.seen().sequence,
-      }),
-    )
-  }
-
-  /** Tries for as long as the agent lives: machines of a cluster come up one by one. */
-  async #untilDone<T>(what: string, attempt: () => Promise<T>): Promise<T | null> {
-    while (!this.#isStopped) {
-      try {
-        return await attempt()
-      } catch (trouble) {
-        this.#say(what, { trouble: trouble instanceof Error ? trouble.message : String(trouble) })
-      }
-      await new Promise<void>((resolve) => this.#world.clock.after(pauseMs, resolve))
-    }
-    return null
+    await this.#link.close()
   }
 
   #troubled(trouble: LogTrouble | null): void {

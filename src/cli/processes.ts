@@ -19,7 +19,9 @@ export const addProcesses: AddCommands = (program, deps) => {
     .description('Runs the agent of this server: heartbeats, log, groups, monitors. Usually started by systemd.')
   examples(running(agent, deps), 'baton agent --state /var/lib/baton').action(async (options: AgentOptions) => {
     const { runAgent } = await import('../agents/main.ts')
-    await runAgent(await processOptions(options))
+    const { realMachine } = await import('../agents/machine.ts')
+    const chosen = await processOptions(options)
+    await runAgent(realMachine(chosen.natsServer), chosen)
     end()
   })
   const witness = program
@@ -28,7 +30,9 @@ export const addProcesses: AddCommands = (program, deps) => {
     .description('Runs the witness: it votes and keeps the log, and runs no groups. Usually started by systemd.')
   examples(running(witness, deps), 'baton witness --state /var/lib/baton').action(async (options: AgentOptions) => {
     const { runWitness } = await import('../agents/main.ts')
-    await runWitness(await processOptions(options))
+    const { realMachine } = await import('../agents/machine.ts')
+    const chosen = await processOptions(options)
+    await runWitness(realMachine(chosen.natsServer), chosen)
     end()
   })
   const guardian = program
@@ -38,7 +42,9 @@ export const addProcesses: AddCommands = (program, deps) => {
     .requiredOption('--instance <name>', 'whose processes it may end')
   running(guardian, deps).action(async (options: AgentOptions & { readonly instance: string }) => {
     const { runGuardian } = await import('../agents/main.ts')
-    await runGuardian({ ...(await processOptions(options)), instance: options.instance })
+    const { realMachine } = await import('../agents/machine.ts')
+    const chosen = await processOptions(options)
+    await runGuardian(realMachine(chosen.natsServer), { ...chosen, instance: options.instance })
     end()
   })
   const demo = program

@@ -2,14 +2,7 @@
 import { chmodSync, rmSync } from 'node:fs'
 import { createServer as createHttpServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { createConnection, createServer, type Socket } from 'node:net'
-import type { Cancel } from './world.ts'
-
-export type LocalConnection = {
-  readonly send: (text: string) => void
-  readonly onText: (heard: (text: string) => void) => void
-  readonly onClose: (closed: () => void) => void
-  readonly close: () => void
-}
+import type { Cancel, LocalConnection, LocalReply, LocalRequest, LocalSockets } from './world.ts'
 
 const wrap = (socket: Socket): LocalConnection => {
   socket.setEncoding('utf8')
@@ -25,8 +18,7 @@ const wrap = (socket: Socket): LocalConnection => {
   }
 }
 
-/** Listens on `path`, readable by this user only; replaces the socket a dead process left. @throws when it cannot. */
-export const listenLocally = (path: string, connected: (connection: LocalConnection) => void): Promise<Cancel> =>
+const listenLocally = (path: string, connected: (connection: LocalConnection) => void): Promise<Cancel> =>
   new Promise((resolve, reject) => {
     rmSync(path, { force: true })
     const server = createServer((socket) => connected(wrap(socket)))
@@ -37,36 +29,17 @@ export const listenLocally = (path: string, connected: (connection: LocalConnect
     })
   })
 
-/** Connects to `path`; null when nobody listens there. */
-export const connectLocally = (path: string): Promise<LocalConnection | null> =>
+const connectLocally = (path: string): Promise<LocalConnection | null> =>
   new Promise((resolve) => {
     const socket = createConnection(path)
     socket.once('connect', () => resolve(wrap(socket)))
     socket.once('error', () => resolve(null))
   })
 
-/** One request as the handler sees it; `reply` may be written to as long as the asker listens. */
-export type LocalRequest = {
-  readonly method: string
-  readonly path: string
-  readonly query: URLSearchParams
-  readonly body: string
-  readonly reply: LocalReply
-}
-export type LocalReply = {
-  readonly begin: (status: number, type: 'application/json' | 'application/x-ndjson' | 'text/plain') => void
-  /** False: the asker reads slower than is written; wait for `drained`. */
-  readonly write: (text: string) => boolean
-  readonly drained: () => Promise<void>
-  readonly end: (text?: string) => void
-  readonly onGone: (gone: () => void) => void
-}
-
 /** The largest body that is read: a configuration with its scripts fits. */
 const largestBody = 1_048_576
 
-/** Serves HTTP on the unix socket `path`, readable by this user only. @throws when it cannot. */
-export const serveLocally = (path: string, handle: (request: LocalRequest) => void): Promise<Cancel> =>
+const serveLocally = (path: string, handle: (request: LocalRequest) => void): Promise<Cancel> =>
   new Promise((resolve, reject) => {
     rmSync(path, { force: true })
     const server = createHttpServer((incoming, outgoing) => void receive(incoming, outgoing, handle))
@@ -126,3 +99,5 @@ const replyTo = (outgoing: ServerResponse): LocalReply => ({
   },
   onGone: (gone) => outgoing.on('close', gone),
 })
+
+export const realLocalSockets: LocalSockets = { listen: listenLocally, connect: connectLocally, serve: serveLocally }

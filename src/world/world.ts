@@ -167,6 +167,40 @@ export type Devices = {
   readonly users: (mountPoint: string) => Promise<readonly ProcessIdentity[]>
 }
 
+export type LocalConnection = {
+  readonly send: (text: string) => void
+  readonly onText: (heard: (text: string) => void) => void
+  readonly onClose: (closed: () => void) => void
+  readonly close: () => void
+}
+
+/** One request as the handler sees it; `reply` may be written to as long as the asker listens. */
+export type LocalRequest = {
+  readonly method: string
+  readonly path: string
+  readonly query: URLSearchParams
+  readonly body: string
+  readonly reply: LocalReply
+}
+export type LocalReply = {
+  readonly begin: (status: number, type: 'application/json' | 'application/x-ndjson' | 'text/plain') => void
+  /** False: the asker reads slower than is written; wait for `drained`. */
+  readonly write: (text: string) => boolean
+  readonly drained: () => Promise<void>
+  readonly end: (text?: string) => void
+  readonly onGone: (gone: () => void) => void
+}
+
+/** Unix sockets between processes of one machine, readable by this user only. */
+export type LocalSockets = {
+  /** Listens on `path`; replaces the socket a dead process left. @throws when it cannot. */
+  readonly listen: (path: string, connected: (connection: LocalConnection) => void) => Promise<Cancel>
+  /** Connects to `path`; null when nobody listens there. */
+  readonly connect: (path: string) => Promise<LocalConnection | null>
+  /** Serves HTTP on the unix socket `path`. @throws when it cannot. */
+  readonly serve: (path: string, handle: (request: LocalRequest) => void) => Promise<Cancel>
+}
+
 export type World = {
   readonly clock: Clock
   readonly random: Random
@@ -176,6 +210,7 @@ export type World = {
   readonly network: Network
   readonly neighbours: Neighbours
   readonly devices: Devices
+  readonly local: LocalSockets
   /** SHA-256, base64url. */
   readonly digest: (bytes: string) => Hash
   /** HMAC-SHA-256. */

@@ -1,0 +1,37 @@
+/**
+ * How a voter's process comes by the log: the log server it looks after, the log, and beats over the log's own
+ * connection (H1). One form per topology; the simulation has its own.
+ */
+import type { EventLog, PathName, Position } from '../events/index.ts'
+import type { World } from '../world/world.ts'
+import type { Places } from './node.ts'
+import type { VoterKit } from './voter-kit.ts'
+
+export type Say = (what: string, fields: Readonly<Record<string, unknown>>) => void
+
+/** Beats of path `nats`. What is published while nothing is connected is dropped: a late beat would be a lie. */
+export type BeatChannel = {
+  readonly name: PathName
+  readonly send: (bytes: Uint8Array) => void
+  readonly subscribe: (received: (bytes: Uint8Array) => void) => void
+}
+
+export type LogLink = {
+  /** Usable at once; takes and tells nothing before a log server has been reached. */
+  readonly log: EventLog
+  /** Called once, with the beats' channel, when a log server has been reached. */
+  readonly onBeatChannel: (ready: (channel: BeatChannel) => void) => void
+  /** Leaves the log server running: replacing the agent must not cost the log a replica. */
+  readonly close: () => Promise<void>
+}
+
+export type LogLinkOptions = {
+  readonly kit: VoterKit
+  readonly places: Places
+  /** How far this voter has seen the log: one that ends before is another, or was wiped. */
+  readonly seen: () => Position
+  readonly say: Say
+}
+
+/** Resolves nothing, throws nothing: the log may be away for long, and is sought for as long as the process lives. */
+export type OpenLogLink = (world: World, options: LogLinkOptions) => LogLink

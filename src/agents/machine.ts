@@ -1,0 +1,37 @@
+/** What the processes of this product run on: this machine, or one of the simulation's. */
+import { release, type } from 'node:os'
+import { pino } from 'pino'
+import { realWorld } from '../world/real.ts'
+import type { World } from '../world/world.ts'
+import type { OpenLogLink, Say } from './log-link.ts'
+import { monitorDrivers } from './monitors/drivers.ts'
+import { quorumLogLink } from './quorum-log-link.ts'
+import { resourceDrivers } from './resources/drivers.ts'
+
+export type Machine = {
+  readonly world: World
+  readonly openLog: OpenLogLink
+  readonly resourceDrivers: ReturnType<typeof resourceDrivers>
+  readonly monitorDrivers: ReturnType<typeof monitorDrivers>
+  readonly osName: string
+  readonly osVersion: string
+  /** The diary of a process, by its name. */
+  readonly diary: (process: string) => Say
+}
+
+/** `natsServer`: path of nats-server. */
+export const realMachine = (natsServer: string): Machine => {
+  const world = realWorld()
+  return {
+    world,
+    openLog: quorumLogLink(natsServer),
+    resourceDrivers: resourceDrivers(world),
+    monitorDrivers: monitorDrivers(world),
+    osName: type(),
+    osVersion: release(),
+    diary: (name) => {
+      const log = pino({ name })
+      return (what, fields) => log.info(fields, what)
+    },
+  }
+}
