@@ -17,6 +17,7 @@ import { serveControl } from './control-server.ts'
 import { firstConfiguration } from './first-configuration.ts'
 import { runGuardian as guard } from './guardian.ts'
 import { type GuardianLink, linkGuardian } from './guardian-link.ts'
+import { heartbeatPaths, type PathKind } from './heartbeats/paths.ts'
 import type { Say } from './log-link.ts'
 import type { Machine } from './machine.ts'
 import { type Node, openNode, placesIn } from './node.ts'
@@ -43,6 +44,9 @@ export type ProcessOptions = {
   /** Aborted by SIGTERM and SIGINT: the agent leaves, what it runs stays. */
   readonly signal: AbortSignal
 }
+
+/** The heartbeat paths that a configuration may ask for. */
+const pathKinds: readonly PathKind[] = []
 
 /** How often beats that are not what they claim to be are worth a line. */
 const suspicionMs = 10_000
@@ -210,20 +214,20 @@ const joinVoters = (
   }: { readonly groups: () => ReturnType<ServerAgent['heldGroups']>; readonly changed: () => void; readonly say: Say },
 ): Voter => {
   let lastSuspicion = Number.NEGATIVE_INFINITY
-  const voter = startVoter(world, {
-    kit: node.kit,
-    store: node.store,
-    groups,
-    changed,
-    suspicious: (what) => {
-      const now = world.clock.now()
-      if (now - lastSuspicion < suspicionMs) return
-      lastSuspicion = now
-      say('something suspicious', { what })
-    },
-  })
-  voter.fold(node.recorder.state())
-  node.recorder.onFold(() => voter.fold(node.recorder.state()))
+  const suspicious = (what: string) => {
+    const now = world.clock.now()
+    if (now - lastSuspicion < suspicionMs) return
+    lastSuspicion = now
+    say('something suspicious', { what })
+  }
+  const voter = startVoter(world, { kit: node.kit, store: node.store, groups, changed, suspicious })
+  const paths = heartbeatPaths(world, pathKinds, { kit: node.kit, voter, suspicious, say })
+  const fold = () => {
+    voter.fold(node.recorder.state())
+    paths.arrange(node.recorder.state().configuration.current)
+  }
+  fold()
+  node.recorder.onFold(fold)
   node.onBeatChannel(({ name, send, subscribe }) => {
     voter.addPath({ name, send, close: () => {} })
     subscribe((bytes) => voter.receive(bytes, name))

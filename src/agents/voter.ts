@@ -8,6 +8,7 @@ import {
   bar,
   beatDue,
   echoesOf,
+  forgetPath,
   giveUpLease,
   hear,
   holdsLease,
@@ -36,7 +37,8 @@ import { votersOf } from '../projections/configuration.ts'
 import type { State } from '../projections/state.ts'
 import type { Cancel, World } from '../world/world.ts'
 import { type BeatCodec, beatCodec } from './heartbeats/beat-codec.ts'
-import { type HeartbeatPath, lanPaths } from './heartbeats/lan.ts'
+import { lanPaths } from './heartbeats/lan.ts'
+import type { HeartbeatPath } from './heartbeats/path.ts'
 import type { VoterKit } from './voter-kit.ts'
 import type { VoterStore } from './voter-store.ts'
 
@@ -60,6 +62,8 @@ export type Voter = {
   readonly removePath: (name: PathName) => void
   /** A beat came in on a path that somebody else listens on (`nats`). */
   readonly receive: (bytes: Uint8Array, path: PathName) => void
+  /** The same, by a path that has its own form of a beat, and has checked that it is authentic. */
+  readonly hear: (beat: Beat, path: PathName) => void
   /** Sends a beat at once: something worth knowing has happened. */
   readonly beatNow: () => void
   /** Rule 5: writes the renunciation down, then says it. */
@@ -142,13 +146,18 @@ class RunningVoter implements Voter {
   }
   readonly removePath = (name: PathName): void => {
     this.#paths.delete(name)
+    this.#liveness = forgetPath(this.#liveness, name)
   }
 
   readonly receive = (bytes: Uint8Array, path: PathName): void => {
     if (this.#isStopped) return
     const beat = this.#codec.decode(bytes)
     if (beat === 'forged' || beat === 'damaged') this.#options.suspicious(`a ${beat} beat on ${path}`)
-    if (typeof beat === 'string' || beat.from === this.#liveness.me) return
+    if (typeof beat !== 'string') this.hear(beat, path)
+  }
+
+  readonly hear = (beat: Beat, path: PathName): void => {
+    if (this.#isStopped || beat.from === this.#liveness.me) return
     const now = this.#noticePause()
     const before = this.#liveness
     this.#liveness = hear(before, beat, path, this.#membership, now)
@@ -206,8 +215,9 @@ class RunningVoter implements Voter {
     const now = this.#noticePause()
     const { liveness, number } = beatDue(this.#liveness, now)
     this.#liveness = liveness
-    const bytes = this.#codec.encode(this.#content(number))
-    for (const path of this.#paths.values()) path.send(bytes)
+    const beat = this.#content(number)
+    const bytes = this.#codec.encode(beat)
+    for (const path of this.#paths.values()) path.send(bytes, beat)
     this.#cancelBeat = this.#world.clock.after(this.#intervalMs, () => this.#beat())
     this.#considerSupports()
     this.#options.changed()

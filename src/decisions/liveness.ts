@@ -192,6 +192,17 @@ export const hear = (l: Liveness, beat: Beat, path: PathName, { admitted }: Memb
   return countEcho({ ...l, heard, said }, beat)
 }
 
+/** A path that is not used any more is not lost. */
+export const forgetPath = (l: Liveness, path: PathName): Liveness => ({
+  ...l,
+  heard: Object.fromEntries(
+    Object.entries(l.heard).map(([voter, heard]) => {
+      const { [path]: _, ...paths } = heard.paths
+      return [voter, { ...heard, paths }]
+    }),
+  ),
+})
+
 /** Beats that a slower path may lag behind a faster one without being taken for silent. */
 const pathLag = 8
 

@@ -2,13 +2,7 @@
 import { type PathName, pathName } from '../../events/index.ts'
 import type { DatagramSocket, World } from '../../world/world.ts'
 import type { KitVoter, VoterKit } from '../voter-kit.ts'
-
-/** One way for beats to travel. Sending is best effort: what does not arrive is silence, and silence is what is measured. */
-export type HeartbeatPath = {
-  readonly name: PathName
-  readonly send: (bytes: Uint8Array) => void
-  readonly close: () => void
-}
+import type { HeartbeatPath } from './path.ts'
 
 /** How often binding is tried again while an address is not there yet (a NIC that comes up late). */
 const rebindMs = 1000
