@@ -20,7 +20,9 @@ export const errno = {
   EACCES: 13,
   EBUSY: 16,
   EEXIST: 17,
+  ENODEV: 19,
   ENOSYS: 38,
+  EOPNOTSUPP: 95,
   EADDRNOTAVAIL: 99,
 }
 
@@ -54,6 +56,9 @@ const raw = {
       ) => number | bigint
     >('long syscall(long, ...)'),
   close: bind<(fd: number) => number>('int close(int)'),
+  fallocate: bind<(fd: number, mode: number, at: number, length: number) => number>(
+    'int fallocate(int, int, int64_t, int64_t)',
+  ),
   clock_gettime: bind<(clock: number, at: BigInt64Array) => number>('int clock_gettime(int, void *)'),
   epoll_create1: bind<(flags: number) => number>('int epoll_create1(int)'),
   epoll_ctl: bind<(epoll: number, operation: number, fd: number, event: Bytes) => number>(
@@ -176,3 +181,16 @@ export const receiveFrom = (fd: number, into: Buffer): { readonly bytes: Buffer;
   if (Number(size) < 0) return null
   return { bytes: into.subarray(0, Number(size)), from: from.subarray(0, length[0]) }
 }
+
+const keepSize = 1
+/** Gives the range back: it reads as zeros afterwards. @throws SystemCallFailed EOPNOTSUPP where that cannot be had. */
+export const punchHole = (fd: number, at: number, length: number): void => {
+  checked('fallocate', raw.fallocate(fd, 2 | keepSize, at, length))
+}
+/** Makes the range read as zeros, and keeps it allocated. @throws SystemCallFailed as above. */
+export const zeroRange = (fd: number, at: number, length: number): void => {
+  checked('fallocate', raw.fallocate(fd, 16 | keepSize, at, length))
+}
+
+/** Where the bytes lie in memory: direct I/O wants them on a boundary. */
+export const addressOf = (bytes: Bytes): bigint => koffi.address(bytes)

@@ -2,7 +2,18 @@ import { accessSync, constants, existsSync, readdirSync, readFileSync } from 'no
 import { delimiter, join } from 'node:path'
 
 /** What a live test may need from the machine. `lab` is everything that `createLab` uses. */
-export type Need = 'root' | 'lab' | 'nft' | 'nats-server' | 'postgres' | 'mkfs.ext4' | 'losetup' | 'ipv6' | 'ipmi'
+export type Need =
+  | 'root'
+  | 'lab'
+  | 'nft'
+  | 'nats-server'
+  | 'postgres'
+  | 'mkfs.ext4'
+  | 'losetup'
+  | 'ipv6'
+  | 'ipmi'
+  | NbdClient
+export type NbdClient = 'nbdinfo' | 'nbdcopy' | 'qemu-img' | 'qemu-io' | 'fio'
 
 /** Why these needs cannot be met, one sentence each; empty when they can. */
 export const missing = (needs: readonly Need[]): string[] => [
@@ -21,6 +32,11 @@ const checks: Record<Exclude<Need, 'lab'>, () => string | null> = {
   },
   postgres: () => (postgresDirectory() === null ? 'PostgreSQL is not installed' : null),
   'mkfs.ext4': () => onPath('mkfs.ext4'),
+  nbdinfo: () => onPath('nbdinfo'),
+  nbdcopy: () => onPath('nbdcopy'),
+  'qemu-img': () => onPath('qemu-img'),
+  'qemu-io': () => onPath('qemu-io'),
+  fio: () => onPath('fio'),
   losetup: () => (existsSync('/dev/loop-control') ? onPath('losetup') : 'no loop devices in this kernel'),
   ipmi: () => onPath('ipmi_sim') ?? onPath('ipmitool'),
   ipv6: () => (existsSync('/proc/sys/net/ipv6') ? null : 'no IPv6 in this kernel'),
