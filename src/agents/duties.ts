@@ -7,6 +7,7 @@ import { hearersOf, majorityOf, needsGeneration } from '../decisions/liveness.ts
 import { settlement } from '../decisions/operate.ts'
 import type { Observed } from '../decisions/plan.ts'
 import { giveUp, giveUpStopping, vacate } from '../decisions/report-group.ts'
+import type { Resolution } from '../decisions/resolve-partition.ts'
 import { takeOver } from '../decisions/take-over.ts'
 import {
   type Event,
@@ -36,8 +37,8 @@ export type Sight = {
   readonly joinedMs: number
   /** Since this agent saw that the cluster is starting. */
   readonly startingMs: number
-  /** Null until the first answer of the ping targets. */
-  readonly answeringTargets: readonly string[] | null
+  /** What NP resolution says of this side. */
+  readonly np: Resolution
 }
 
 /**
@@ -68,7 +69,7 @@ export const duties: readonly Duty[] = [
     needs: 'lease',
     inTurn: true,
     decide: (state, { facts }) => takeOver(state, facts),
-    delayMs: (state, sight) => pingDelayMs(state, sight),
+    delayMs: (state, sight) => npDelayMs(state, sight),
   },
   {
     key: 'end start-sync',
@@ -108,7 +109,7 @@ export const duties: readonly Duty[] = [
   { key: 'settle orphaned operations', needs: 'lease', inTurn: true, decide: (state) => settleOrphans(state) },
   { key: 'settle operations', needs: 'log', decide: (state, { me }) => settle(state, me) },
   { key: 'paths', needs: 'lease', everyMs: 500, decide: (state, sight) => reportPaths(state, sight) },
-  { key: 'ping targets', needs: 'lease', decide: (state, sight) => reportTargets(state, sight) },
+  { key: 'cut off', needs: 'lease', everyMs: 500, decide: (state, sight) => reportCutOff(state, sight) },
 ]
 
 /** Rule 9; at most once per T, but a server without any generation need not wait that long. */
@@ -134,9 +135,11 @@ const firstOf = (state: State, decide: (group: GroupName) => Decision | null): D
   return null
 }
 
-/** N1: a server that reaches none of the ping targets lets others take over first; a delay, never a veto (rule 11). */
-const pingDelayMs = (state: State, { answeringTargets }: Sight): number =>
-  answeringTargets?.length === 0 ? (state.configuration.current?.npResolution.ping?.wait ?? 0) : 0
+/** A server that is cut off lets others take over first; a delay, never a veto (rule 11). */
+const npDelayMs = (state: State, { np }: Sight): number => {
+  const { wait = 0, ping } = state.configuration.current?.npResolution ?? {}
+  return np.verdict === 'cut-off' ? Math.max(wait, ping?.wait ?? 0) : 0
+}
 
 /** Operations that were asked on a server that has gone: it cannot settle them any more. */
 const settleOrphans = (state: State): Decision | null => {
@@ -186,17 +189,12 @@ const reportPaths = (state: State, { me, voter, now }: Sight): Decision | null =
   return first ? { events: [first, ...rest], because: {}, causedBy: null } : null
 }
 
-/** N1. */
-const reportTargets = (state: State, { me, answeringTargets }: Sight): Decision | null => {
-  if (answeringTargets === null) return null
+/** Only on a change, and only when something is known. */
+const reportCutOff = (state: State, { me, np }: Sight): Decision | null => {
   const { isCutOff } = serverOf(state.servers, me)
-  const targets = state.configuration.current?.npResolution.ping?.targets ?? []
-  const isLost = targets.length > 0 && answeringTargets.length === 0
-  if (isLost === isCutOff) return null
-  const data = { server: me, targets }
-  return {
-    events: [isLost ? { type: 'PingTargetsLost', data } : { type: 'PingTargetsRestored', data }],
-    because: { answering: answeringTargets },
-    causedBy: null,
-  }
+  const { verdict, reasons } = np
+  if (verdict === 'unknown' || (verdict === 'cut-off') === isCutOff) return null
+  const data = { server: me, reasons: [...reasons] }
+  const event: Event = isCutOff ? { type: 'ServerConnected', data } : { type: 'ServerCutOff', data }
+  return { events: [event], because: {}, causedBy: null }
 }

@@ -32,7 +32,8 @@ import type { GuardianLink } from './guardian-link.ts'
 import { leaderKeeper } from './leader-keeper.ts'
 import { type MonitorJudge, monitorJudge } from './monitor-judge.ts'
 import { type MonitorRunner, type MonitorRunnerOptions, monitorRunner } from './monitor-runner.ts'
-import { type PingWatch, pingWatch } from './np/ping-watch.ts'
+import { heardNow } from './np/heard-now.ts'
+import { type NpWatch, npWatch } from './np/np-watch.ts'
 import type { Answer, Recorder } from './recorder.ts'
 import type { ResourceRunner } from './resource-runner.ts'
 import type { Voter } from './voter.ts'
@@ -82,7 +83,7 @@ class Agent implements ServerAgent {
   readonly #monitors: MonitorRunner
   readonly #judge: MonitorJudge
   readonly #reporter: GroupReporter
-  readonly #targets: PingWatch
+  readonly #np: NpWatch
   readonly #roster: DutyRoster
   readonly #keepLeaderAway: (state: State, reachable: ReadonlySet<string>) => void
   #isStopped = false
@@ -122,9 +123,10 @@ class Agent implements ServerAgent {
     })
     parts.recorder.onFold(this.#folded)
     this.#keepLeaderAway = leaderKeeper(world, parts)
-    this.#targets = pingWatch(world, {
-      targets: () => this.#state.configuration.current?.npResolution.ping ?? null,
+    this.#np = npWatch(world, {
+      configuration: () => this.#state.configuration.current?.npResolution ?? null,
       ping: parts.ping,
+      heard: () => heardNow(parts.voter, world.clock.now()),
       changed: this.wake,
     })
     this.wake()
@@ -188,7 +190,7 @@ class Agent implements ServerAgent {
   readonly stop = (): void => {
     this.#isStopped = true
     this.#cancelTimer()
-    this.#targets.stop()
+    this.#np.stop()
     this.#monitors.stop()
   }
 
@@ -276,7 +278,7 @@ class Agent implements ServerAgent {
       onlineMs: (group) => this.#phaseMs(group, 'online', now),
       joinedMs: now - this.#joinedAt,
       startingMs: now - this.#startingSince,
-      answeringTargets: this.#targets.answering(),
+      np: this.#np.resolution(),
     }
   }
 

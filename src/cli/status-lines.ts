@@ -106,7 +106,7 @@ const serverRow = (known: Known, server: Server, { colours }: StatusLook): reado
   const groups = groupsByServer(state).get(server.name) ?? []
   const notes = [
     ...(server.stopOrdered ? ['stop ordered'] : []),
-    ...(server.isCutOff ? ['reaches no ping target'] : []),
+    ...(server.isCutOff ? ['cut off, says NP resolution'] : []),
     ...Object.entries(server.lostPaths)
       .filter(([, paths]) => paths.length > 0)
       .map(([peer, paths]) => `does not hear ${peer} on ${paths.join(', ')}`),

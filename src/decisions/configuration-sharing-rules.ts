@@ -3,6 +3,7 @@ import type { ResourceConfiguration } from '../events/configuration.ts'
 import type { RuleContext } from './configuration-rules.ts'
 import type { Path, Problem } from './configuration-source.ts'
 import { inSameSubnet, ipKey, parseIp, parseIpSubnet } from './ip-address.ts'
+import { pingGroupsOf } from './resolve-partition.ts'
 
 type Type = ResourceConfiguration['type']
 type Found<T extends Type> = {
@@ -134,15 +135,26 @@ const unitRule = (context: RuleContext): readonly Problem[] =>
   })
 
 const pingRule = (context: RuleContext): readonly Problem[] => {
-  const targets = context.configuration.npResolution.ping?.targets ?? []
+  const { ping } = context.configuration.npResolution
+  if (ping === undefined) return []
+  const path = ['npResolution', 'ping']
+  if (pingGroupsOf({ ping }).length === 0 && !context.broken(path)) {
+    const message = 'it asks nobody'
+    return [context.report({ path, message, remedy: 'add targets, or groups of targets' })]
+  }
   const own = new Map(hostsOf(context).map(({ address, voter }) => [ipKey(address), `${voter}'s own address`]))
   for (const one of resourcesOf(context, 'fip'))
     own.set(ipKey(one.resource.address), `the floating address of ${called(one)}`)
-  return targets.flatMap((target, index) => {
+  const check = (target: string, at: Path): readonly Problem[] => {
     const whose = own.get(ipKey(target))
     if (whose === undefined) return []
     const message = `${target} is ${whose}: that it answers says nothing about the network`
-    const path = ['npResolution', 'ping', 'targets', index]
-    return [context.report({ path, message, remedy: 'name a gateway or a switch', severity: 'warning' })]
-  })
+    return [context.report({ path: at, message, remedy: 'name a gateway or a switch', severity: 'warning' })]
+  }
+  return [
+    ...(ping.targets ?? []).flatMap((target, index) => check(target, [...path, 'targets', index])),
+    ...(ping.groups ?? []).flatMap((group, at) =>
+      group.flatMap((target, index) => check(target, [...path, 'groups', at, index])),
+    ),
+  ]
 }

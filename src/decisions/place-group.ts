@@ -71,7 +71,7 @@ const doubtsAbout = (state: State, name: GroupName, server: ServerName): readonl
   const rival = exclusiveRival(state, name, server, 'normal')
   return [
     ...(rival ? [`${rival} is there, and each is better alone`] : []),
-    ...(serverOf(state.servers, server).isCutOff ? ['it reaches none of the ping targets'] : []),
+    ...(serverOf(state.servers, server).isCutOff ? ['it is cut off, as far as NP resolution can tell'] : []),
   ]
 }
 

@@ -69,6 +69,7 @@ export const formOf = (written: boolean) => {
     absolutePath: pick(text('an absolute path, beginning with /', /^\/[^\0]*$/)),
     nic: pick(text('the name of a network interface, such as eth0', /^[^\s/]{1,15}$/)),
     text: pick(z.string().min(1)),
+    httpUrl: pick(text('an http:// or https:// URL', /^https?:\/\/[^\s/]+\S*$/)),
     hostAndPort: pick(text('host:port', /^[^\s]+:[1-9]\d{0,4}$/)),
     script: pick(z.union([z.string().min(1), scriptFile], scriptMessage)),
   }

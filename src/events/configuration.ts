@@ -6,6 +6,7 @@
 import { z } from 'zod'
 import { type Form, formOf } from './configuration-form.ts'
 import { monitorOf } from './configuration-monitors.ts'
+import { npResolutionOf } from './configuration-np-resolution.ts'
 import { groupOf } from './configuration-resources.ts'
 
 export { formatDuration, parseDuration } from './duration.ts'
@@ -42,20 +43,6 @@ const heartbeatOf = ({ object, after, integer, number }: Form) =>
     delay: after('20ms', { most: '10s' }).describe('The largest delay of a beat, one way, that is to be expected.'),
     stall: after('200ms', { most: '10m' }).describe('The longest pause of process or machine that costs no lease.'),
     lostBeats: integer(0, 1000).default(2).describe('k: beats in a row that may be lost without harm.'),
-  })
-
-const npResolutionOf = ({ object, after, address }: Form) =>
-  object({
-    ping: object({
-      targets: z.array(address).min(1).describe('Addresses that answer only while this side is connected.'),
-      interval: after('1s', { least: '100ms' }).describe('Time from one ping to the next.'),
-      timeout: after('500ms', { least: '10ms' }).describe('How long an answer may take.'),
-      wait: after('1s', { most: '5m' }).describe(
-        'How much longer a server waits with a takeover while it reaches none of the targets.',
-      ),
-    })
-      .optional()
-      .describe('Tells by ICMP echo which side of a partition is connected (N1).'),
   })
 
 const alertsOf = ({ object, hostAndPort }: Form) =>
@@ -115,6 +102,7 @@ export type ExecConfiguration = Extract<ResourceConfiguration, { type: 'exec' }>
 export type FipConfiguration = Extract<ResourceConfiguration, { type: 'fip' }>
 export type DiskConfiguration = Extract<ResourceConfiguration, { type: 'disk' }>
 export type ServiceConfiguration = Extract<ResourceConfiguration, { type: 'service' }>
+export type NpResolution = Configuration['npResolution']
 export type MonitorConfiguration = Configuration['monitors'][string]
 
 /**

@@ -33,7 +33,17 @@ export const serverEvents = {
   VoterAdmitted: z.object({ voter: decode.voter, store: z.string() }),
   PathLost: z.object({ server: decode.server, peer: decode.voter, path: decode.path }),
   PathRestored: z.object({ server: decode.server, peer: decode.voter, path: decode.path }),
-  /** N1: this server cannot (can again) reach any of the ping targets. */
+  /** NP resolution says that this server is (is no more) cut off; `reasons`: what each method found. */
+  ServerCutOff: z.object({ server: decode.server, reasons: z.array(z.string()) }),
+  ServerConnected: z.object({ server: decode.server, reasons: z.array(z.string()) }),
+  /** N5: a server that had lost a partition did its action, or would have (`practice`); it says so once it can write. */
+  PartitionLost: z.object({
+    server: decode.server,
+    action: z.enum(['stop-service', 'os-shutdown', 'os-reboot', 'panic']),
+    practice: z.boolean(),
+    reasons: z.array(z.string()),
+  }),
+  /** As earlier versions said that a server is cut off, when there was no method but ping. */
   PingTargetsLost: z.object({ server: decode.server, targets: z.array(z.string()) }),
   PingTargetsRestored: z.object({ server: decode.server, targets: z.array(z.string()) }),
   /** The agent saw trouble with the log on its machine; decisions stop until `LogRepaired`. */

@@ -54,6 +54,10 @@ export const catalogue = {
   peerSilent: error('nm', 24, 'Server %1 does not hear %2 on any path.'),
   pingTargetsLost: error('nm', 25, 'Server %1 reaches none of the ping targets.(%2)'),
   pingTargetsRestored: info('nm', 26, 'Server %1 reaches a ping target again.(%2)'),
+  serverCutOff: error('nm', 27, 'Server %1 is cut off, as far as NP resolution can tell.(%2)'),
+  serverConnected: info('nm', 28, 'Server %1 is connected again.(%2)'),
+  partitionLost: error('nm', 40, 'Server %1 lost a partition and did what is configured for it: %2.(%3)'),
+  partitionLostPractice: warning('nm', 41, 'Server %1 lost a partition; for practice it did not do: %2.(%3)'),
   voterAdmitted: info('nm', 30, 'Voter %1 has been admitted by %2.'),
   voterReadmitted: warning('nm', 31, 'Voter %1 has been admitted by %2 with another store than before.'),
 

@@ -32,6 +32,12 @@ export const tellServer = ({ type, data }: ServerEvent, scene: Scene): readonly 
       return known.isCutOff ? [] : told('pingTargetsLost', listed(data.targets))
     case 'PingTargetsRestored':
       return known.isCutOff ? told('pingTargetsRestored', listed(data.targets)) : []
+    case 'ServerCutOff':
+      return known.isCutOff ? [] : told('serverCutOff', data.reasons.join('; '))
+    case 'ServerConnected':
+      return known.isCutOff ? told('serverConnected', data.reasons.join('; ')) : []
+    case 'PartitionLost':
+      return told(data.practice ? 'partitionLostPractice' : 'partitionLost', data.action, data.reasons.join('; '))
     case 'LogTroubleSeen':
       return known.logTrouble === data.trouble ? [] : told('logTrouble', data.trouble)
     case 'LogRepaired':

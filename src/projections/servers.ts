@@ -25,7 +25,7 @@ export type Server = {
   readonly stopOrdered: boolean
   /** Paths that are lost, by peer: `{ s2: ['lan:public'] }`. */
   readonly lostPaths: Readonly<Record<string, readonly string[]>>
-  /** N1: it reaches none of the ping targets. */
+  /** NP resolution on that server says so. */
   readonly isCutOff: boolean
   readonly logTrouble: string | null
 }
@@ -95,6 +95,7 @@ export const foldServer = (draft: Servers, { type, data }: ServerEvent, moment: 
       server.since = moment.at
       return null
     case 'LeaseLost':
+    case 'PartitionLost':
       return null
     case 'PathLost':
       server.lostPaths[data.peer] = [...new Set([...(server.lostPaths[data.peer] ?? []), data.path])]
@@ -103,9 +104,11 @@ export const foldServer = (draft: Servers, { type, data }: ServerEvent, moment: 
       server.lostPaths[data.peer] = (server.lostPaths[data.peer] ?? []).filter((path) => path !== data.path)
       return null
     case 'PingTargetsLost':
+    case 'ServerCutOff':
       server.isCutOff = true
       return null
     case 'PingTargetsRestored':
+    case 'ServerConnected':
       server.isCutOff = false
       return null
     case 'LogTroubleSeen':

@@ -92,6 +92,14 @@ const describeServer = ({ type, data }: ServerEvent): string => {
       return `${data.server} reaches none of the ping targets (${data.targets.join(', ')})`
     case 'PingTargetsRestored':
       return `${data.server} reaches a ping target again (${data.targets.join(', ')})`
+    case 'ServerCutOff':
+      return `${data.server} is cut off, as far as NP resolution can tell (${data.reasons.join('; ')})`
+    case 'ServerConnected':
+      return `${data.server} is connected again (${data.reasons.join('; ')})`
+    case 'PartitionLost':
+      return data.practice
+        ? `${data.server} had lost a partition and would have done ${data.action}, were it not for practice (${data.reasons.join('; ')})`
+        : `${data.server} had lost a partition and did ${data.action} (${data.reasons.join('; ')})`
     case 'LogTroubleSeen':
       return `${data.server} sees trouble with its log and decides nothing: ${data.trouble}`
     case 'LogRepaired':

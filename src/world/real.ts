@@ -5,6 +5,7 @@ import { realClock } from './clock.ts'
 import { realDatagrams } from './datagrams.ts'
 import { realDevices } from './devices.ts'
 import { realFiles } from './files.ts'
+import { realHttp } from './http-client.ts'
 import { realLocalSockets } from './local-sockets.ts'
 import { realNeighbours } from './neighbours.ts'
 import { realNetwork } from './network.ts'
@@ -21,6 +22,7 @@ export const realWorld = (): World => ({
   datagrams: realDatagrams,
   network: realNetwork,
   neighbours: realNeighbours,
+  http: realHttp,
   devices: realDevices,
   local: realLocalSockets,
   digest: (bytes) => hash(digestOf('sha256', bytes, 'base64url')),

@@ -148,6 +148,22 @@ export type Network = {
   ) => Promise<readonly string[]>
 }
 
+export type HttpQuestion = {
+  readonly method: 'HEAD' | 'POST'
+  readonly url: string
+  readonly body?: Uint8Array
+  /** For all of it, connecting included. */
+  readonly timeoutMs: number
+  /** A longer answer is trouble; 64 KiB unless told. */
+  readonly largestBytes?: number
+  /** Authorities that an https server is believed from, PEM; without it the system's. */
+  readonly ca?: string
+}
+export type HttpClient = {
+  /** One question on a connection of its own. @throws NetworkTrouble when no answer came, whatever the reason. */
+  readonly ask: (question: HttpQuestion) => Promise<{ readonly status: number; readonly body: Uint8Array }>
+}
+
 /** The other machines of one network segment (ARP, RFC 5227; neighbour discovery, RFC 4861). */
 export type Neighbours = {
   /** The MAC that answers for the address, null when nobody did within `waitMs`. This machine's own do not count.
@@ -209,6 +225,7 @@ export type World = {
   readonly datagrams: Datagrams
   readonly network: Network
   readonly neighbours: Neighbours
+  readonly http: HttpClient
   readonly devices: Devices
   readonly local: LocalSockets
   /** SHA-256, base64url. */

@@ -1,0 +1,32 @@
+/** What beats tell NP resolution: how many voters are heard, and how the paths do that belong to two servers alone. */
+import { majorityOf } from '../../decisions/liveness.ts'
+import type { Evidence, PathEvidence } from '../../decisions/resolve-partition.ts'
+import type { Instant } from '../../events/index.ts'
+import type { Voter } from '../voter.ts'
+
+/** A path's name begins with its kind: `lan:public`, `com:…`, `disk:…`. */
+export const kindOf = (path: string): string => path.split(':', 1)[0] ?? path
+
+export const heardNow = (
+  voter: Pick<Voter, 'liveness' | 'membership'>,
+  now: Instant,
+): Pick<Evidence, 'voters' | 'com' | 'disk'> => {
+  const { heard, timing, me } = voter.liveness()
+  const { voters } = voter.membership()
+  const isHeard = (name: string): boolean => {
+    const at = heard[name]?.at
+    return name === me || (at !== undefined && now - at < timing.timeoutMs)
+  }
+  const byKind = (kind: string): PathEvidence => {
+    const times = Object.values(heard).flatMap(({ paths }) =>
+      Object.entries(paths).flatMap(([path, at]) => (kindOf(path) === kind ? [at] : [])),
+    )
+    if (times.length === 0) return 'unknown'
+    return times.some((at) => now - at < timing.timeoutMs) ? 'hears' : 'silent'
+  }
+  return {
+    voters: { heard: voters.filter(isHeard).length, majority: majorityOf(voters) },
+    com: byKind('com'),
+    disk: byKind('disk'),
+  }
+}
