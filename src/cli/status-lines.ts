@@ -207,8 +207,9 @@ const phaseWord = (
 ): string => {
   if (ownership.status === 'stopped')
     return wanted === 'stopped' || isClusterStopped ? dim('stopped') : yellow('stopped, to be started')
-  const paint = { online: green, starting: yellow, stopping: yellow, failed: red }
-  return paint[ownership.phase](ownership.phase === 'failed' ? 'FAILED' : ownership.phase)
+  const { phase } = ownership
+  const paint = { online: green, starting: yellow, stopping: yellow, failed: red, uncertain: red }
+  return paint[phase](phase === 'failed' || phase === 'uncertain' ? phase.toUpperCase() : phase)
 }
 
 const conditionWord = (condition: string, { green, red, yellow, dim }: Colours): string => {

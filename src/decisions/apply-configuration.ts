@@ -37,7 +37,7 @@ export const applyConfiguration = (
   }
   const restarted = restarts.flatMap(({ group: name }): Event[] => {
     const group = state.groups[name]
-    if (!group || !isOwned(group) || group.ownership.phase === 'stopping') return []
+    if (!group || !isOwned(group) || ['stopping', 'uncertain'].includes(group.ownership.phase)) return []
     return [stopGroup(group, 'GROUPRESTART', { server: group.ownership.server, reason: 'restart', verdicts: [] })]
   })
   return { events: [applied, ...restarted], because: { changes: changes.map(({ path }) => path), restarts } }

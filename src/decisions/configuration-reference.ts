@@ -10,8 +10,10 @@ export const configurationReference = (): string => {
   const groups = valuesOf(root.properties?.groups)
   const resources = valuesOf(groups?.properties?.resources)?.oneOf ?? []
   const monitors = valuesOf(root.properties?.monitors)?.oneOf ?? []
+  const { fencing } = root.properties ?? {}
+  const devices = valuesOf(fencing?.properties?.devices)?.oneOf ?? []
   const sections: readonly Section[] = [
-    { title: 'Cluster', about: 'At the top of the file.', rows: rowsOf(root, '', ['groups', 'monitors']) },
+    { title: 'Cluster', about: 'At the top of the file.', rows: rowsOf(root, '', ['groups', 'monitors', 'fencing']) },
     {
       title: 'Groups',
       about: '`groups:` holds each failover group under its name.',
@@ -19,6 +21,12 @@ export const configurationReference = (): string => {
     },
     ...typed('Resource', '`resources:` of a group holds each resource under its name.', resources),
     ...typed('Monitor', '`monitors:` holds each monitor under its name.', monitors),
+    {
+      title: 'Fencing',
+      about: '`fencing:` says how a lost server is proven off.',
+      rows: rowsOf(fencing ?? {}, 'fencing.', ['devices']),
+    },
+    ...typed('Fence device', '`fencing.devices:` holds each device under its name.', devices),
   ]
   return [introduction, ...sections.map(sectionText)].join('\n')
 }

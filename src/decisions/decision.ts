@@ -2,6 +2,7 @@
 import {
   type Event,
   epochOf,
+  type Generation,
   type GroupName,
   type Instant,
   type Sequence,
@@ -36,6 +37,8 @@ export type Facts = {
     server: ServerName,
   ) => readonly { readonly voter: VoterName; readonly reason: Support['reason'] }[]
   readonly majority: number
+  /** The generation up to which a server itself says, durably, that it released everything (rule 4). */
+  readonly renounced?: (server: ServerName) => Generation
 }
 
 export type Assigned = Extract<Ownership, { status: 'assigned' }>

@@ -76,6 +76,7 @@ const startOwned = (group: OwnedGroup, server: ServerName | null, wanted: Event)
   if (phase === 'online') return { events: [], because: {}, settled: `${group.name} is online on ${owner} already` }
   // Asked again while it comes up: nothing to record, but not done either.
   if (phase === 'starting') return { events: [], because: { phase } }
+  if (phase === 'uncertain') return uncertain(group.name, owner)
   if (phase === 'stopping')
     return {
       refused: `${group.name} is being stopped on ${owner}`,
@@ -84,6 +85,12 @@ const startOwned = (group: OwnedGroup, server: ServerName | null, wanted: Event)
   const again = { server: owner, reason: 'restart' as const, verdicts: [] }
   return { events: [wanted, stopGroup(group, 'GROUPRESTART', again)], because: { phase } }
 }
+
+/** Its owner is down, and nobody has seen it off. */
+export const uncertain = (name: GroupName, owner: ServerName): Refusal => ({
+  refused: `${name} is uncertain: ${owner} is down, may still run it and is not proven off`,
+  possible: `baton fence retry ${owner}; or switch ${owner} off by hand, then baton server confirm-off ${owner}`,
+})
 
 const nowhere = (name: GroupName, verdicts: readonly Verdict[], asked: ServerName | null): Refusal => {
   const concerned = asked === null ? verdicts : verdicts.filter(({ server }) => server === asked)
@@ -113,6 +120,8 @@ const stopOneGroup = (state: State, name: GroupName, facts: Facts): Operated => 
     if (next === null) return { events: group.wanted === 'stopped' ? [] : [wanted], because: { phase } }
     return { events: [wanted], because: { wasGoingTo: next.server } }
   }
+  // Whoever proves the server off later does not start the group again.
+  if (phase === 'uncertain') return { events: group.wanted === 'stopped' ? [] : [wanted], because: { phase } }
   if (!facts.reachable.has(server))
     return {
       refused: `its server ${server} is not heard`,
@@ -141,6 +150,7 @@ const moveGroup = (
     return { events: [], because: { phase } }
   if (asked === owner && phase === 'online')
     return { events: [], because: {}, settled: `${name} is online on ${owner} already` }
+  if (phase === 'uncertain') return uncertain(name, owner)
   if (phase === 'starting' || phase === 'stopping')
     return {
       refused: `${name} is ${phase} on ${owner}`,
@@ -185,6 +195,7 @@ export const operateResource = (state: State, command: ResourceCommand, facts: F
   if (!isOwned(group))
     return { refused: `${group.name} does not run anywhere`, possible: `baton group start ${group.name}` }
   const { server, epoch, phase, resources } = group.ownership
+  if (phase === 'uncertain') return uncertain(group.name, server)
   if (phase === 'stopping') return { refused: `${group.name} is being stopped`, possible: 'wait until it has stopped' }
   // A group that was given up is left as it is: an order for one part of it would wait for ever.
   if (phase === 'failed')

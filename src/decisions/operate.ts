@@ -14,6 +14,7 @@ import type { State } from '../projections/state.ts'
 import { applyConfiguration } from './apply-configuration.ts'
 import { missingServers } from './assign-groups.ts'
 import type { Decision, Facts } from './decision.ts'
+import { confirmOff, retryFencing } from './fence-server.ts'
 import { knowsServer, type Operated, operateGroup, operateResource, unknownName } from './operate-group.ts'
 
 export type Request = {
@@ -68,6 +69,10 @@ const operated = (state: State, { command, stores }: Request, facts: Facts): Ope
     case 'stop-server':
     case 'start-server':
       return operateServer(state, command)
+    case 'confirm-off':
+      return confirmOff(state, command, facts)
+    case 'fence-server':
+      return retryFencing(state, command, facts)
     case 'readmit-voter':
       return readmit(state, command.voter, stores[command.voter])
     case 'apply-configuration':
@@ -170,11 +175,10 @@ const readmit = (state: State, voter: VoterName, store: string | undefined): Ope
   }
 }
 
+type Settlement = { readonly outcome: 'done' | 'failed'; readonly detail: string } | null
+
 /** Whether what was asked has come about: `done` or `failed` with a sentence, or null while it is under way. */
-export const settlement = (
-  state: State,
-  operation: OperationId,
-): { readonly outcome: 'done' | 'failed'; readonly detail: string } | null => {
+export const settlement = (state: State, operation: OperationId): Settlement => {
   const known = state.operations.find((one) => one.id === operation)
   if (known?.outcome !== 'under-way') return null
   const { command, sequence } = known
@@ -214,7 +218,7 @@ const settledElsewhere = (
   state: State,
   command: Exclude<Command, { group: unknown }>,
   done: (detail: string) => { outcome: 'done'; detail: string },
-) => {
+): Settlement => {
   const groups = Object.values(state.groups)
   switch (command.do) {
     case 'stop-cluster':
@@ -234,6 +238,8 @@ const settledElsewhere = (
         : done(`${command.server} runs nothing any more`)
     case 'start-server':
       return serverOf(state.servers, command.server).status === 'up' ? done(`${command.server} is up`) : null
+    case 'fence-server':
+      return settledFencing(state, command.server)
     case 'apply-configuration': {
       const busy = groups.some(
         ({ ownership }) => ownership.status === 'assigned' && ['starting', 'stopping'].includes(ownership.phase),
@@ -242,5 +248,16 @@ const settledElsewhere = (
     }
     default:
       return done('recorded')
+  }
+}
+
+/** A repeated attempt is over when the server is proven off, or when it failed. */
+const settledFencing = (state: State, server: string): Settlement => {
+  const open = state.fencing.pending[server]
+  if (open) return open.attempts > 0 ? { outcome: 'failed', detail: open.lastFailure ?? 'no reason known' } : null
+  const ending = state.fencing.history.findLast((one) => one.server === server)
+  return {
+    outcome: 'done',
+    detail: ending ? `${server}: ${ending.outcome}, ${ending.detail}` : `${server} is done with`,
   }
 }

@@ -65,7 +65,7 @@ const planGroup = (state: State, name: GroupName, observed: Observed, standing: 
   const foreign = observed.filter((one) => one.epoch !== owned.epoch && one.condition !== 'off')
   if (foreign.length > 0) return takeDown(foreign, true)
   if (owned.phase === 'stopping') return takeDown(observed, false, owned.orderedBy)
-  if (owned.phase === 'failed') return []
+  if (owned.phase === 'failed' || owned.phase === 'uncertain') return []
   return bringUp(state, name, owned, observed)
 }
 

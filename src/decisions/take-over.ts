@@ -1,8 +1,12 @@
-/** Rule 6: a majority of voters supports the removal of a server's current generation, so its groups move. One commit. */
+/**
+ * Rule 6: a majority of voters supports the removal of a server's current generation, so its groups move. One commit;
+ * where the server must be proven off first, that commit asks for it, and its groups stay uncertain until then.
+ */
 import { type Event, type GroupName, noGeneration, type ServerName } from '../events/index.ts'
 import { serverOf } from '../projections/servers.ts'
 import type { State } from '../projections/state.ts'
 import { type Decision, type Facts, groupsOn, type OwnedGroup, together, withOwner } from './decision.ts'
+import { needsFence } from './fencing.ts'
 import { placeGroup } from './place-group.ts'
 
 /** The first server that may be declared down now, with the new assignments of its groups; null = none. */
@@ -15,6 +19,17 @@ export const takeOver = (state: State, facts: Facts): Decision | null => {
   const supports = facts.supporters(p)
   const groups = groupsOn(state, p)
   const down: Event = { type: 'ServerDeclaredDown', data: { server: p, generation, supports: [...supports] } }
+  const { need, because } = needsFence(state, p)
+  // Its own durable word is a proof: everything of this generation is off, and will never run again (rule 4).
+  const hasItsWord = supports.some(({ reason }) => reason === 'renounced')
+  if (need !== 'none' && !hasItsWord) {
+    const names = groups.map(({ name }) => name)
+    const fence: Event = {
+      type: 'FencingRequested',
+      data: { server: p, generation, groups: names, executor: facts.me, because },
+    }
+    return together([fence, down], { supports, majority: facts.majority, generation }, null)
+  }
   const assignments = assignAll(state, groups, p, facts)
   return together([down, ...assignments], { supports, majority: facts.majority, generation }, null)
 }
@@ -25,7 +40,12 @@ const serversUp = (state: State): readonly ServerName[] =>
     .map((server) => server.name)
 
 /** Each group is placed knowing where those before it went: exclusions hold within one takeover too. */
-const assignAll = (state: State, groups: readonly OwnedGroup[], p: ServerName, facts: Facts): readonly Event[] => {
+export const assignAll = (
+  state: State,
+  groups: readonly OwnedGroup[],
+  p: ServerName,
+  facts: Facts,
+): readonly Event[] => {
   const events: Event[] = []
   let after = state
   for (const group of groups) {

@@ -2,6 +2,7 @@
 import { z } from 'zod'
 import { type ClusterEvent, clusterEvents } from './cluster.ts'
 import type { Fact, Schemas } from './fact.ts'
+import { type FencingEvent, fencingEvents } from './fencing.ts'
 import { type GroupEvent, groupEvents } from './group.ts'
 import { type CommitId, decode, type Hash, type Sequence, type WallTime } from './ids.ts'
 import { type MonitorEvent, monitorEvents } from './monitor.ts'
@@ -12,7 +13,14 @@ import { type ServerEvent, serverEvents } from './server.ts'
 /** Stands for an event of newer software: whoever reads it keeps what runs and decides nothing more. */
 export type UnknownEvent = Fact<'UnknownEvent', { readonly was: string; readonly version: number }>
 
-export type BatonEvent = ClusterEvent | ServerEvent | GroupEvent | ResourceEvent | MonitorEvent | OperatorEvent
+export type BatonEvent =
+  | ClusterEvent
+  | ServerEvent
+  | GroupEvent
+  | ResourceEvent
+  | MonitorEvent
+  | OperatorEvent
+  | FencingEvent
 export type Event = BatonEvent | UnknownEvent
 
 /** `server:s1`, or `operator:root` for a person. */
@@ -43,7 +51,7 @@ export type Recorded = {
 }
 
 /** The stream that an event type belongs to: second part of the subject. */
-export type Stream = 'cluster' | 'server' | 'group' | 'resource' | 'monitor' | 'operator'
+export type Stream = 'cluster' | 'server' | 'group' | 'resource' | 'monitor' | 'operator' | 'fencing'
 
 const streams: Readonly<Record<Stream, Schemas>> = {
   cluster: clusterEvents,
@@ -52,6 +60,7 @@ const streams: Readonly<Record<Stream, Schemas>> = {
   resource: resourceEvents,
   monitor: monitorEvents,
   operator: operatorEvents,
+  fencing: fencingEvents,
 }
 
 /** Turns an event's data of version n into that of version n + 1. */
@@ -81,6 +90,7 @@ export type ByStream<Context, Answer> = {
   readonly resource: (event: ResourceEvent, context: Context) => Answer
   readonly monitor: (event: MonitorEvent, context: Context) => Answer
   readonly operator: (event: OperatorEvent, context: Context) => Answer
+  readonly fencing: (event: FencingEvent, context: Context) => Answer
 }
 
 /** Hands an event to the reader of its stream; which stream that is, the table above says and nothing else. */

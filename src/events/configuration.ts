@@ -4,6 +4,7 @@
  * `checkConfiguration` turns the one into the other, and says what no schema can.
  */
 import { z } from 'zod'
+import { fencingOf, finalActionsOf } from './configuration-fencing.ts'
 import { type Form, formOf } from './configuration-form.ts'
 import { monitorOf } from './configuration-monitors.ts'
 import { npResolutionOf } from './configuration-np-resolution.ts'
@@ -82,6 +83,10 @@ const configurationOf = (form: Form) => {
     heartbeat: heartbeatOf(form).prefault({}).describe('When a server counts as lost, and how soon it is off by then.'),
     startSync: after('5m', { most: '1h' }).describe('How long a starting cluster waits for servers that are missing.'),
     npResolution: npResolutionOf(form).prefault({}).describe('How a partitioned network is told from a crash.'),
+    fencing: fencingOf(form).prefault({}).describe('How a server that was lost is proven off before its groups move.'),
+    finalActions: finalActionsOf(form)
+      .prefault({})
+      .describe('The commands by which a server ends itself as a final action, and in an emergency.'),
     alerts: alertsOf(form).prefault({}).describe('Where alerts go.'),
     suppressRecovery: z.boolean().default(false).describe('Recovery by monitors is recorded but not done, anywhere.'),
     groups: z.record(name, groupOf(form)).default({}).describe('The failover groups, by name.'),
@@ -103,6 +108,8 @@ export type FipConfiguration = Extract<ResourceConfiguration, { type: 'fip' }>
 export type DiskConfiguration = Extract<ResourceConfiguration, { type: 'disk' }>
 export type ServiceConfiguration = Extract<ResourceConfiguration, { type: 'service' }>
 export type NpResolution = Configuration['npResolution']
+export type FencingConfiguration = Configuration['fencing']
+export type FenceDeviceConfiguration = FencingConfiguration['devices'][string]
 export type MonitorConfiguration = Configuration['monitors'][string]
 
 /**

@@ -28,6 +28,10 @@ export const command = z.discriminatedUnion('do', [
   z.object({ do: z.literal('skip-start-sync') }),
   /** Rule 3: believe this voter's new store from now on. */
   z.object({ do: z.literal('readmit-voter'), voter: decode.voter }),
+  /** F2: a person has switched this server off, or seen that it is. */
+  z.object({ do: z.literal('confirm-off'), server: decode.server, note: z.string().max(500) }),
+  /** Another attempt to prove it off, now. */
+  z.object({ do: z.literal('fence-server'), server: decode.server }),
   z.object({ do: z.literal('apply-configuration'), source: z.string().max(200_000), note: z.string().max(500) }),
 ])
 export type Command = z.infer<typeof command>

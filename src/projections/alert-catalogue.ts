@@ -3,8 +3,8 @@
  * renumber or reuse one; a message that is not told any more stays listed. `docs/alerts.md` says what to do about each.
  */
 
-/** cl cluster, cfg configuration, op operators, pm servers by order, nm servers and paths, log the log, rc groups and resources, rm monitors. */
-export type Module = 'cl' | 'cfg' | 'op' | 'pm' | 'nm' | 'log' | 'rc' | 'rm'
+/** cl cluster, cfg configuration, op operators, pm servers by order, nm servers and paths, log the log, rc groups and resources, rm monitors, fc fencing and last resorts. */
+export type Module = 'cl' | 'cfg' | 'op' | 'pm' | 'nm' | 'log' | 'rc' | 'rm' | 'fc'
 
 /** `error`: somebody should look now. `warning`: something is degraded or was not done. `info`: a state changed. */
 export type Severity = 'info' | 'warning' | 'error'
@@ -100,6 +100,19 @@ export const catalogue = {
   dummyEnabled: warning('rm', 16, 'Monitor %1 on %2 reports an error from now on, for practice, by order of %3.'),
   dummyDisabled: info('rm', 17, 'Monitor %1 on %2 reports what it finds again, by order of %3.'),
   recoverySuppressed: warning('rm', 25, 'No recovery of %1 on server %2.(%3)'),
+
+  fencingRequested: error('fc', 1, 'Server %1 must be proven off before its groups go on: %2.(by %3; %4)'),
+  fencingConfirmed: info('fc', 2, 'Server %1 has been fenced by %2.(level %3, %4 s, by server %5)'),
+  fencingFailed: error('fc', 3, 'Server %1 could not be fenced: its groups stay uncertain.(attempt %2: %3)'),
+  fencingConfirmedByOperator: warning('fc', 4, 'Server %1 is off, says %2: its groups go on.(%3)'),
+  fencingUnneeded: info('fc', 5, 'Server %1 need not be fenced.(%2)'),
+  fencingForgone: warning('fc', 6, 'Server %1 is not proven off; its groups go on all the same.(%2)'),
+  fencingTakenOver: warning('fc', 7, 'Fencing server %1 goes on by server %2.(%3)'),
+  uncertainServerBack: info('fc', 8, 'Server %1 came back before it was fenced, and keeps its groups.'),
+  fenceDeviceLost: error('fc', 10, 'Fence device %1 does not answer server %2.(%3)'),
+  fenceDeviceRestored: info('fc', 11, 'Fence device %1 answers again.'),
+  finalActionOrdered: error('fc', 20, 'Server %1 does to itself as a final action: %2.(%3)'),
+  finalActionFailed: error('fc', 21, 'The final action %2 of server %1 has failed.(%3)'),
 } as const satisfies Readonly<Record<string, Message>>
 
 export type MessageName = keyof typeof catalogue

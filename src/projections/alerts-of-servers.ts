@@ -16,6 +16,7 @@ export const tellServer = ({ type, data }: ServerEvent, scene: Scene): readonly 
   ]
   switch (type) {
     case 'ServerJoined':
+      if (before.fencing.pending[data.server]) return [...told('serverJoined'), ...told('uncertainServerBack')]
       if (known.status !== 'up') return told('serverJoined')
       return told(known.boot === data.boot ? 'serverRejoined' : 'serverRestarted')
     case 'ServerDeclaredDown':

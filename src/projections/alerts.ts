@@ -11,6 +11,7 @@ import {
 } from '../events/index.ts'
 import { catalogue, type MessageName, type Module, type Severity, textOf } from './alert-catalogue.ts'
 import { tellCluster, tellOperation } from './alerts-of-cluster.ts'
+import { tellFencing } from './alerts-of-fencing.ts'
 import { tellGroup, tellResource } from './alerts-of-groups.ts'
 import { tellMonitor } from './alerts-of-monitors.ts'
 import { tellServer } from './alerts-of-servers.ts'
@@ -113,4 +114,5 @@ const tellings: ByStream<Scene, readonly Told[]> = {
   resource: tellResource,
   monitor: tellMonitor,
   operator: tellOperation,
+  fencing: tellFencing,
 }

@@ -45,7 +45,8 @@ export type Ownership =
       readonly server: ServerName
       readonly epoch: Epoch
       readonly reason: AssignReason
-      readonly phase: 'starting' | 'online' | 'stopping' | 'failed'
+      /** `uncertain`: the owner was declared down and is not proven off; nobody else may have the group yet. */
+      readonly phase: 'starting' | 'online' | 'stopping' | 'failed' | 'uncertain'
       readonly since: WallTime
       readonly because: string
       /** The commit that ordered what is going on: the assignment, or the stop. */
@@ -244,8 +245,27 @@ export const ownerRestarted = (groups: Groups, server: ServerName, moment: Momen
     const owned: Mutable<Ownership> = group.ownership
     if (owned.status !== 'assigned' || owned.server !== server) continue
     owned.resources = {}
-    if (owned.phase !== 'stopping')
+    if (owned.phase !== 'stopping' && owned.phase !== 'uncertain')
       Object.assign(owned, { phase: 'starting', since: moment.at, because: 'the server restarted' })
+  }
+}
+
+/** The owner was declared down, but may still run them. */
+export const ownerUncertain = (groups: Groups, server: ServerName, moment: Moment): void => {
+  for (const group of Object.values(groups as Draft)) {
+    const owned: Mutable<Ownership> = group.ownership
+    if (owned.status !== 'assigned' || owned.server !== server) continue
+    Object.assign(owned, { phase: 'uncertain', since: moment.at, because: `${server} is down and not proven off` })
+  }
+}
+
+/** The owner was only away: nobody else had its groups meanwhile, so they are its own as before. */
+export const ownerBack = (groups: Groups, server: ServerName, moment: Moment): void => {
+  for (const group of Object.values(groups as Draft)) {
+    const owned: Mutable<Ownership> = group.ownership
+    if (owned.status !== 'assigned' || owned.server !== server || owned.phase !== 'uncertain') continue
+    const phase = owned.factor === null ? 'starting' : 'stopping'
+    Object.assign(owned, { phase, since: moment.at, because: `${server} came back`, orderedBy: moment.sequence })
   }
 }
 

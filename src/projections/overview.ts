@@ -4,6 +4,7 @@ import type { Group, Resource } from './groups.ts'
 import { isDummyFailing, isSuspended } from './monitors.ts'
 import type { State } from './state.ts'
 import { stopInWords } from './words.ts'
+import { fencingBanners } from './words-of-fencing.ts'
 
 /** What is so with a group, in one sentence. */
 export const headlineOf = (state: State, name: GroupName): { readonly headline: string; readonly since: WallTime } => {
@@ -84,6 +85,7 @@ export const banners = (state: State): readonly string[] => {
     ...(latest
       ? [`${anomalies.length} contradiction(s) on the log, the latest at sequence ${latest.sequence}: ${latest.what}`]
       : []),
+    ...fencingBanners(state.fencing),
     ...troubled.map(({ name, logTrouble }) => `${name} has trouble with its log and decides nothing: ${logTrouble}`),
   ]
 }
@@ -93,11 +95,13 @@ export const needsAttention = (state: State): readonly string[] => {
   const down = Object.values(state.servers.byName).filter(({ status }) => status === 'down')
   const groups = Object.values(state.groups)
   const failed = groups.filter(({ ownership }) => ownership.status === 'assigned' && ownership.phase === 'failed')
+  const uncertain = groups.filter(({ ownership }) => ownership.status === 'assigned' && ownership.phase === 'uncertain')
   const waiting = groups.filter((group) => group.waiting !== null)
   const errors = monitorRows(state).filter(({ verdict, dummy }) => verdict === 'error' && !dummy)
   return [
     ...down.map(({ name }) => `${name} is down`),
     ...failed.map(({ name }) => `${name} failed`),
+    ...uncertain.map(({ name }) => `${name} is uncertain`),
     ...waiting.map(({ name }) => `${name} waits`),
     ...errors.map(({ name, server }) => `${name} on ${server} reports an error`),
   ]

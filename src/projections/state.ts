@@ -17,7 +17,18 @@ import {
   wallTime,
 } from '../events/index.ts'
 import { applied, type ConfigurationState, noConfiguration } from './configuration.ts'
-import { foldGroup, foldResource, freshGroup, type Group, type Groups, ownerGone, ownerRestarted } from './groups.ts'
+import { cameBack, type FencingState, foldFencing, noFencing } from './fencing.ts'
+import {
+  foldGroup,
+  foldResource,
+  freshGroup,
+  type Group,
+  type Groups,
+  ownerBack,
+  ownerGone,
+  ownerRestarted,
+  ownerUncertain,
+} from './groups.ts'
 import { foldMonitor, type Monitors } from './monitors.ts'
 import { foldOperation, type Operations } from './operations.ts'
 import { reservedNameIn } from './reserved-names.ts'
@@ -44,6 +55,7 @@ export type State = {
   readonly groups: Groups
   readonly monitors: Monitors
   readonly operations: Operations
+  readonly fencing: FencingState
   readonly anomalies: readonly Anomaly[]
   /** An event of newer software was met: this reader keeps what runs and decides nothing. */
   readonly watching: { readonly type: string; readonly sequence: Sequence } | null
@@ -58,6 +70,7 @@ export const initialState: State = {
   groups: {},
   monitors: {},
   operations: [],
+  fencing: noFencing,
   anomalies: [],
   watching: null,
 }
@@ -111,6 +124,11 @@ const folds: ByStream<Scene, string | null> = {
     else draft.operations = foldOperation(draft.operations, event, moment) as Draft<Operations>
     return null
   },
+  fencing: (event, { draft, moment }) => {
+    const freed = foldFencing(draft.fencing, event, moment)
+    if (freed) ownerGone(draft.groups, freed.server, freed.because, moment)
+    return null
+  },
 }
 
 const foldCluster = (draft: Draft<State>, event: ClusterEvent, moment: Moment): string | null => {
@@ -153,7 +171,11 @@ const foldServerAndOwners = (draft: Draft<State>, event: ServerEvent, moment: Mo
   if (event.type === 'ServerDeclaredDown' || event.type === 'ServerLeft') {
     const { server, generation } = event.data
     const because = event.type === 'ServerLeft' ? `${server} left` : `${server} was declared down`
-    if (serverOf(draft.servers, server).generation === generation) ownerGone(draft.groups, server, because, moment)
+    const isCurrent = serverOf(draft.servers, server).generation === generation
+    const isOpen = draft.fencing.pending[server]?.generation === generation
+    // Asked for in the same commit: what it ran may run on, so it is nobody else's yet.
+    if (isCurrent && isOpen && event.type === 'ServerDeclaredDown') ownerUncertain(draft.groups, server, moment)
+    else if (isCurrent) ownerGone(draft.groups, server, because, moment)
   }
   return foldIt()
 }
@@ -189,6 +211,8 @@ const joined = (
   const before = serverOf(draft.servers, server)
   if (before.status !== 'up' && !others.some((one) => one.status === 'up')) draft.cluster.starting = true
   if (before.boot !== boot) ownerRestarted(draft.groups, server, moment)
+  ownerBack(draft.groups, server, moment)
+  cameBack(draft.fencing, server, boot, moment)
   const anomaly = foldIt()
   const configured = draft.configuration.current?.servers ?? []
   if (configured.every(({ name }) => serverOf(draft.servers, name).status === 'up')) draft.cluster.starting = false

@@ -60,6 +60,10 @@ export const describeCommand = (command: Command): string => {
       return 'start groups without the missing servers'
     case 'readmit-voter':
       return `readmit voter ${command.voter}`
+    case 'confirm-off':
+      return `take it that ${command.server} is off${command.note === '' ? '' : `: ${command.note}`}`
+    case 'fence-server':
+      return `fence ${command.server} again`
     case 'apply-configuration':
       return `apply a configuration${command.note === '' ? '' : `: ${command.note}`}`
     default:

@@ -13,6 +13,7 @@ import {
   type StopFactor,
 } from '../events/index.ts'
 import { describeCommand, durationInWords, listInWords, onWhich } from './wording.ts'
+import { describeFencing } from './words-of-fencing.ts'
 
 const times = (attempt: number): string => (attempt > 1 ? `, attempt ${attempt}` : '')
 const explained = (because: string): string => (because === '' ? '' : `: ${because}`)
@@ -218,4 +219,5 @@ const describers: ByStream<null, string> = {
   resource: describeResource,
   monitor: describeMonitor,
   operator: describeOperator,
+  fencing: describeFencing,
 }

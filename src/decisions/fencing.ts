@@ -1,0 +1,28 @@
+/** Whether a server must be proven off before its groups may run elsewhere (F2, F4; liveness.md rule 12). */
+import type { ServerName } from '../events/index.ts'
+import type { State } from '../projections/state.ts'
+import { groupsOn } from './decision.ts'
+
+/**
+ * `none`: its expired lease is enough. `preferred`: it is fenced first, and its groups go on without a proof when no
+ * device answers. `required`: its groups stay uncertain until it is proven off.
+ */
+export type FenceNeed = { readonly need: 'none' | 'preferred' | 'required'; readonly because: string }
+
+/** The condition of a takeover from `server`. A server that holds no groups is not fenced. */
+export const needsFence = (state: State, server: ServerName): FenceNeed => {
+  const { current } = state.configuration
+  const owned = groupsOn(state, server)
+  if (!current || owned.length === 0) return { need: 'none', because: 'it holds no groups' }
+  const stuck = owned.flatMap(({ name, ownership }) =>
+    Object.entries(ownership.resources)
+      .filter(([, resource]) => resource.condition === 'deactivation-failed')
+      .map(([resource]) => `${name}/${resource}`),
+  )
+  // F4: that it could not be stopped is known; so the end of its lease says nothing about it.
+  if (stuck.length > 0) return { need: 'required', because: `${stuck.join(', ')} could not be stopped there` }
+  const { policy, levels } = current.fencing
+  if (policy === 'required') return { need: 'required', because: 'fencing.policy is required' }
+  if (policy === 'off' || !levels[server]) return { need: 'none', because: 'its expired lease is enough' }
+  return { need: 'preferred', because: 'fencing.policy is preferred' }
+}
