@@ -67,7 +67,8 @@ export class Cluster {
     const host = this.host(voter)
     const isWitness = !this.servers.includes(voter)
     const command = [baton, isWitness ? 'witness' : 'agent', '--state', state, '--nats-server', natsServer()]
-    await host.spawn([...command, ...(isWitness ? [] : ['--respawn'])], { logFile: this.#logOf(voter, 'agent') })
+    const env = this.#options.environment ?? {}
+    await host.spawn([...command, ...(isWitness ? [] : ['--respawn'])], { logFile: this.#logOf(voter, 'agent'), env })
   }
 
   /** What an agent says of itself, over the same socket as `baton status`. */

@@ -40,6 +40,8 @@ export type ClusterOptions = {
   readonly monitors?: Readonly<Record<string, Part>>
   /** Anything else at the top of the configuration. */
   readonly more?: Part
+  /** Of every agent, and so of all it starts. */
+  readonly environment?: Readonly<Record<string, string>>
 }
 
 export const serversOf = ({ servers = 2 }: ClusterOptions): readonly string[] =>

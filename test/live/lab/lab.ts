@@ -37,6 +37,8 @@ export type LabOptions = {
   /** Whether the client is on the interconnect too. */
   readonly clientOnInterconnect?: boolean
   readonly prefix?: Prefix
+  /** Something that the hosts' first power-on needs, such as disks of their own; answers what takes it away again. */
+  readonly prepare?: (hosts: readonly Host[]) => Promise<() => Promise<void>>
 }
 
 /** Hosts on two networks, and a client, on one machine; nothing touches the machine's own network. */
@@ -68,10 +70,18 @@ export class Lab {
   readonly client: Client
   readonly #hosts: ReadonlyMap<string, Host>
   readonly #shell: LabShell
+  readonly #prepare: NonNullable<LabOptions['prepare']>
+  #unprepare: () => Promise<void> = nothing
   #cuts: readonly Cut[] = []
   #ended: Promise<void> | null = null
 
-  constructor({ hosts, clientOnInterconnect = false, prefix = defaultPrefix }: LabOptions) {
+  constructor({
+    hosts,
+    clientOnInterconnect = false,
+    prefix = defaultPrefix,
+    prepare = async () => nothing,
+  }: LabOptions) {
+    this.#prepare = prepare
     this.directory = makeLabDirectory()
     this.#shell = new LabShell()
     labs.add(this)
@@ -96,6 +106,7 @@ export class Lab {
   /** Called by `createLab`. */
   async start(): Promise<void> {
     await this.#shell.execute(bridgesScript())
+    this.#unprepare = await this.#prepare(this.hosts)
     const started = await Promise.allSettled([...this.hosts, this.client].map((host) => host.powerOn()))
     for (const outcome of started) if (outcome.status === 'rejected') throw outcome.reason
   }
@@ -149,6 +160,7 @@ export class Lab {
   async #end(): Promise<void> {
     await Promise.all([...this.hosts, this.client].map((host) => host.end()))
     await this.#shell.end()
+    await this.#unprepare()
     await until(() => loopDevicesBelow(this.directory).length === 0, letGoTimeoutMs, 'the disks to be detached')
     rmSync(this.directory, { recursive: true, force: true })
     labs.delete(this)
@@ -162,6 +174,8 @@ export class Lab {
 }
 
 let disks = 0
+
+const nothing = async (): Promise<void> => undefined
 
 /** The labs of this process that have not ended. */
 const labs = new Set<Lab>()
