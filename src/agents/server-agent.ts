@@ -25,6 +25,7 @@ import { resourceMonitor } from '../projections/configuration.ts'
 import { serverOf } from '../projections/servers.ts'
 import type { State } from '../projections/state.ts'
 import type { Cancel, World } from '../world/world.ts'
+import { type DoubleWatch, doubleWatch } from './double-watch.ts'
 import type { Sight } from './duties.ts'
 import { type DutyRoster, dutyRoster, rankOf } from './duty-roster.ts'
 import { type GroupReporter, groupReporter } from './group-reporter.ts'
@@ -84,6 +85,7 @@ class Agent implements ServerAgent {
   readonly #judge: MonitorJudge
   readonly #reporter: GroupReporter
   readonly #np: NpWatch
+  readonly #doubles: DoubleWatch
   readonly #roster: DutyRoster
   readonly #keepLeaderAway: (state: State, reachable: ReadonlySet<string>) => void
   #isStopped = false
@@ -114,6 +116,12 @@ class Agent implements ServerAgent {
       stopEpoch: parts.store.stopEpoch,
       phaseMs: (group, phase) => this.#phaseMs(group, phase, world.clock.now()),
       say: parts.say,
+    })
+    this.#doubles = doubleWatch({
+      ...parts,
+      held: this.heldGroups,
+      note: this.#reporter.note,
+      stopEpoch: parts.store.stopEpoch,
     })
     this.#roster = dutyRoster(world, {
       recorder: parts.recorder,
@@ -240,6 +248,7 @@ class Agent implements ServerAgent {
     this.#watchLease(isLeased, now)
     this.#guard(now)
     this.#watchLog()
+    this.#doubles.look(now)
     runner.perform(
       plan(state, runner.observed(), (group) => this.#standing(group, isLeased, now)),
       state,
@@ -289,6 +298,7 @@ class Agent implements ServerAgent {
     if ((!hasBarrier || !isLeased) && now < guardian.inherited) return 'hold'
     const owned = this.#state.groups[group]
     const ownership = owned && isOwned(owned) ? owned.ownership : null
+    if (ownership && this.#doubles.hasLost(group, ownership.epoch)) return 'release'
     return mayNotRun(ownership, me, { isLeased, hasBarrier, stoppedEpoch: store.stoppedEpoch(group) }) === null
       ? 'run'
       : 'release'

@@ -68,6 +68,9 @@ type Heard = {
   readonly store: string
   readonly renounced: Generation
   readonly sequence: number
+  readonly groups: Readonly<Record<string, Epoch>>
+  /** When the beat of ours was sent that its newest one answers; null = it answers none that we remember. */
+  readonly answers: Instant | null
   readonly paths: Readonly<Record<string, Instant>>
 }
 
@@ -184,7 +187,7 @@ export const hear = (l: Liveness, beat: Beat, path: PathName, { admitted }: Memb
     before !== undefined && beat.incarnation === before.incarnation && before.number - beat.number <= pathLag
   if (!isNew && !isCopy) return l
   const paths = { ...before?.paths, [path]: now }
-  const newest: Heard = isNew ? { ...beat, at: now, paths } : { ...before, paths }
+  const newest: Heard = isNew ? { ...beat, at: now, answers: answeredBy(l, beat), paths } : { ...before, paths }
   const heard = { ...l.heard, [beat.from]: newest }
   const isBelieved = admitted[beat.from] === beat.store
   if (!isBelieved) return { ...l, heard }
@@ -209,14 +212,19 @@ const pathLag = 8
 /** Rule 1: an echo counts only for our own incarnation, from the time before that beat was first sent. */
 const countEcho = (l: Liveness, beat: Beat): Liveness => {
   const echo = beat.echoes[l.me]
-  const sentAt = echo && echo.incarnation === l.incarnation ? l.sent.get(echo.number) : undefined
-  if (!echo || sentAt === undefined) return l
+  const sentAt = answeredBy(l, beat)
+  if (!echo || sentAt === null) return l
   const hearsMe = { ...l.hearsMe, [beat.from]: later(l.hearsMe[beat.from], sentAt) }
   if (echo.promisedMs === null) return { ...l, hearsMe }
   const until = instant(sentAt + Math.min(echo.promisedMs, l.timing.timeoutMs) - l.timing.releaseMs)
   const before = l.grants[beat.from]
   const grants = before && before.until >= until ? l.grants : { ...l.grants, [beat.from]: { sentAt, until } }
   return { ...l, hearsMe, grants }
+}
+
+const answeredBy = (l: Liveness, beat: Beat): Instant | null => {
+  const echo = beat.echoes[l.me]
+  return (echo?.incarnation === l.incarnation ? l.sent.get(echo.number) : null) ?? null
 }
 
 const later = (a: Instant | undefined, b: Instant): Instant => (a === undefined || b > a ? b : a)
@@ -368,15 +376,13 @@ export const mayRenounce = (
 }
 
 /** Rule 4, first half: from here on g carries no lease, so that nothing starts while the renunciation is being written. */
-export const giveUpLease = (l: Liveness, g: Generation): Liveness => ({ ...l, renouncing: newerOf(l.renouncing, g) })
+export const giveUpLease = (l: Liveness, g: Generation): Liveness => ({ ...l, renouncing: newer(l.renouncing, g) })
 
 /** Rule 4, second half: it is on disk, so it may be said. */
 export const renounce = (l: Liveness, g: Generation): Liveness => ({
   ...giveUpLease(l, g),
-  renounced: newerOf(l.renounced, g),
+  renounced: newer(l.renounced, g),
 })
-
-const newerOf = (a: Generation, b: Generation): Generation => (a > b ? a : b)
 
 /** Rule 7: why this server must not run a group, or null when it may. */
 export const mayNotRun = (

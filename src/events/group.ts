@@ -58,6 +58,13 @@ export const groupEvents = {
     verdicts: z.array(verdict),
   }),
   /** A healthy period passed: failures of the past count no more. */
+  /** N6: two servers held the group at the same time; `server` saw it, and `loser` stops its instance. */
+  DoubleActivationSeen: z.object({
+    group: decode.group,
+    server: decode.server,
+    winner: z.object({ server: decode.server, epoch: decode.epoch }),
+    loser: z.object({ server: decode.server, epoch: decode.epoch }),
+  }),
   FailoverCountReset: z.object({ group: decode.group }),
 }
 export type GroupEvent = FactOf<typeof groupEvents>

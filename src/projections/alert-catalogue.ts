@@ -84,6 +84,7 @@ export const catalogue = {
   moveStarted: info('rc', 63, 'Moving group %1 from %2 to server %3 has started.(%4)'),
   failbackStarted: info('rc', 64, 'Failing back group %1 from %2 to server %3 has started.(%4)'),
   restartStarted: warning('rc', 65, 'Activating group %1 on server %2 again has started.(%3)'),
+  doubleActivation: error('rc', 90, 'Group %1 is active twice: on %2 and on %3. %4 stops it at once.'),
   failoverSuppressed: warning('rc', 100, 'Group %1 is not failed over.(%2; %3)'),
 
   monitorWarning: warning('rm', 4, 'Monitor %1 on server %2 warns.(%3)'),

@@ -17,6 +17,11 @@ export const tellGroup = (event: GroupEvent, { before }: Scene): readonly Told[]
       return []
     case 'GroupAssigned':
       return [tellAssignment(data, before)]
+    case 'DoubleActivationSeen': {
+      const { group, server, winner, loser } = data
+      const held = [winner, loser].map((one) => `${one.server} (epoch ${one.epoch})`)
+      return [{ name: 'doubleActivation', server, values: [group, ...held, loser.server] }]
+    }
     case 'GroupWaiting': {
       if (before.groups[data.group]?.waiting?.because === data.because) return []
       const values = [data.group, data.because, verdictsInWords(data.verdicts)]

@@ -136,6 +136,9 @@ export const foldGroup = (groups: Groups, event: GroupEvent, moment: Moment): st
     case 'GroupWaiting':
       group.waiting = { because: data.because, verdicts: data.verdicts }
       return null
+    // Who owns it stands on the log already; that there were two is for people.
+    case 'DoubleActivationSeen':
+      return null
     case 'FailoverCountReset':
       group.failovers = 0
       group.failedOn = []

@@ -132,6 +132,10 @@ const describeGroup = ({ type, data }: GroupEvent): string => {
       return `${data.group} waits: ${data.because}`
     case 'FailoverSuppressed':
       return `${data.group} was not failed over: ${data.because}`
+    case 'DoubleActivationSeen': {
+      const [winner, loser] = [data.winner, data.loser].map(({ server, epoch }) => `${server} (epoch ${epoch})`)
+      return `${data.group} ran on ${winner} and on ${loser} at the same time, as ${data.server} saw; ${data.loser.server} stops it`
+    }
     case 'FailoverCountReset':
       return `${data.group} was healthy long enough: its failovers count from zero again`
     default:

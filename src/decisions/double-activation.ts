@@ -1,0 +1,78 @@
+/**
+ * N6, the last line of defence: beats say which groups their sender holds, so two holders of one group show at the first
+ * contact on any path. The rules of leases make it impossible in a quorum but for machines that hang unwatched; in a
+ * pair both sides may have judged themselves connected. Both come to the same answer, each from what it hears: one stops.
+ */
+import type { Epoch, GroupName, Instant, ServerName } from '../events/index.ts'
+import { groupName } from '../events/index.ts'
+
+export type Holding = { readonly epoch: Epoch /** Held under this epoch since. */; readonly since: Instant }
+
+/** What one other server says that it holds. */
+export type Rival = {
+  readonly server: ServerName
+  readonly groups: Readonly<Record<string, Epoch>>
+  /** When we sent the beat that this word answers; null = it answers none. */
+  readonly answers: Instant | null
+}
+
+export type Claim = { readonly server: ServerName; readonly epoch: Epoch }
+
+export type DoubleActivation = {
+  readonly group: GroupName
+  readonly winner: Claim
+  readonly loser: Claim
+}
+
+export type DoubleActivationFacts = {
+  readonly me: ServerName
+  readonly held: Readonly<Record<string, Holding>>
+  readonly rivals: readonly Rival[]
+  /** The servers in order of priority. */
+  readonly order: readonly ServerName[]
+  /** Whose data is newer, where somebody knows (a mirror); null = neither, or not known. */
+  readonly fresher?: (group: GroupName, one: ServerName, other: ServerName) => ServerName | null
+}
+
+/** Groups that this server holds together with another, and which of the two has to stop. */
+export const doubleActivations = ({
+  me,
+  held,
+  rivals,
+  order,
+  fresher = () => null,
+}: DoubleActivationFacts): readonly DoubleActivation[] =>
+  Object.entries(held).flatMap(([name, holding]) =>
+    rivals.flatMap((rival): readonly DoubleActivation[] => {
+      const epoch = rival.groups[name]
+      if (epoch === undefined || rival.server === me || !isAtTheSameTime(holding, rival, epoch)) return []
+      const group = groupName(name)
+      const mine = { server: me, epoch: holding.epoch }
+      const theirs = { server: rival.server, epoch }
+      const winner = winnerOf(group, mine, theirs, { order, fresher })
+      return [{ group, winner, loser: winner === mine ? theirs : mine }]
+    }),
+  )
+
+/**
+ * Beats may be late: one that waited in a buffer through a partition says what was so before it.
+ *   1. A newer epoch than ours was given after ours: while we hold it still, that is double however old the word is.
+ *   2. An older one, or the same, counts only in answer to a beat that we sent since we hold the group.
+ */
+const isAtTheSameTime = (holding: Holding, { answers }: Rival, epoch: Epoch): boolean =>
+  epoch > holding.epoch || (answers !== null && answers >= holding.since)
+
+/** Newer epoch, then newer data, then priority: the same on both sides, whoever looks first. */
+const winnerOf = (
+  group: GroupName,
+  one: Claim,
+  other: Claim,
+  { order, fresher }: Required<Pick<DoubleActivationFacts, 'order' | 'fresher'>>,
+): Claim => {
+  if (one.epoch !== other.epoch) return one.epoch > other.epoch ? one : other
+  const fresh = fresher(group, one.server, other.server)
+  if (fresh !== null) return fresh === one.server ? one : other
+  const rank = ({ server }: Claim) => (order.includes(server) ? order.indexOf(server) : order.length)
+  if (rank(one) !== rank(other)) return rank(one) < rank(other) ? one : other
+  return one.server < other.server ? one : other
+}
