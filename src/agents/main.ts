@@ -17,6 +17,8 @@ import { serveControl } from './control-server.ts'
 import { firstConfiguration } from './first-configuration.ts'
 import { runGuardian as guard } from './guardian.ts'
 import { type GuardianLink, linkGuardian } from './guardian-link.ts'
+import { comKind } from './heartbeats/com.ts'
+import { diskKind } from './heartbeats/disk.ts'
 import { heartbeatPaths, type PathKind } from './heartbeats/paths.ts'
 import type { Say } from './log-link.ts'
 import type { Machine } from './machine.ts'
@@ -46,7 +48,7 @@ export type ProcessOptions = {
 }
 
 /** The heartbeat paths that a configuration may ask for. */
-const pathKinds: readonly PathKind[] = []
+const pathKinds: readonly PathKind[] = [comKind, diskKind()]
 
 /** How often beats that are not what they claim to be are worth a line. */
 const suspicionMs = 10_000

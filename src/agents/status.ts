@@ -39,11 +39,19 @@ export const agentStatus = (
     guardian: { running: hasGuardian(), watchdog: 'none' },
     peers: node.kit.identity.voters
       .filter(({ name }) => name !== node.kit.own.name)
-      .map((peer) => peerStatus(voter, peer, now)),
+      .map((peer) => peerStatus(voter, peer, { now, between: devicePathsBetween(node, peer.name) })),
     notAdmitted: notAdmitted(voter),
     notDeciding: node.notDeciding(),
     state: node.recorder.state(),
   }
+}
+
+/** Paths that are no network, which two servers have in common. */
+const devicePathsBetween = ({ kit, recorder }: Node, peer: string): readonly string[] => {
+  const servers = recorder.state().configuration.current?.servers ?? []
+  const both = servers.filter(({ name }) => name === kit.own.name || name === peer)
+  const has = (key: 'com' | 'diskHeartbeat') => both.length === 2 && both.every((server) => server[key] !== undefined)
+  return [...(has('com') ? ['com'] : []), ...(has('diskHeartbeat') ? ['disk'] : [])]
 }
 
 const notAdmitted = (voter: Voter): readonly VoterName[] => {
@@ -54,10 +62,14 @@ const notAdmitted = (voter: Voter): readonly VoterName[] => {
   )
 }
 
-const peerStatus = (voter: Voter, { name, role, addresses }: Node['kit']['own'], now: number): PeerStatus => {
+const peerStatus = (
+  voter: Voter,
+  { name, role, addresses }: Node['kit']['own'],
+  { now, between }: { readonly now: number; readonly between: readonly string[] },
+): PeerStatus => {
   const liveness = voter.liveness()
   const heard = liveness.heard[name]
-  const known = ['nats', ...Object.keys(addresses).map((network) => `lan:${network}`)]
+  const known = ['nats', ...Object.keys(addresses).map((network) => `lan:${network}`), ...between]
   const since = (at: number | undefined) => (at === undefined ? null : Math.round(now - at))
   return {
     voter: name,

@@ -1,6 +1,7 @@
 /** What must be so across a configuration, beyond the shape of its parts. One rule per question; all are asked. */
 import type { Configuration } from '../events/configuration.ts'
 import { groupRules } from './configuration-group-rules.ts'
+import { heartbeatRules } from './configuration-heartbeat-rules.ts'
 import { inequalityFault } from './configuration-liveness-rule.ts'
 import { monitorRules } from './configuration-monitor-rules.ts'
 import { sharingRules } from './configuration-sharing-rules.ts'
@@ -22,6 +23,7 @@ export type RuleContext = {
 export const configurationRules = (context: RuleContext): readonly Problem[] => [
   ...voterRules(context),
   ...livenessRule(context),
+  ...heartbeatRules(context),
   ...groupRules(context),
   ...sharingRules(context),
   ...monitorRules(context),

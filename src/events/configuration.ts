@@ -6,6 +6,7 @@
 import { z } from 'zod'
 import { fencingOf, finalActionsOf } from './configuration-fencing.ts'
 import { type Form, formOf } from './configuration-form.ts'
+import { heartbeatDevicesOf, heartbeatPathsOf } from './configuration-heartbeats.ts'
 import { monitorOf } from './configuration-monitors.ts'
 import { npResolutionOf } from './configuration-np-resolution.ts'
 import { groupOf } from './configuration-resources.ts'
@@ -44,7 +45,7 @@ const heartbeatOf = ({ object, after, integer, number }: Form) =>
     delay: after('20ms', { most: '10s' }).describe('The largest delay of a beat, one way, that is to be expected.'),
     stall: after('200ms', { most: '10m' }).describe('The longest pause of process or machine that costs no lease.'),
     lostBeats: integer(0, 1000).default(2).describe('k: beats in a row that may be lost without harm.'),
-  })
+  }).extend(heartbeatPathsOf({ object, after, integer }))
 
 const alertsOf = ({ object, hostAndPort }: Form) =>
   object({
@@ -66,7 +67,11 @@ const configurationOf = (form: Form) => {
   const voter = voterOf(form)
   return object({
     cluster: name.describe('The name of the cluster; it cannot change later.'),
-    servers: z.array(voter).min(1).max(7).describe('The machines that may run groups, in order of priority.'),
+    servers: z
+      .array(voter.extend(heartbeatDevicesOf(form)))
+      .min(1)
+      .max(7)
+      .describe('The machines that may run groups, in order of priority.'),
     witness: voter.optional().describe('A machine that only votes and keeps the log; it runs no groups.'),
     voters: z
       .array(name)

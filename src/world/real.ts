@@ -11,6 +11,8 @@ import { realNeighbours } from './neighbours.ts'
 import { realNetwork } from './network.ts'
 import { realProcesses } from './processes.ts'
 import { realRandom } from './random.ts'
+import { realRawDisks } from './raw-disks.ts'
+import { realSerialLines } from './serial-lines.ts'
 import type { World } from './world.ts'
 
 /** This machine. What its parts share (the exit watcher, the control group's place) is made when first needed. */
@@ -24,6 +26,8 @@ export const realWorld = (): World => ({
   neighbours: realNeighbours,
   http: realHttp,
   devices: realDevices,
+  serialLines: realSerialLines,
+  rawDisks: realRawDisks,
   local: realLocalSockets,
   digest: (bytes) => hash(digestOf('sha256', bytes, 'base64url')),
   authenticate: (key, bytes) => createHmac('sha256', key).update(bytes).digest(),

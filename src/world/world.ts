@@ -217,6 +217,42 @@ export type LocalSockets = {
   readonly serve: (path: string, handle: (request: LocalRequest) => void) => Promise<Cancel>
 }
 
+/** RS-232 and its like: 8 data bits, no parity, 1 stop bit, no flow control. */
+export type SerialLines = {
+  /** What was received before it was opened is thrown away. `closed`: by the other side or by the system, told once;
+   *  not by our own `close`. Rejects when it cannot be opened. */
+  readonly open: (
+    device: string,
+    options: {
+      readonly baudRate: number
+      readonly received: (bytes: Uint8Array) => void
+      readonly closed: (because: string) => void
+    },
+  ) => Promise<SerialLine>
+}
+export type SerialLine = {
+  /** Resolves once the system has taken the bytes, which is before they are on the line. Never resolves, perhaps,
+   *  where the system takes nothing any more: the caller needs a limit of its own. */
+  readonly write: (bytes: Uint8Array) => Promise<void>
+  readonly close: () => void
+}
+
+/** Block devices, past every cache of this machine. */
+export type RawDisks = {
+  /** Offsets and lengths have to be multiples of this. */
+  readonly sectorBytes: number
+  /** `exclusive`: fails when it is mounted or part of something. Rejects when it cannot be opened. */
+  readonly open: (device: string, options?: { readonly exclusive?: boolean }) => Promise<RawDisk>
+}
+/** One call at a time: the next one only after the last has settled. A disk that hangs settles late or never. */
+export type RawDisk = {
+  readonly sizeBytes: number
+  readonly read: (offset: number, length: number) => Promise<Uint8Array>
+  readonly write: (offset: number, bytes: Uint8Array) => Promise<void>
+  readonly sync: () => Promise<void>
+  readonly close: () => Promise<void>
+}
+
 export type World = {
   readonly clock: Clock
   readonly random: Random
@@ -227,6 +263,8 @@ export type World = {
   readonly neighbours: Neighbours
   readonly http: HttpClient
   readonly devices: Devices
+  readonly serialLines: SerialLines
+  readonly rawDisks: RawDisks
   readonly local: LocalSockets
   /** SHA-256, base64url. */
   readonly digest: (bytes: string) => Hash

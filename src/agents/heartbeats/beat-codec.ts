@@ -68,7 +68,7 @@ export const beatCodec = (world: Pick<World, 'authenticate'>, cluster: string, k
 })
 
 /** In constant time: a forger must not learn how much of a code was right. */
-const isEqual = (a: Uint8Array, b: Uint8Array): boolean => {
+export const isEqual = (a: Uint8Array, b: Uint8Array): boolean => {
   let difference = a.length ^ b.length
   for (const [index, byte] of a.entries()) difference |= byte ^ (b[index] ?? 0)
   return difference === 0
