@@ -37,7 +37,8 @@ export class SimulatedDisk implements Disk {
     this.#check(at, bytes.length)
     this.before({ do: 'write', at, length: bytes.length })
     this.#seen.set(bytes, at)
-    this.#unflushed.push({ at, bytes: bytes.slice() })
+    // A Buffer would only lend its memory to a slice.
+    this.#unflushed.push({ at, bytes: Uint8Array.from(bytes) })
   }
 
   readonly flush = (): void => {

@@ -1,0 +1,124 @@
+/** What a side of a mirror knows about itself, as bytes. The layout is a table in docs/mirror-formats.md. */
+import {
+  type DataGeneration,
+  dataGeneration,
+  type Generations,
+  historyLength,
+  type MirrorId,
+  mirrorId,
+} from '../generations.ts'
+
+export type MirrorRole = 'idle' | 'active' | 'standby'
+
+/** Fixed by formatting. */
+export type Geometry = {
+  readonly mirror: MirrorId
+  /** Of the data partition that is mirrored: the smaller of the two. */
+  readonly dataBytes: number
+  /** What one bit of the dirty bitmap stands for. */
+  readonly blockBytes: number
+  /** What one bit of the intent map stands for: a multiple of `blockBytes`. */
+  readonly regionBytes: number
+}
+
+export type MirrorState = {
+  readonly role: MirrorRole
+  /** False while a resync writes to it: it is a mixture of two moments, and must not be activated. */
+  readonly isConsistent: boolean
+  /** The newest epoch that has written here; older ones are refused. */
+  readonly epoch: number
+  readonly generations: Generations
+}
+
+export type StateRecord = { readonly geometry: Geometry; readonly state: MirrorState }
+
+const roles: readonly MirrorRole[] = ['idle', 'active', 'standby']
+const at = {
+  mirror: 0,
+  dataBytes: 16,
+  blockBytes: 24,
+  regionBytes: 28,
+  role: 32,
+  flags: 33,
+  historyCount: 34,
+  epoch: 40,
+  current: 48,
+  base: 56,
+  pending: 64,
+  peer: 72,
+  history: 80,
+}
+const recordBytes = at.history + 8 * historyLength
+
+export const encodeState = ({ geometry, state }: StateRecord): Buffer => {
+  const bytes = Buffer.alloc(recordBytes)
+  bytes.write(geometry.mirror, at.mirror, 'hex')
+  bytes.writeBigUInt64BE(BigInt(geometry.dataBytes), at.dataBytes)
+  bytes.writeUInt32BE(geometry.blockBytes, at.blockBytes)
+  bytes.writeUInt32BE(geometry.regionBytes, at.regionBytes)
+  bytes.writeUInt8(roles.indexOf(state.role), at.role)
+  bytes.writeUInt8(state.isConsistent ? 1 : 0, at.flags)
+  bytes.writeBigUInt64BE(BigInt(state.epoch), at.epoch)
+  const { current, base, pending, peer, history } = state.generations
+  bytes.writeUInt16BE(history.length, at.historyCount)
+  for (const [place, one] of [
+    [at.current, current],
+    [at.base, base],
+    [at.pending, pending],
+    [at.peer, peer],
+  ] as const) {
+    if (one !== null) bytes.write(one, place, 'hex')
+  }
+  history.forEach((one, index) => {
+    bytes.write(one, at.history + 8 * index, 'hex')
+  })
+  return bytes
+}
+
+/** Null when a number is not what any Baton has written. */
+export const decodeState = (bytes: Buffer): StateRecord | null => {
+  const role = roles[bytes.readUInt8(at.role)]
+  const flags = bytes.readUInt8(at.flags)
+  const count = bytes.readUInt16BE(at.historyCount)
+  const epoch = Number(bytes.readBigUInt64BE(at.epoch))
+  const geometry: Geometry = {
+    mirror: mirrorId(bytes.toString('hex', at.mirror, at.mirror + 16)),
+    dataBytes: Number(bytes.readBigUInt64BE(at.dataBytes)),
+    blockBytes: bytes.readUInt32BE(at.blockBytes),
+    regionBytes: bytes.readUInt32BE(at.regionBytes),
+  }
+  if (role === undefined || flags > 1 || count > historyLength || !Number.isSafeInteger(epoch)) return null
+  if (geometryObjection(geometry) !== null) return null
+  const history = Array.from({ length: count }, (_, index) => generationAt(bytes, at.history + 8 * index))
+  const generations: Generations = {
+    current: generationAt(bytes, at.current),
+    base: generationAt(bytes, at.base),
+    pending: generationAt(bytes, at.pending),
+    peer: generationAt(bytes, at.peer),
+    history: history.filter((one) => one !== null),
+  }
+  return { geometry, state: { role, isConsistent: flags === 1, epoch, generations } }
+}
+
+const generationAt = (bytes: Buffer, place: number): DataGeneration | null => {
+  const text = bytes.toString('hex', place, place + 8)
+  return text === '0000000000000000' ? null : dataGeneration(text)
+}
+
+const smallestBlock = 4096
+const largestRegion = 1_073_741_824
+/** 64 TiB: what 32 MiB × 4 of bitmap with the smallest sensible blocks could still hold in memory. */
+const largestData = 2 ** 46
+
+/** Why a mirror cannot have this form; null when it can. */
+export const geometryObjection = ({ dataBytes, blockBytes, regionBytes }: Geometry): string | null => {
+  if (!isPowerOfTwo(blockBytes) || blockBytes < smallestBlock)
+    return `blocks of ${blockBytes} bytes: a power of two from ${smallestBlock} on is needed`
+  if (!isPowerOfTwo(regionBytes) || regionBytes < blockBytes || regionBytes > largestRegion)
+    return `regions of ${regionBytes} bytes: a power of two from ${blockBytes} to ${largestRegion} is needed`
+  if (!Number.isSafeInteger(dataBytes) || dataBytes < smallestBlock || dataBytes > largestData || dataBytes % 512 !== 0)
+    return `${dataBytes} bytes of data: a multiple of 512 from ${smallestBlock} to ${largestData} is needed`
+  return null
+}
+
+const isPowerOfTwo = (n: number): boolean => n > 0 && Number.isInteger(Math.log2(n))

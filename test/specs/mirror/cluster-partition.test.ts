@@ -1,0 +1,216 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import {
+  ClusterPartition,
+  clusterPartitionBytes,
+  defaultBlockBytes,
+  defaultRegionBytes,
+} from '../../../src/mirror/cluster-partition.ts'
+import { dataGeneration, mirrorId, noGenerations } from '../../../src/mirror/generations.ts'
+import type { Geometry, MirrorState } from '../../../src/mirror/partition/state-record.ts'
+import { SimulatedDisk } from './simulated-disk.ts'
+
+const mebi = 1_048_576
+const geometry: Geometry = {
+  mirror: mirrorId('00112233445566778899aabbccddeeff'),
+  dataBytes: 400 * mebi,
+  blockBytes: 4096,
+  regionBytes: 65_536,
+}
+
+const generation = (n: number) => dataGeneration((n + 1).toString(16).padStart(16, '0'))
+const stateOf = (n: number): MirrorState => ({
+  role: n % 2 === 0 ? 'active' : 'standby',
+  isConsistent: n % 3 === 0,
+  epoch: n,
+  generations: {
+    ...noGenerations,
+    current: generation(n),
+    base: n % 5 === 0 ? generation(n + 7) : null,
+    history: [generation(n + 9)],
+  },
+})
+
+const usable = (opened: ReturnType<typeof ClusterPartition.open>): ClusterPartition => {
+  if (opened.is === 'unusable') throw new Error(opened.because)
+  return opened.partition
+}
+const formatted = () => {
+  const disk = new SimulatedDisk(clusterPartitionBytes(geometry))
+  return { disk, partition: usable(ClusterPartition.format(disk, geometry, 77n)) }
+}
+
+class PowerCut extends Error {}
+/** The power goes at the n-th write or flush from now. */
+const cutAfter = (disk: SimulatedDisk, calls: number) => {
+  let left = calls
+  disk.before = (call) => {
+    if (call.do !== 'read' && left-- <= 0) throw new PowerCut()
+  }
+}
+
+describe('a cluster partition', () => {
+  test('remembers state and marks across a power cut', () => {
+    const { disk, partition } = formatted()
+    partition.save(stateOf(4))
+    partition.intent.mark([0, 7, 6399])
+    partition.dirty.mark([102_399, 40_000])
+    disk.losePower(() => false)
+    const again = usable(ClusterPartition.open(disk))
+    expect(again.state).toEqual(stateOf(4))
+    expect(again.geometry).toEqual(geometry)
+    expect([...again.intent.marks.indexes()]).toEqual([0, 7, 6399])
+    expect([...again.dirty.marks.indexes()]).toEqual([40_000, 102_399])
+    expect(again.dirty.marks.count).toBe(2)
+  })
+
+  test('writes a mark once, and one that was taken back but is still on disk not at all', () => {
+    const { disk, partition } = formatted()
+    partition.intent.mark([5])
+    const calls: string[] = []
+    disk.before = (call) => calls.push(call.do)
+    partition.intent.mark([5])
+    partition.intent.remove(5)
+    partition.intent.mark([5])
+    expect(calls).toEqual([])
+    partition.intent.mark([6])
+    expect(calls).toEqual(['write', 'flush'])
+  })
+
+  test('takes as little as the table in docs/mirror-formats.md says', () => {
+    const bytes = (dataBytes: number) =>
+      clusterPartitionBytes({ ...geometry, dataBytes, blockBytes: defaultBlockBytes, regionBytes: defaultRegionBytes })
+    expect(bytes(10 * 1024 * mebi) / 1024).toBeLessThanOrEqual(192)
+    expect(bytes(mebi * mebi) / mebi).toBeCloseTo(4.3, 1)
+    expect(bytes(16 * mebi * mebi) / mebi).toBeCloseTo(66.6, 0)
+  })
+
+  test('is refused, with what it needs, where there is no room', () => {
+    const opened = ClusterPartition.format(new SimulatedDisk(mebi / 8), geometry, 1n)
+    expect(opened).toMatchObject({ is: 'unusable', because: expect.stringMatching(/131072 bytes, \d+ are needed/) })
+  })
+
+  test('was formatted only half when the power went: it is not used, whatever was there before', () => {
+    for (let calls = 0; calls < 18; calls++) {
+      const { disk, partition } = formatted()
+      partition.save(stateOf(8))
+      partition.dirty.mark([1])
+      cutAfter(disk, calls)
+      expect(() => ClusterPartition.format(disk, geometry, 78n)).toThrow(PowerCut)
+      disk.before = () => undefined
+      disk.losePower(() => calls % 2 === 0)
+      const opened = ClusterPartition.open(disk)
+      if (opened.is === 'usable' && opened.partition.state.epoch === 8)
+        expect(opened.partition.dirty.marks.has(1)).toBe(true)
+    }
+  })
+})
+
+type Step =
+  | { readonly do: 'save'; readonly n: number }
+  | { readonly do: 'mark'; readonly map: 'intent' | 'dirty'; readonly at: readonly number[] }
+  | { readonly do: 'clear'; readonly map: 'intent' | 'dirty'; readonly at: readonly number[] }
+const step: fc.Arbitrary<Step> = fc.oneof(
+  fc.record({ do: fc.constant('save' as const), n: fc.nat(1000) }),
+  fc.record({
+    do: fc.constantFrom('mark' as const, 'clear' as const),
+    map: fc.constantFrom('intent' as const, 'dirty' as const),
+    // Two pages of the dirty bitmap, so that one store writes both.
+    at: fc.array(fc.oneof(fc.nat(20), fc.integer({ min: 32_250, max: 32_270 })), { minLength: 1, maxLength: 4 }),
+  }),
+)
+
+describe('any power cut', () => {
+  test('leaves of each thing what it was before the write under way, or after it', () => {
+    const cut = fc.record({ calls: fc.nat(40), kept: fc.infiniteStream(fc.boolean()) })
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 20 }), fc.array(cut, { minLength: 1, maxLength: 3 }), (steps, cuts) => {
+        const { disk, partition: first } = formatted()
+        let partition = first
+        let state = partition.state
+        /** What must be marked, and what may be besides. */
+        const must = { intent: new Set<number>(), dirty: new Set<number>() }
+        const may = { intent: new Set<number>(), dirty: new Set<number>() }
+        const perform = (one: Step): void => {
+          if (one.do === 'save') {
+            partition.save(stateOf(one.n))
+            state = stateOf(one.n)
+            return
+          }
+          const at = one.map === 'intent' ? one.at.map((n) => n % 6400) : one.at
+          for (const n of at) may[one.map].add(n)
+          if (one.do === 'mark') {
+            partition[one.map].mark(at)
+            for (const n of at) must[one.map].add(n)
+          } else {
+            for (const n of at) {
+              partition[one.map].remove(n)
+              must[one.map].delete(n)
+            }
+            partition[one.map].store()
+            for (const n of at) may[one.map].delete(n)
+          }
+        }
+        const expectWhole = (intended: Step | undefined): void => {
+          const after = intended?.do === 'save' ? stateOf(intended.n) : state
+          expect([state, after]).toContainEqual(partition.state)
+          state = partition.state
+          for (const map of ['intent', 'dirty'] as const) {
+            expect(partition[map].damagedPages).toBe(0)
+            for (const n of must[map]) expect(partition[map].marks.has(n)).toBe(true)
+            for (const n of partition[map].marks.indexes()) expect(may[map].has(n) || must[map].has(n)).toBe(true)
+            must[map] = new Set(partition[map].marks.indexes())
+          }
+        }
+        for (const { calls, kept } of cuts) {
+          cutAfter(disk, calls)
+          let under: Step | undefined
+          try {
+            for (under of steps) perform(under)
+            under = undefined
+          } catch (error) {
+            expect(error).toBeInstanceOf(PowerCut)
+          }
+          disk.before = () => undefined
+          const bits = kept[Symbol.iterator]()
+          disk.losePower(() => bits.next().value === true)
+          partition = usable(ClusterPartition.open(disk))
+          expectWhole(under)
+        }
+      }),
+      { numRuns: 150 },
+    )
+  })
+})
+
+describe('any damage', () => {
+  test('is found: the partition is refused, or what cannot be read counts as marked', () => {
+    const damage = fc.record({ sector: fc.nat(), bytes: fc.uint8Array({ minLength: 512, maxLength: 512 }) })
+    fc.assert(
+      fc.property(fc.array(damage, { maxLength: 60 }), (damages) => {
+        const { disk, partition } = formatted()
+        partition.save(stateOf(6))
+        partition.dirty.mark([3, 32_257])
+        partition.dirty.mark([4])
+        for (const { sector, bytes } of damages) disk.damage((sector % (disk.size / 512)) * 512, bytes)
+        const opened = ClusterPartition.open(disk)
+        if (opened.is === 'unusable') return
+        const { geometry: read, state, dirty } = opened.partition
+        expect(read).toEqual(geometry)
+        expect([stateOf(6), formatted().partition.state]).toContainEqual(state)
+        expect([...dirty.marks.indexes()].every((n) => n < 102_400)).toBe(true)
+      }),
+      { numRuns: 100 },
+    )
+  })
+
+  test('of the last bits of a map makes no mark beyond its end', () => {
+    const { disk } = formatted()
+    disk.damage(131_072, new Uint8Array(disk.size - 131_072))
+    const { intent, dirty } = usable(ClusterPartition.open(disk))
+    expect([intent.marks.count, dirty.marks.count]).toEqual([6400, 102_400])
+    dirty.store()
+    const again = usable(ClusterPartition.open(disk))
+    expect(again.dirty.damagedPages).toBe(0)
+  })
+})
