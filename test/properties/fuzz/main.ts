@@ -1,0 +1,43 @@
+/**
+ * Feeds bad input to everything that takes input, for as long as one likes:
+ *
+ *   npm run fuzz -- [--inputs N] [--seed S] [NAME…]
+ *
+ * NAME chooses the targets whose names contain it. A failure prints the input, made small, and the seed that gives it again.
+ */
+import { parseArgs } from 'node:util'
+import fc from 'fast-check'
+import { targets } from './targets.ts'
+
+const { values: flags, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    inputs: { type: 'string', default: '1000000' },
+    seed: { type: 'string', default: String(Date.now() % 1_000_000_000) },
+  },
+})
+const inputs = Number(flags.inputs)
+const seed = Number(flags.seed)
+const chosen = targets.filter(({ name }) => positionals.length === 0 || positionals.some((part) => name.includes(part)))
+if (!(Number.isInteger(inputs) && inputs > 0 && Number.isInteger(seed)) || chosen.length === 0) {
+  console.error('usage: npm run fuzz -- [--inputs N] [--seed S] [NAME…]; the targets are:')
+  for (const { name } of targets) console.error(`  ${name}`)
+  process.exit(2)
+}
+
+const each = Math.ceil(inputs / chosen.length)
+let tried = 0
+let failures = 0
+const began = performance.now()
+for (const { name, property } of chosen) {
+  const at = performance.now()
+  const found = fc.check(property, { numRuns: each, seed, verbose: 0 })
+  tried += found.numRuns
+  const perSecond = Math.round(found.numRuns / ((performance.now() - at) / 1000))
+  console.log(`${found.failed ? 'FAILED' : 'ok    '}  ${name}: ${found.numRuns} inputs, ${perSecond} a second`)
+  if (!found.failed) continue
+  failures += 1
+  console.log(`        seed ${seed}, input ${fc.stringify(found.counterexample)}\n        ${found.errorInstance ?? ''}`)
+}
+console.log(`${tried} inputs in ${((performance.now() - began) / 1000).toFixed(0)} s, seed ${seed}: ${failures} failed`)
+process.exit(failures === 0 ? 0 : 1)

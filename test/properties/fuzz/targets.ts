@@ -1,0 +1,7 @@
+import { beatTargets } from './beats.ts'
+import { commitTargets } from './commits.ts'
+import { orderTargets } from './orders.ts'
+import type { Target } from './target.ts'
+
+/** Every place where bytes from outside come in. */
+export const targets: readonly Target[] = [...beatTargets, ...commitTargets, ...orderTargets]
