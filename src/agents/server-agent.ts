@@ -33,8 +33,7 @@ import type { GuardianLink } from './guardian-link.ts'
 import { leaderKeeper } from './leader-keeper.ts'
 import { type MonitorJudge, monitorJudge } from './monitor-judge.ts'
 import { type MonitorRunner, type MonitorRunnerOptions, monitorRunner } from './monitor-runner.ts'
-import { heardNow } from './np/heard-now.ts'
-import { type NpWatch, npWatch } from './np/np-watch.ts'
+import { type PartitionWatch, partitionWatch } from './np/partition-watch.ts'
 import type { Answer, Recorder } from './recorder.ts'
 import type { ResourceRunner } from './resource-runner.ts'
 import type { Voter } from './voter.ts'
@@ -84,7 +83,7 @@ class Agent implements ServerAgent {
   readonly #monitors: MonitorRunner
   readonly #judge: MonitorJudge
   readonly #reporter: GroupReporter
-  readonly #np: NpWatch
+  readonly #partition: PartitionWatch
   readonly #doubles: DoubleWatch
   readonly #roster: DutyRoster
   readonly #keepLeaderAway: (state: State, reachable: ReadonlySet<string>) => void
@@ -131,10 +130,10 @@ class Agent implements ServerAgent {
     })
     parts.recorder.onFold(this.#folded)
     this.#keepLeaderAway = leaderKeeper(world, parts)
-    this.#np = npWatch(world, {
-      configuration: () => this.#state.configuration.current?.npResolution ?? null,
-      ping: parts.ping,
-      heard: () => heardNow(parts.voter, world.clock.now()),
+    this.#partition = partitionWatch(world, {
+      ...parts,
+      configuration: () => this.#state.configuration.current,
+      note: this.#reporter.note,
       changed: this.wake,
     })
     this.wake()
@@ -198,7 +197,7 @@ class Agent implements ServerAgent {
   readonly stop = (): void => {
     this.#isStopped = true
     this.#cancelTimer()
-    this.#np.stop()
+    this.#partition.stop()
     this.#monitors.stop()
   }
 
@@ -257,6 +256,9 @@ class Agent implements ServerAgent {
     this.#roster.perform(state, this.#sight(now), isLeased)
     this.#reporter.report(state)
     this.#considerRenouncing(now)
+    // N5: only a lease that this agent had and lost is a partition lost.
+    const leaseLostMs = isLeased || this.#lostAt === null ? null : now - this.#lostAt.at
+    this.#partition.consider(state, { leaseLostMs, isAllOff: runner.isAllOff() })
     const facts = this.#facts()
     if (isLeased && rankOf(state, facts) === 0) this.#keepLeaderAway(state, facts.reachable)
     this.#setTimer(now, isLeased)
@@ -287,7 +289,7 @@ class Agent implements ServerAgent {
       onlineMs: (group) => this.#phaseMs(group, 'online', now),
       joinedMs: now - this.#joinedAt,
       startingMs: now - this.#startingSince,
-      np: this.#np.resolution(),
+      np: this.#partition.resolution(),
     }
   }
 

@@ -17,16 +17,16 @@ export type LossFacts = {
   readonly verdict: Verdict
   /** For how long the verdict has been the same. */
   readonly verdictMs: number
-  /** It left by its own word, or was told to: that is no loss. */
-  readonly isLeaving: boolean
+  /** It left or was told to, or the cluster is suspended or stopped: then nothing is done by itself. */
+  readonly isExempt: boolean
 }
 
 export type Loss = { readonly action: Exclude<LossAction, 'none'>; readonly practice: boolean }
 
 /** What to do now, or null. It is for the caller to do it once only, until there has been a lease again. */
 export const losePartition = (facts: LossFacts, onLoss: NpResolution['onLoss']): Loss | null => {
-  const { leaseLostMs, isAllOff, verdict, verdictMs, isLeaving } = facts
-  if (onLoss.action === 'none' || leaseLostMs === null || isLeaving || !isAllOff) return null
+  const { leaseLostMs, isAllOff, verdict, verdictMs, isExempt } = facts
+  if (onLoss.action === 'none' || leaseLostMs === null || isExempt || !isAllOff) return null
   // What is not known is no reason to stop a machine.
   if (verdict !== 'cut-off') return null
   if (Math.min(leaseLostMs, verdictMs) < onLoss.after) return null

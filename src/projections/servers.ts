@@ -95,7 +95,10 @@ export const foldServer = (draft: Servers, { type, data }: ServerEvent, moment: 
       server.since = moment.at
       return null
     case 'LeaseLost':
+      return null
     case 'PartitionLost':
+      // As if an operator had stopped it: it takes nothing before one has looked.
+      if (data.action === 'stop-service' && !data.practice) server.stopOrdered = true
       return null
     case 'PathLost':
       server.lostPaths[data.peer] = [...new Set([...(server.lostPaths[data.peer] ?? []), data.path])]

@@ -1,0 +1,50 @@
+/** Everything an agent does about partitions of the network: gathers evidence, resolves it, acts when it has lost. */
+import type { LossFacts } from '../../decisions/lose-partition.ts'
+import type { Resolution } from '../../decisions/resolve-partition.ts'
+import type { Configuration, Event, ServerName } from '../../events/index.ts'
+import { serverOf } from '../../projections/servers.ts'
+import type { State } from '../../projections/state.ts'
+import type { World } from '../../world/world.ts'
+import type { Say } from '../log-link.ts'
+import type { Voter } from '../voter.ts'
+import { heardNow } from './heard-now.ts'
+import { lossWatch } from './loss-watch.ts'
+import { npWatch } from './np-watch.ts'
+
+export type PartitionWatchParts = {
+  readonly me: ServerName
+  readonly voter: Voter
+  readonly configuration: () => Configuration | null
+  readonly ping: (targets: readonly string[], timeoutMs: number) => Promise<readonly string[]>
+  /** Puts it on the log, as soon as that can be written. */
+  readonly note: (event: Event) => void
+  readonly say: Say
+  readonly changed: () => void
+}
+
+export type PartitionWatch = {
+  /** What NP resolution says of this side now. */
+  readonly resolution: () => Resolution
+  /** N5: does what is to be done by a server that has lost. */
+  readonly consider: (state: State, facts: Pick<LossFacts, 'leaseLostMs' | 'isAllOff'>) => void
+  readonly stop: () => void
+}
+
+export const partitionWatch = (world: World, parts: PartitionWatchParts): PartitionWatch => {
+  const { me, voter, configuration } = parts
+  const np = npWatch(world, {
+    ...parts,
+    configuration: () => configuration()?.npResolution ?? null,
+    heard: () => heardNow(voter, world.clock.now()),
+  })
+  const loss = lossWatch(world, { ...parts, np })
+  return {
+    resolution: np.resolution,
+    consider: ({ cluster, servers }, facts) => {
+      const { stopOrdered, status } = serverOf(servers, me)
+      const isExempt = stopOrdered || status === 'left' || cluster.suspended || cluster.stopped
+      loss.look({ ...facts, isExempt })
+    },
+    stop: np.stop,
+  }
+}
