@@ -35,8 +35,8 @@ const cableRule = ({ configuration: { servers }, report }: RuleContext): readonl
   return [report({ path: ['servers', index, 'com'], message, remedy: 'remove com:, or use diskHeartbeat:' })]
 }
 
-/** Size of the largest beat on the line: of two servers and a witness (compact-beat.ts), and its frame. */
-export const comBeatBytes = 124
+/** Size of the largest beat on the line: of two servers and a witness (compact-beat.ts), with all groups on one. */
+export const comBeatBytes = (groups: number): number => 125 + 10 * groups
 const frameBytes = 2
 /** A byte takes a start and a stop bit besides its eight. */
 const bitsPerByte = 10
@@ -47,12 +47,13 @@ const largestUse = 0.8
 export const lineMs = (bytes: number, baudRate: number): number => (bytes * bitsPerByte * 1000) / baudRate
 
 const lineRule = ({ configuration, report }: RuleContext): readonly Problem[] => {
-  const { servers, heartbeat } = configuration
+  const { servers, heartbeat, groups } = configuration
   if (servers.every(({ com }) => com === undefined)) return []
   const { interval, timeout, com } = heartbeat
-  const needed = lineMs(comBeatBytes + frameBytes, com.baudRate)
-  const problem = { path: ['heartbeat', 'com', 'baudRate'], remedy: `set ${leastBaudRate(interval)} or more` }
-  const takes = `a beat of ${comBeatBytes} bytes takes ${Math.ceil(needed)} ms at ${com.baudRate} baud`
+  const bytes = comBeatBytes(Object.keys(groups).length)
+  const needed = lineMs(bytes + frameBytes, com.baudRate)
+  const problem = { path: ['heartbeat', 'com', 'baudRate'], remedy: `set ${leastBaudRate(bytes, interval)} or more` }
+  const takes = `a beat of ${bytes} bytes takes ${Math.ceil(needed)} ms at ${com.baudRate} baud`
   // Two beats in T are the least by which anybody is heard at all.
   if (needed * 2 > timeout || needed > interval * largestLag) {
     const message = `${takes}, too slow for a beat every ${formatDuration(interval)} and a timeout of ${formatDuration(timeout)}`
@@ -69,8 +70,8 @@ const largestLag = 6
 /** The usual speeds: nothing between them is offered by most lines. */
 const usualRates = [9600, 19_200, 38_400, 57_600, 115_200, 230_400, 460_800, 921_600] as const
 
-const leastBaudRate = (interval: number): number =>
-  usualRates.find((rate) => lineMs(comBeatBytes + frameBytes, rate) <= interval * largestUse) ?? 921_600
+const leastBaudRate = (bytes: number, interval: number): number =>
+  usualRates.find((rate) => lineMs(bytes + frameBytes, rate) <= interval * largestUse) ?? 921_600
 
 /** So many looks at the disk fit into T, or a slow one makes a living server silent. */
 const leastLooks = 3

@@ -17,7 +17,7 @@ import { slipFrame, slipReader } from './slip.ts'
 export const comName = pathName('com')
 
 /** Longer than any compact beat of two servers. */
-const largestFrame = 512
+const largestFrame = 4096
 /** A cable that was pulled is not put back sooner; and a device that fails at once must not keep the agent busy. */
 const reopenMs = 1000
 /** No system needs so long to take a beat from us: something holds the line up. */
@@ -31,7 +31,7 @@ export const comKind: PathKind = (world, configuration, parts) => {
   if (device === undefined) return []
   const { baudRate } = configuration.heartbeat.com
   const agreement = agreementOf(configuration)
-  const codec = compactCodec(world, agreement, parts.kit.clusterKey)
+  const codec = compactCodec(world, agreement, { key: parts.kit.clusterKey, groups: parts.groups })
   const open = () => comPath(world, { device, baudRate, codec, parts })
   return [{ name: comName, from: { device, baudRate, agreement }, open }]
 }

@@ -20,10 +20,13 @@
  * | 1 + 6 + 1 | voter, generation, reason (0 silent, 1 renounced) |
  * | 1 | number of voters heard; of each: |
  * | 1 + 2 | voter, paths as bits: 1 nats, 2 com, 4 disk, then the networks in order |
+ * | 1 | number of groups held, 255 at most; of each: |
+ * | 4 + 6 | begin of the SHA-256 of its name, epoch |
  * | 16 | begin of the HMAC-SHA-256 of everything before it, by the cluster's key |
  *
- * Two servers: at most 124 bytes. What is left out: the groups held (nothing is decided by them), paths and names that
- * the agreement does not know. An echo or a support less is a grant or a removal less, which is the safe side.
+ * Two servers: at most 125 bytes, and 10 for each group held. What is left out: paths and voters that the agreement does
+ * not know. An echo or a support less is a grant or a removal less, which is the safe side. A group that the receiver
+ * has not configured is passed over: groups come and go more often than voters, and are no part of the agreement.
  *
  * Two voters whose configurations differ in the agreement do not understand each other: such a beat is authentic, but
  * its indexes would name others, so it is dropped, and the path is silent until both have the same configuration.
@@ -32,6 +35,7 @@ import type { Beat, Echo, Support } from '../../decisions/liveness.ts'
 import {
   beatNumber,
   type Configuration,
+  type Epoch,
   type Generation,
   type Incarnation,
   networksOf,
@@ -74,20 +78,35 @@ const clusterBytes = 4
 const agreementBytes = 8
 const headBytes = 2 + clusterBytes + agreementBytes
 const macBytes = 16
+const groupBytes = 4
+const largestList = 255
 const pathBits = 16
 const nothingPromised = 0xffff_ffff
 const largestCount = 2 ** 48 - 1
 
+export type CompactOptions = {
+  /** The cluster's. */
+  readonly key: Uint8Array
+  /** Names of the groups that are configured now. */
+  readonly groups: () => readonly string[]
+}
+
 export const compactCodec = (
   world: Pick<World, 'authenticate' | 'digest'>,
   { cluster, voters, paths }: Agreement,
-  key: Uint8Array,
+  { key, groups }: CompactOptions,
 ): CompactCodec => {
   const begin = (text: string, length: number) => Buffer.from(world.digest(text), 'base64url').subarray(0, length)
   const ofCluster = begin(cluster, clusterBytes)
   const ofAgreement = begin(JSON.stringify([cluster, voters, paths]), agreementBytes)
   const macOf = (content: Uint8Array) => Buffer.from(world.authenticate(key, content)).subarray(0, macBytes)
-  const names: Names = { voters, paths }
+  const groupCode = (name: string) => begin(name, groupBytes).readUInt32BE()
+  const names: Names = {
+    voters,
+    paths,
+    groupCode,
+    groupOf: (code) => groups().filter((name) => groupCode(name) === code),
+  }
   return {
     encode: (beat) => {
       const writer = new Writer()
@@ -111,9 +130,13 @@ export const compactCodec = (
   }
 }
 
-type Names = Pick<Agreement, 'voters' | 'paths'>
+type Names = Pick<Agreement, 'voters' | 'paths'> & {
+  readonly groupCode: (name: string) => number
+  /** More than one only when two names begin with the same code: then it is neither. */
+  readonly groupOf: (code: number) => readonly string[]
+}
 
-const writeBeat = (to: Writer, beat: Beat, { voters, paths }: Names): void => {
+const writeBeat = (to: Writer, beat: Beat, { voters, paths, groupCode }: Names): void => {
   const known = <T>(by: Readonly<Record<string, T>>): readonly (readonly [number, T])[] =>
     voters.flatMap((name, index) => (by[name] === undefined ? [] : [[index, by[name]] as const]))
   to.count('sender', voters.indexOf(beat.from), 1)
@@ -143,10 +166,14 @@ const writeBeat = (to: Writer, beat: Beat, { voters, paths }: Names): void => {
     const bits = paths.reduce((all, path, bit) => (heardOn.includes(path) ? all | (1 << bit) : all), 0)
     to.count('paths', bits, 2)
   })
+  to.list('groups', Object.entries(beat.groups).slice(0, largestList), ([name, epoch]) => {
+    to.count('group', groupCode(name), groupBytes)
+    to.count('epoch', epoch)
+  })
 }
 
 /** Null when what was read cannot be: another version's idea of a reason, a voter that there is not. */
-const readBeat = (from: Reader, { voters, paths }: Names): Beat | null => {
+const readBeat = (from: Reader, { voters, paths, groupOf }: Names): Beat | null => {
   let isSound = true
   const voter = (): VoterName => {
     const name = voters[from.count(1)]
@@ -173,6 +200,10 @@ const readBeat = (from: Reader, { voters, paths }: Names): Beat | null => {
     const bits = from.count(2)
     return [p, paths.filter((_, bit) => (bits & (1 << bit)) !== 0)]
   })
+  const groups = from.list((): readonly [readonly string[], Epoch] => {
+    const found = groupOf(from.count(groupBytes))
+    return [found, from.count() as Epoch] // cast: decodes the brand
+  })
   if (!isSound) return null
   return {
     from: sender,
@@ -181,7 +212,9 @@ const readBeat = (from: Reader, { voters, paths }: Names): Beat | null => {
     store,
     generation,
     sequence,
-    groups: {},
+    groups: Object.fromEntries(
+      groups.flatMap(([[name, other], epoch]) => (name === undefined || other !== undefined ? [] : [[name, epoch]])),
+    ),
     echoes: Object.fromEntries(echoes),
     hears: Object.fromEntries(hears),
     supports: Object.fromEntries(supports),

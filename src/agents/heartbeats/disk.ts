@@ -40,7 +40,7 @@ export const diskKind = (): PathKind => {
         cluster: configuration.cluster,
         me,
         owners: slotOwnersOf(configuration),
-        codec: compactCodec(world, agreement, parts.kit.clusterKey),
+        codec: compactCodec(world, agreement, { key: parts.kit.clusterKey, groups: parts.groups }),
         after: before,
         parts,
       })

@@ -13,6 +13,8 @@ import type { HeartbeatPath } from './path.ts'
 /** What a path gets to work with, and whom it tells. */
 export type PathParts = {
   readonly kit: VoterKit
+  /** Names of the groups that are configured now. */
+  readonly groups: () => readonly string[]
   /** A beat came in as text (beat-codec.ts). */
   readonly receive: (bytes: Uint8Array, path: PathName) => void
   /** A beat came in, in a form that the path itself has checked to be authentic and whole. */
@@ -40,7 +42,7 @@ export type HeartbeatPaths = {
 export const heartbeatPaths = (
   world: World,
   kinds: readonly PathKind[],
-  { voter, ...parts }: Omit<PathParts, 'receive' | 'hear'> & { readonly voter: Voter },
+  { voter, ...parts }: Omit<PathParts, 'receive' | 'hear' | 'groups'> & { readonly voter: Voter },
 ): HeartbeatPaths => {
   const open = new Map<PathName, { readonly path: HeartbeatPath; readonly key: string }>()
   let arranged: Configuration | null = null
@@ -58,7 +60,8 @@ export const heartbeatPaths = (
     arrange: (configuration) => {
       if (configuration === null || configuration === arranged) return
       arranged = configuration
-      const all = { ...parts, receive: voter.receive, hear: voter.hear }
+      const groups = () => Object.keys(arranged?.groups ?? {})
+      const all = { ...parts, groups, receive: voter.receive, hear: voter.hear }
       const wanted = kinds.flatMap((kind) => kind(world, configuration, all))
       const keys = new Map(wanted.map(({ name, from }) => [name, JSON.stringify(from)]))
       for (const [name, { key }] of open) if (keys.get(name) !== key) close(name)

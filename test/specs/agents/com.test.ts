@@ -14,7 +14,7 @@ const key = new Uint8Array(32).fill(7)
 /** A path, and its line as the spec sees it. */
 const setUp = (baudRate = 19_200) => {
   const virtual = new VirtualWorld()
-  const codec = compactCodec(virtual.world, agreementOf(configuration), key)
+  const codec = compactCodec(virtual.world, agreementOf(configuration), { key, groups: () => [] })
   const heard: Beat[] = []
   const said: string[] = []
   const written: Uint8Array[] = []

@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { beatCodec } from '../../../src/agents/heartbeats/beat-codec.ts'
 import { type Agreement, agreementOf, compactCodec } from '../../../src/agents/heartbeats/compact-beat.ts'
+import { comBeatBytes } from '../../../src/decisions/configuration-heartbeat-rules.ts'
 import type { Beat } from '../../../src/decisions/liveness.ts'
 import {
   beatNumber,
@@ -17,7 +18,7 @@ import { VirtualWorld } from '../virtual-world.ts'
 const { world } = new VirtualWorld()
 const key = new Uint8Array(32).fill(7)
 const agreement = agreementOf(configurationOf(two))
-const codec = compactCodec(world, agreement, key)
+const codec = compactCodec(world, agreement, { key, groups: () => ['web', 'database'] })
 const largest = 2 ** 48 - 1
 
 const count = fc.oneof(fc.nat(), fc.constantFrom(0, 1, largest), fc.integer({ min: 0, max: largest }))
@@ -38,7 +39,9 @@ const beats: fc.Arbitrary<Beat> = fc.record({
   store: fc.stringMatching(/^[A-Za-z0-9_-]{22}$/),
   generation,
   sequence: count,
-  groups: fc.constant({}),
+  groups: fc.dictionary(fc.constantFrom('web', 'database'), count as unknown as fc.Arbitrary<Epoch>, {
+    noNullPrototype: true,
+  }),
   echoes: fc.dictionary(voter, echo, { noNullPrototype: true }),
   hears: fc.dictionary(voter, fc.subarray([...agreement.paths]), { noNullPrototype: true }),
   supports: fc.dictionary(voter, support, { noNullPrototype: true }),
@@ -82,11 +85,13 @@ describe('a compact beat', () => {
       }),
     )
   })
-  test('of two servers and a witness has 124 bytes: 65 ms at 19,200 baud', () => {
-    expect(bytes).toHaveLength(124)
+  test('of two servers and a witness has 125 bytes: 65 ms at 19,200 baud', () => {
+    expect(bytes).toHaveLength(comBeatBytes(0))
+    expect(bytes).toHaveLength(125)
+    expect(encoded({ ...full, groups: { web: 3 as Epoch } })).toHaveLength(comBeatBytes(1))
   })
-  test('does not carry groups, nor paths that nobody has agreed on', () => {
-    const more = { ...full, groups: { web: 3 as Epoch }, hears: { beta: [pathName('pigeon'), pathName('com')] } }
+  test('does not carry groups that the receiver has not configured, nor paths that nobody has agreed on', () => {
+    const more = { ...full, groups: { pigeons: 3 as Epoch }, hears: { beta: [pathName('pigeon'), pathName('com')] } }
     expect(codec.decode(encoded(more))).toEqual({ ...full, hears: { beta: [pathName('com')] } })
   })
   test('says nothing of voters that nobody has agreed on: a grant and a removal less', () => {
@@ -117,7 +122,8 @@ describe('a compact beat', () => {
 })
 
 describe('a compact beat is not believed', () => {
-  const other = (change: Partial<Agreement>, by = key) => compactCodec(world, { ...agreement, ...change }, by)
+  const other = (change: Partial<Agreement>, by = key) =>
+    compactCodec(world, { ...agreement, ...change }, { key: by, groups: () => [] })
   test('with another key', () => {
     expect(other({}, new Uint8Array(32)).decode(bytes)).toBe('forged')
   })

@@ -19,7 +19,7 @@ import { VirtualWorld } from '../virtual-world.ts'
 const configuration = configurationOf(two.replace('alpha', 's1').replace('beta', 's2').replace('gamma', 'w'))
 const key = new Uint8Array(32).fill(7)
 const { world } = new VirtualWorld()
-const codec = compactCodec(world, agreementOf(configuration), key)
+const codec = compactCodec(world, agreementOf(configuration), { key, groups: () => [] })
 const slotWith = (beat: Beat): Uint8Array => {
   const bytes = codec.encode(beat)
   const slot = 'unfit' in bytes ? null : formatSlot(bytes)
