@@ -11,6 +11,7 @@
 import { z } from 'zod'
 import { command, type LogStatus, type VoterName } from '../events/index.ts'
 import type { State } from '../projections/state.ts'
+import type { WatchdogReport } from './guardian-protocol.ts'
 
 /** `wait`: how long to report progress before giving up watching (the cluster goes on regardless). */
 export const commandRequest = z.object({
@@ -51,7 +52,14 @@ export type AgentStatus = {
   /** `knowsUntilMsAgo`: for how long this agent may have missed what was decided. 0 = it is up to date. */
   readonly knowledge: { readonly sequence: number; readonly knowsUntilMsAgo: number }
   readonly log: LogStatus
-  readonly guardian: { readonly running: boolean; readonly watchdog: string }
+  /** `watchdog`: the armed device, or `none`. */
+  readonly guardian: {
+    readonly running: boolean
+    readonly watchdog: string
+    readonly watchdogReport?: WatchdogReport
+  }
+  /** How far the rate of the clock is from the hardware's, null until it is known; and its wall clock. */
+  readonly clock?: { readonly rateErrorPercent: number | null; readonly wall: number }
   readonly peers: readonly PeerStatus[]
   /** Voters, this one included, that show another store than the admitted one: their word does not count (rule 3). */
   readonly notAdmitted: readonly VoterName[]

@@ -7,8 +7,11 @@ import { hearersOf, majorityOf, needsGeneration } from '../decisions/liveness.ts
 import { settlement } from '../decisions/operate.ts'
 import type { Observed } from '../decisions/plan.ts'
 import { giveUp, giveUpStopping, vacate } from '../decisions/report-group.ts'
+
 import type { Resolution } from '../decisions/resolve-partition.ts'
+import { type ConditionFacts, reportConditions } from '../decisions/server-conditions.ts'
 import { takeOver } from '../decisions/take-over.ts'
+
 import {
   type Event,
   type GroupName,
@@ -39,6 +42,7 @@ export type Sight = {
   readonly startingMs: number
   /** What NP resolution says of this side. */
   readonly np: Resolution
+  readonly conditions: ConditionFacts
 }
 
 /**
@@ -110,11 +114,19 @@ export const duties: readonly Duty[] = [
   { key: 'settle operations', needs: 'log', decide: (state, { me }) => settle(state, me) },
   { key: 'paths', needs: 'lease', everyMs: 500, decide: (state, sight) => reportPaths(state, sight) },
   { key: 'cut off', needs: 'lease', everyMs: 500, decide: (state, sight) => reportCutOff(state, sight) },
+  {
+    key: 'conditions',
+    needs: 'barrier',
+    everyMs: 1000,
+    decide: (state, { me, conditions }) => reportConditions(state, me, conditions),
+  },
 ]
 
 /** Rule 9; at most once per T, but a server without any generation need not wait that long. */
 const join = (state: State, { me, boot, now, voter, hasBarrier, joinedMs }: Sight): Decision | null => {
   const liveness = voter.liveness()
+  // A generation without a lease would only be renounced again.
+  if (voter.withheld() !== null) return null
   if (hasBarrier && joinedMs < liveness.timing.timeoutMs) return null
   const membership = voter.membership()
   return joinServer(state, {

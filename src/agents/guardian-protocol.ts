@@ -5,22 +5,62 @@
  * | from | line | meaning |
  * |---|---|---|
  * | agent | `{"say":"here","pid":…,"startTicks":…}` | I am the agent to watch |
- * | agent | `{"say":"lease","until":…,"graceMs":…}` | groups may run until then (ms of CLOCK_BOOTTIME); I need the grace to take them down |
+ * | agent | `{"say":"lease","until":…,"graceMs":…,"guardianMs":…,"resetMs":…}` | groups may run until then (ms of CLOCK_BOOTTIME); then the shares of `release-budget.ts`: mine, yours, the reset's |
+ * | agent | `{"say":"watchdog","device":…,"timeoutMs":…,"mostMs":…,"pretimeoutMs":…}` | feed this device, if its time-out is at most that; null = none |
+ * | agent | `{"say":"ping","number":…}` | answer me |
  * | agent | `{"say":"off"}` | nothing runs: no deadline |
  * | agent | `{"say":"end"}` | I stop on purpose, and nothing runs: end too |
- * | guardian | `{"say":"until","until":…}` | at connect: the deadline that my last agent gave, 0 = none |
+ * | guardian | `{"say":"until","until":…,"pid":…,"startTicks":…}` | at connect: the lease that my last agent gave, 0 = none; who I am |
+ * | guardian | `{"say":"pong","number":…,"watchdog":{…}}` | I answer, and this is the watchdog |
+ *
+ * Agent and guardian may be of different versions while software is replaced: fields that came later are optional,
+ * and a guardian that does not say who it is (before 0.2) is not expected to answer pings.
  */
 import { z } from 'zod'
 
 export const toGuardian = z.discriminatedUnion('say', [
   z.object({ say: z.literal('here'), pid: z.int().positive(), startTicks: z.number() }),
-  z.object({ say: z.literal('lease'), until: z.number(), graceMs: z.number().min(0) }),
+  z.object({
+    say: z.literal('lease'),
+    until: z.number(),
+    graceMs: z.number().min(0),
+    guardianMs: z.number().min(0).default(5000),
+    resetMs: z.number().min(0).default(0),
+  }),
+  z.object({
+    say: z.literal('watchdog'),
+    device: z.string().nullable(),
+    timeoutMs: z.number().positive(),
+    mostMs: z.number().positive(),
+    pretimeoutMs: z.number().positive().nullable(),
+  }),
+  z.object({ say: z.literal('ping'), number: z.int() }),
   z.object({ say: z.literal('off') }),
   z.object({ say: z.literal('end') }),
 ])
 export type ToGuardian = z.infer<typeof toGuardian>
 
-export const fromGuardian = z.object({ say: z.literal('until'), until: z.number() })
+/** What there is of a watchdog. `armed`: without us the machine is reset. */
+export const watchdogReport = z.object({
+  armed: z.boolean(),
+  device: z.string().nullable(),
+  /** What the driver calls itself. */
+  identity: z.string(),
+  timeoutMs: z.number(),
+  /** Why there is none; empty when it is armed. */
+  because: z.string(),
+})
+export type WatchdogReport = z.infer<typeof watchdogReport>
+
+export const fromGuardian = z.discriminatedUnion('say', [
+  z.object({
+    say: z.literal('until'),
+    until: z.number(),
+    pid: z.int().positive().optional(),
+    startTicks: z.number().optional(),
+  }),
+  z.object({ say: z.literal('pong'), number: z.int(), watchdog: watchdogReport }),
+])
 export type FromGuardian = z.infer<typeof fromGuardian>
 
 /** Splits a stream of text into lines and decodes each; what is no such line is dropped. */

@@ -1,9 +1,13 @@
 /**
  * The guardian: a small process beside the agent. Groups may run only under a lease; when it ends and the agent has not
- * taken them down (it hangs, or died and did not come back), the guardian ends the agent and takes them down itself.
+ * taken them down (it hangs, or died and did not come back), the guardian ends the agent and takes them down itself,
+ * each within its share of D (`release-budget.ts`); it feeds the watchdog, which has the last word.
  */
+import { budgetMs, type ReleaseBudget, releaseBudget } from '../decisions/release-budget.ts'
+import type { Watchdogs } from '../world/watchdog.ts'
 import type { Cancel, LocalConnection, ProcessIdentity, World } from '../world/world.ts'
-import { lineReader, type ToGuardian, toGuardian } from './guardian-protocol.ts'
+import { type FromGuardian, lineReader, type ToGuardian, toGuardian } from './guardian-protocol.ts'
+import { type WatchdogFeeder, watchdogFeeder } from './guardian-watchdog.ts'
 import { type ManifestEntry, type ResourceDrivers, readManifest, writeManifest } from './resource-runner.ts'
 import type { ResourceContext } from './resources/driver.ts'
 
@@ -13,6 +17,7 @@ export type GuardianOptions = {
   readonly logDirectory: string
   readonly instance: string
   readonly drivers: ResourceDrivers
+  readonly watchdogs: Watchdogs
   /** Starts the agent again when it died; null where something else (systemd) does. */
   readonly respawn: readonly [string, ...string[]] | null
   /** The last resort when groups cannot be taken down: resets the machine. Null = it is only said. */
@@ -20,10 +25,15 @@ export type GuardianOptions = {
   readonly say: (what: string, fields: Readonly<Record<string, unknown>>) => void
 }
 
-/** Longest wait for one resource in an emergency, before the next is tried. */
-const takeDownMs = 5000
+/** Once its share has passed and nothing has reset the machine, better late than never: so long for each resource. */
+const lateMs = 5000
+/** Nothing that is taken down is given less, whatever came before it. */
+const leastMs = 50
+const resetMs = 5000
 /** How often an emergency that did not succeed is tried again. */
 const againMs = 500
+/** Until the first lease. */
+const firstBudget = releaseBudget({ stop: 800 })
 /** The pause before an agent that died is started again; doubled with each death in a row, up to the longest. */
 const firstRespawnMs = 20
 const longestRespawnMs = 5000
@@ -44,7 +54,8 @@ class Guardian {
   readonly #options: GuardianOptions
   /** CLOCK_BOOTTIME: goes on while the machine is suspended, as other servers' time does. 0 = nothing to guard. */
   #until = 0
-  #graceMs = 0
+  #budget: ReleaseBudget = firstBudget
+  readonly #watchdog: WatchdogFeeder
   #agent: ProcessIdentity | null = null
   #unwatch: Cancel = () => {}
   #deadline: Cancel = () => {}
@@ -56,6 +67,11 @@ class Guardian {
   constructor(world: World, options: GuardianOptions) {
     this.#world = world
     this.#options = options
+    this.#watchdog = watchdogFeeder(world, {
+      watchdogs: options.watchdogs,
+      guarded: () => ({ until: this.#until, budget: this.#budget }),
+      say: options.say,
+    })
   }
 
   async run(): Promise<void> {
@@ -65,11 +81,17 @@ class Guardian {
   }
 
   #greet(connection: LocalConnection): void {
-    connection.send(`${JSON.stringify({ say: 'until', until: this.#until })}\n`)
-    connection.onText(lineReader(toGuardian, (message) => this.#hear(message)))
+    const tell = (message: FromGuardian) => connection.send(`${JSON.stringify(message)}\n`)
+    tell({ say: 'until', until: this.#until, ...this.#world.processes.own() })
+    connection.onText(
+      lineReader(toGuardian, (message) => {
+        if (message.say === 'ping') tell({ say: 'pong', number: message.number, watchdog: this.#watchdog.report() })
+        else this.#hear(message)
+      }),
+    )
   }
 
-  #hear(message: ToGuardian): void {
+  #hear(message: Exclude<ToGuardian, { say: 'ping' }>): void {
     switch (message.say) {
       case 'here':
         this.#agent = { pid: message.pid, startTicks: message.startTicks }
@@ -79,16 +101,25 @@ class Guardian {
         break
       case 'lease':
         this.#until = message.until
-        this.#graceMs = message.graceMs
+        this.#budget = {
+          agentMs: message.graceMs,
+          guardianMs: message.guardianMs,
+          resetMs: message.resetMs,
+        }
         this.#arm()
+        this.#watchdog.look()
+        break
+      case 'watchdog':
+        this.#watchdog.obey(message)
         break
       case 'off':
-        this.#until = 0
+        this.#nothingRuns()
         this.#deadline()
         break
       case 'end':
         this.#unwatch()
         this.#deadline()
+        this.#watchdog.end()
         this.#ended.resolve()
         break
       default:
@@ -96,20 +127,28 @@ class Guardian {
     }
   }
 
+  #nothingRuns(): void {
+    this.#until = 0
+    this.#watchdog.look()
+  }
+
   #arm(): void {
     this.#deadline()
     if (this.#until === 0) return
-    const inMs = this.#until + this.#graceMs - this.#world.clock.sinceBoot()
+    const inMs = this.#until + this.#budget.agentMs - this.#world.clock.sinceBoot()
     this.#deadline = this.#world.clock.after(Math.min(longestTimerMs, Math.max(0, inMs)), () => void this.#onDeadline())
   }
 
   async #onDeadline(): Promise<void> {
     if (this.#until === 0 || this.#isBusy) return
-    if (this.#world.clock.sinceBoot() < this.#until + this.#graceMs) return this.#arm()
+    if (this.#world.clock.sinceBoot() < this.#until + this.#budget.agentMs) return this.#arm()
     this.#isBusy = true
     try {
-      const isOff = await this.#takeDown()
-      if (isOff) this.#until = 0
+      const isOff = await this.#takeDown().catch((trouble: unknown) => {
+        this.#options.say('what runs could not be taken down', { trouble: String(trouble) })
+        return false
+      })
+      if (isOff) this.#nothingRuns()
       else this.#deadline = this.#world.clock.after(againMs, () => void this.#onDeadline())
     } finally {
       this.#isBusy = false
@@ -118,7 +157,11 @@ class Guardian {
 
   /** The agent first, so that it cannot start anything meanwhile; then everything its manifest names. */
   async #takeDown(): Promise<boolean> {
-    const running = await readManifest(this.#world, this.#options.manifest)
+    const { clock } = this.#world
+    // The share counts from the deadline: whoever was late itself has less of it, but always something.
+    const isFirst = clock.sinceBoot() < this.#until + budgetMs(this.#budget)
+    const end = clock.now() + (isFirst ? this.#budget.guardianMs : lateMs)
+    const running = await this.#whatRuns(end)
     const { say } = this.#options
     if (running === null) {
       say('lease ended, and what runs cannot be told: ending the agent', {})
@@ -131,9 +174,16 @@ class Guardian {
       resources: running.map(({ group, resource }) => `${group}/${resource}`),
     })
     if (this.#agent) this.#world.processes.signal(this.#agent, 'SIGKILL')
-    const left = await takeAllDown(running, (entry) => this.#takeOneDown(entry))
-    await writeManifest(this.#world, this.#options.manifest, left)
-    if (left.length === 0) return true
+    const began = clock.now()
+    const left = await takeAllDown(running, (entry) => this.#takeOneDown(entry, end))
+    await writeManifest(this.#world, this.#options.manifest, left).catch((trouble: unknown) =>
+      say('what runs could not be written down', { trouble: String(trouble) }),
+    )
+    if (left.length === 0) {
+      const afterLeaseMs = Math.round(clock.sinceBoot() - this.#until)
+      say('everything is off', { tookMs: Math.round(clock.now() - began), afterLeaseMs })
+      return true
+    }
     say('some resources could not be taken down', {
       resources: left.map(({ group, resource }) => `${group}/${resource}`),
     })
@@ -141,15 +191,28 @@ class Guardian {
     return false
   }
 
-  async #resetMachine(): Promise<void> {
-    if (this.#options.reset) await this.#world.processes.run(this.#options.reset, { timeoutMs: takeDownMs })
+  /** Null when it cannot be told, a disk that does not answer included. */
+  #whatRuns(end: number): Promise<readonly ManifestEntry[] | null> {
+    return new Promise((resolve) => {
+      const inMs = Math.max(leastMs, end - this.#world.clock.now())
+      const cancel = this.#world.clock.after(inMs, () => resolve(null))
+      const answer = (running: readonly ManifestEntry[] | null) => {
+        cancel()
+        resolve(running)
+      }
+      readManifest(this.#world, this.#options.manifest).then(answer, () => answer(null))
+    })
   }
 
-  async #takeOneDown(entry: ManifestEntry): Promise<boolean> {
+  async #resetMachine(): Promise<void> {
+    if (this.#options.reset) await this.#world.processes.run(this.#options.reset, { timeoutMs: resetMs })
+  }
+
+  async #takeOneDown(entry: ManifestEntry, end: number): Promise<boolean> {
     const { logDirectory, instance, drivers } = this.#options
     const context: ResourceContext = { ...entry, logDirectory, instance }
     const outcome = await drivers[entry.configuration.type].deactivate(context, {
-      timeoutMs: takeDownMs,
+      timeoutMs: Math.max(leastMs, end - this.#world.clock.now()),
       signal: new AbortController().signal,
       urgent: true,
     })

@@ -2,6 +2,7 @@
 import { release, type } from 'node:os'
 import { pino } from 'pino'
 import { realWorld } from '../world/real.ts'
+import { realWatchdogs, type Watchdogs } from '../world/watchdog.ts'
 import type { World } from '../world/world.ts'
 import type { OpenLogLink, Say } from './log-link.ts'
 import { monitorDrivers } from './monitors/drivers.ts'
@@ -13,6 +14,8 @@ export type Machine = {
   readonly openLog: OpenLogLink
   readonly resourceDrivers: ReturnType<typeof resourceDrivers>
   readonly monitorDrivers: ReturnType<typeof monitorDrivers>
+  /** Without it there is no watchdog. */
+  readonly watchdogs?: Watchdogs
   readonly osName: string
   readonly osVersion: string
   /** The diary of a process, by its name. */
@@ -27,6 +30,7 @@ export const realMachine = (natsServer: string): Machine => {
     openLog: quorumLogLink(natsServer),
     resourceDrivers: resourceDrivers(world),
     monitorDrivers: monitorDrivers(world),
+    watchdogs: realWatchdogs,
     osName: type(),
     osVersion: release(),
     diary: (name) => {

@@ -1,5 +1,7 @@
 /** The processes of this product: the agent of a server, the witness, and the guardian beside an agent. */
+
 import { scriptEnvironment } from '../decisions/script-environment.ts'
+import { missingWatchdog } from '../decisions/watchdog.ts'
 import {
   groupName,
   type MonitorName,
@@ -13,6 +15,7 @@ import type { State } from '../projections/state.ts'
 import type { World } from '../world/world.ts'
 import { alertSink } from './alerts/sink.ts'
 import { alertTargets } from './alerts/targets.ts'
+import { conditionWatch } from './conditions.ts'
 import { serveControl } from './control-server.ts'
 import { firstConfiguration } from './first-configuration.ts'
 import { runGuardian as guard } from './guardian.ts'
@@ -24,11 +27,11 @@ import type { Say } from './log-link.ts'
 import type { Machine } from './machine.ts'
 import { type Node, openNode, placesIn } from './node.ts'
 import { pingTargets } from './np/ping.ts'
-import { resourceRunner } from './resource-runner.ts'
+import { type ResourceRunner, resourceRunner } from './resource-runner.ts'
 import { type ServerAgent, startServerAgent } from './server-agent.ts'
 import { serviceManager } from './service-manager.ts'
 import { agentStatus } from './status.ts'
-import { startVoter, type Voter } from './voter.ts'
+import { startVoter, type Voter, type VoterOptions } from './voter.ts'
 
 export type ProcessOptions = {
   readonly stateDirectory: string
@@ -78,9 +81,16 @@ export const runAgent = async (machine: Machine, options: ProcessOptions): Promi
     manifest: places.manifest,
     changed: wake,
     lost: (group, resource, because) => agent?.lost(group, resource, because),
+    leftMs: guardian.leftMs,
   })
   await runner.adopt(recorder.state())
-  const voter = joinVoters(world, node, { groups: () => agent?.heldGroups() ?? {}, changed: wake, say })
+  const voter = joinVoters(world, node, {
+    groups: () => agent?.heldGroups() ?? {},
+    changed: wake,
+    withheld: () => withheld(guardian, recorder.state()),
+    say,
+  })
+  const conditions = conditionWatch(world, node.kit)
   agent = startServerAgent(world, {
     me,
     recorder,
@@ -95,6 +105,7 @@ export const runAgent = async (machine: Machine, options: ProcessOptions): Promi
       drivers: machine.monitorDrivers,
       environment: (monitor) => monitorEnvironment(recorder.state(), monitor, me, installation),
     },
+    conditions,
     ping: (targets, timeoutMs) => pingTargets(world, targets, timeoutMs),
     say,
   })
@@ -107,11 +118,26 @@ export const runAgent = async (machine: Machine, options: ProcessOptions): Promi
     startedAt,
     standing: running.standingInWords,
     hasGuardian: guardian.isThere,
+    watchdog: guardian.watchdog,
+    conditions,
   })
   manager.ready()
   say('agent started', { server: me, incarnation: node.store.incarnation })
   await untilAborted(options.signal)
   manager.stopping()
+  await stopServer({ running, runner, guardian, closeControl, sink, voter, node })
+}
+
+const stopServer = async (parts: {
+  readonly running: ServerAgent
+  readonly runner: ResourceRunner
+  readonly guardian: GuardianLink
+  readonly closeControl: () => void
+  readonly sink: Awaited<ReturnType<typeof startAlerts>>
+  readonly voter: Voter
+  readonly node: Node
+}): Promise<void> => {
+  const { running, runner, guardian, closeControl, sink, voter, node } = parts
   running.stop()
   // What runs goes on under the lease it has; the guardian ends it if no agent comes back in time.
   if (runner.isAllOff()) guardian.end()
@@ -133,12 +159,15 @@ export const runWitness = async (machine: Machine, options: ProcessOptions): Pro
   if (node.kit.own.role !== 'witness')
     throw new WrongRole(`${node.kit.own.name} is a server: start it with baton agent`)
   const voter = joinVoters(world, node, { groups: () => ({}), changed: () => {}, say })
+  const conditions = conditionWatch(world, node.kit)
   const closeControl = await serveNode(world, node, null, {
     voter,
     version: options.version,
     startedAt,
     standing: () => null,
     hasGuardian: () => false,
+    watchdog: () => null,
+    conditions,
   })
   manager.ready()
   say('witness started', { voter: node.kit.own.name })
@@ -161,11 +190,18 @@ export const runGuardian = async (
     logDirectory: places.logs,
     instance: options.instance,
     drivers: machine.resourceDrivers,
+    watchdogs: machine.watchdogs ?? { open: () => noWatchdogs, whyNot: () => noWatchdogs.refused },
     respawn: options.respawn ? [...options.self, 'agent', ...commonArguments(options)] : null,
     reset: options.reset === null ? null : ['/bin/sh', '-c', options.reset],
     say: machine.diary('guardian'),
   })
 }
+
+const noWatchdogs = { refused: 'this machine has no watchdogs' } as const
+
+/** Why this server may hold no lease: nobody would end its groups in time. */
+const withheld = (guardian: GuardianLink, { configuration }: State): string | null =>
+  guardian.trouble() ?? missingWatchdog(configuration.current, guardian.watchdog())
 
 /** Started as the wrong kind of voter. */
 export class WrongRole extends Error {
@@ -209,11 +245,7 @@ const serveNode = (
 const joinVoters = (
   world: World,
   node: Node,
-  {
-    groups,
-    changed,
-    say,
-  }: { readonly groups: () => ReturnType<ServerAgent['heldGroups']>; readonly changed: () => void; readonly say: Say },
+  { say, ...shared }: Pick<VoterOptions, 'groups' | 'changed' | 'withheld'> & { readonly say: Say },
 ): Voter => {
   let lastSuspicion = Number.NEGATIVE_INFINITY
   const suspicious = (what: string) => {
@@ -222,7 +254,7 @@ const joinVoters = (
     lastSuspicion = now
     say('something suspicious', { what })
   }
-  const voter = startVoter(world, { kit: node.kit, store: node.store, groups, changed, suspicious })
+  const voter = startVoter(world, { kit: node.kit, store: node.store, suspicious, ...shared })
   const paths = heartbeatPaths(world, pathKinds, { kit: node.kit, voter, suspicious, say })
   const fold = () => {
     voter.fold(node.recorder.state())

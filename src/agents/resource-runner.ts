@@ -36,6 +36,8 @@ export type RunnerOptions = {
   readonly changed: () => void
   /** An active resource is gone, as the world itself tells. */
   readonly lost: (group: GroupName, resource: ResourceName, because: string) => void
+  /** A lease is over, and in so long the guardian acts; null = nobody presses. */
+  readonly leftMs?: () => number | null
 }
 
 export type ResourceRunner = {
@@ -51,7 +53,7 @@ export type ResourceRunner = {
   readonly context: (group: string, resource: string) => ResourceContext | null
 }
 
-/** An urgent stop that takes longer than this has failed: the guardian or the watchdog has the last word. */
+/** A forced stop that takes longer than this has failed; shorter once a lease is over (`leftMs`). */
 const urgentTimeoutMs = 10_000
 /** More outcomes than this wait only while the log is away; the oldest go first, they are history already. */
 const longestOutbox = 1000
@@ -299,7 +301,8 @@ class Runner implements ResourceRunner {
         data: { group, resource, epoch, attempt, durationMs: elapsed(), because, stalled },
       })
     }
-    const limit = { timeoutMs: urgentTimeoutMs, signal: new AbortController().signal, urgent: true }
+    const timeoutMs = (urgent ? this.#options.leftMs?.() : null) ?? urgentTimeoutMs
+    const limit = { timeoutMs, signal: new AbortController().signal, urgent: true }
     const forced = await this.#driver(context).deactivate(context, limit)
     return forced.ok ? this.#wentDown(context, elapsed()) : this.#stuck(context, forced, attempts + 1, elapsed())
   }

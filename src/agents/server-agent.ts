@@ -3,7 +3,7 @@
  * log what was observed and decided. It holds no policy: rules are in `decisions`, effects in the drivers.
  */
 import { type Facts, isOwned } from '../decisions/decision.ts'
-import { majorityOf, mayNotRun, mayRenounce, supportersOf } from '../decisions/liveness.ts'
+import { liveGeneration, majorityOf, mayNotRun, mayRenounce, supportersOf } from '../decisions/liveness.ts'
 import { operate } from '../decisions/operate.ts'
 import { plan, type Standing } from '../decisions/plan.ts'
 import {
@@ -14,7 +14,6 @@ import {
   type Generation,
   type GroupName,
   type Instant,
-  instant,
   monitorName,
   operationId,
   type Recorded,
@@ -25,6 +24,7 @@ import { resourceMonitor } from '../projections/configuration.ts'
 import { serverOf } from '../projections/servers.ts'
 import type { State } from '../projections/state.ts'
 import type { Cancel, World } from '../world/world.ts'
+import { type ConditionWatch, conditionFacts } from './conditions.ts'
 import { type DoubleWatch, doubleWatch } from './double-watch.ts'
 import type { Sight } from './duties.ts'
 import { type DutyRoster, dutyRoster, rankOf } from './duty-roster.ts'
@@ -36,13 +36,11 @@ import { type MonitorRunner, type MonitorRunnerOptions, monitorRunner } from './
 import { type PartitionWatch, partitionWatch } from './np/partition-watch.ts'
 import type { Answer, Recorder } from './recorder.ts'
 import type { ResourceRunner } from './resource-runner.ts'
+import { tellGuardian } from './tell-guardian.ts'
 import type { Voter } from './voter.ts'
 
 /** A disk that refuses a write is not mended sooner. */
 const renounceAgainMs = 1000
-
-/** Stands for the endless lease of a cluster of one, where a number is needed: three years. */
-const longestLeaseMs = 1e11
 
 export type ServerAgentParts = {
   readonly me: ServerName
@@ -56,6 +54,8 @@ export type ServerAgentParts = {
     readonly stoppedEpoch: (group: string) => Epoch | undefined
   }
   readonly monitors: Omit<MonitorRunnerOptions, 'found' | 'delayed' | 'me'>
+  /** Without it, nothing is known of clock and certificate. */
+  readonly conditions?: ConditionWatch
   /** The ping targets that answer now; called in a loop of its own. */
   readonly ping: (targets: readonly string[], timeoutMs: number) => Promise<readonly string[]>
   readonly say: (what: string, fields: Readonly<Record<string, unknown>>) => void
@@ -98,6 +98,8 @@ class Agent implements ServerAgent {
   #leasedUnder: Generation | null = null
   #lostAt: { readonly at: Instant; readonly groups: readonly GroupName[]; offAt: Instant | null } | null = null
   #isRenouncing = false
+  /** For how long this server may hold no lease for reasons of its own: beyond T, others are to have its groups. */
+  #withheldSince: Instant | null = null
   #trouble: string | null = null
   #cancelTimer: Cancel = () => {}
 
@@ -157,6 +159,8 @@ class Agent implements ServerAgent {
 
   readonly standingInWords = (): string | null => {
     const { voter, recorder } = this.#parts
+    const withheld = voter.withheld()
+    if (withheld !== null) return withheld
     if (!recorder.hasBarrier()) return 'this agent has not had a commit of its own accepted yet'
     return voter.hasLease() ? null : 'a majority of voters has not answered lately'
   }
@@ -245,7 +249,7 @@ class Agent implements ServerAgent {
     const isLeased = voter.hasLease()
     const state = this.#state
     this.#watchLease(isLeased, now)
-    this.#guard(now)
+    tellGuardian(this.#parts, state.configuration.current, { now, mayStart: this.#mayStart() })
     this.#watchLog()
     this.#doubles.look(now)
     runner.perform(
@@ -290,6 +294,7 @@ class Agent implements ServerAgent {
       joinedMs: now - this.#joinedAt,
       startingMs: now - this.#startingSince,
       np: this.#partition.resolution(),
+      conditions: conditionFacts(this.#parts),
     }
   }
 
@@ -309,16 +314,6 @@ class Agent implements ServerAgent {
   #phaseMs(group: string, phase: string, now: Instant): number {
     const since = this.#since.get(group)
     return since?.phase === phase ? now - since.at : 0
-  }
-
-  /** Tells the guardian until when what runs may run. */
-  #guard(now: Instant): void {
-    const { guardian, runner, voter } = this.#parts
-    const graceMs = (this.#state.configuration.current?.heartbeat.stop ?? 1000) / 4
-    const until = voter.leasedUntil()
-    if (runner.isAllOff() && !this.#mayStart()) guardian.off()
-    // A lease that has ended is not news: the guardian knows its deadline.
-    else if (until > now) guardian.lease(instant(Math.min(until, now + longestLeaseMs)), graceMs)
   }
 
   /** Something of ours may be activated any moment: the deadline must stand before it is. */
@@ -364,7 +359,12 @@ class Agent implements ServerAgent {
       voter.liveness().renounced < generation
     const hadLease = this.#lostAt !== null && this.#leasedUnder === generation
     const facts = { now, joinedAt: this.#joinedAt, hadLease, isAllOff: true }
-    const lapsed = mayRenounce(voter.liveness(), voter.membership(), facts)
+    if (voter.withheld() === null) this.#withheldSince = null
+    else this.#withheldSince ??= now
+    const isWithheld = this.#withheldSince !== null && now - this.#withheldSince > voter.liveness().timing.timeoutMs
+    const lapsed = isWithheld
+      ? liveGeneration(voter.liveness(), voter.membership())
+      : mayRenounce(voter.liveness(), voter.membership(), facts)
     const renounced = isLeaving ? generation : lapsed
     if (renounced === null) return
     this.#isRenouncing = true

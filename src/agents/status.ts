@@ -2,7 +2,9 @@
 
 import type { VoterName } from '../events/index.ts'
 import type { World } from '../world/world.ts'
+import type { ConditionWatch } from './conditions.ts'
 import type { AgentStatus, PeerStatus } from './control-protocol.ts'
+import type { WatchdogReport } from './guardian-protocol.ts'
 import type { Node } from './node.ts'
 import type { Voter } from './voter.ts'
 
@@ -14,11 +16,14 @@ export type StatusParts = {
   /** Null when this voter may run groups, or never does. */
   readonly standing: () => string | null
   readonly hasGuardian: () => boolean
+  /** Null where there is no guardian either, as on a witness. */
+  readonly watchdog: () => WatchdogReport | null
+  readonly conditions: Pick<ConditionWatch, 'rateErrorPercent' | 'certificateDays'>
 }
 
 export const agentStatus = (
   world: World,
-  { node, voter, version, startedAt, standing, hasGuardian }: StatusParts,
+  { node, voter, version, startedAt, standing, hasGuardian, watchdog, conditions }: StatusParts,
 ): AgentStatus => {
   const now = world.clock.now()
   const until = voter.leasedUntil()
@@ -36,7 +41,8 @@ export const agentStatus = (
     },
     knowledge: { sequence: node.recorder.state().position.sequence, knowsUntilMsAgo: node.outOfTouchMs() },
     log: node.log.status(),
-    guardian: { running: hasGuardian(), watchdog: 'none' },
+    guardian: { running: hasGuardian(), ...watchdogStatus(watchdog()) },
+    clock: { rateErrorPercent: conditions.rateErrorPercent(), wall: world.clock.wall() },
     peers: node.kit.identity.voters
       .filter(({ name }) => name !== node.kit.own.name)
       .map((peer) => peerStatus(voter, peer, { now, between: devicePathsBetween(node, peer.name) })),
@@ -53,6 +59,11 @@ const devicePathsBetween = ({ kit, recorder }: Node, peer: string): readonly str
   const has = (key: 'com' | 'diskHeartbeat') => both.length === 2 && both.every((server) => server[key] !== undefined)
   return [...(has('com') ? ['com'] : []), ...(has('diskHeartbeat') ? ['disk'] : [])]
 }
+/** One word or path for people and scripts; what is behind it, beside. */
+const watchdogStatus = (report: WatchdogReport | null): Omit<AgentStatus['guardian'], 'running'> => ({
+  watchdog: report?.armed ? (report.device ?? 'none') : 'none',
+  ...(report && { watchdogReport: report }),
+})
 
 const notAdmitted = (voter: Voter): readonly VoterName[] => {
   const stores = voter.stores()

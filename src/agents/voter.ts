@@ -28,6 +28,7 @@ import {
   type Epoch,
   type Generation,
   type Instant,
+  instant,
   noGeneration,
   type PathName,
   pathName,
@@ -51,6 +52,8 @@ export type VoterOptions = {
   readonly changed: () => void
   /** Beats that are not what they claim to be; rate-limited by whoever reports them. */
   readonly suspicious: (what: string) => void
+  /** Why this server may hold no lease, whatever the others answer; null = it may. */
+  readonly withheld?: () => string | null
 }
 
 export type Voter = {
@@ -69,6 +72,7 @@ export type Voter = {
   /** Rule 5: writes the renunciation down, then says it. */
   readonly renounceNow: (generation: Generation) => Promise<void>
   readonly hasLease: () => boolean
+  readonly withheld: () => string | null
   readonly leasedUntil: () => Instant
   /** Stores that the voters show, ourselves included. */
   readonly stores: () => Readonly<Record<string, string>>
@@ -83,6 +87,8 @@ const firstIntervalMs = 250
 
 /** Long enough for one turn of the event loop to read what has arrived. */
 const readingMs = 2
+
+const noLease = instant(Number.NEGATIVE_INFINITY)
 
 const noMembers: Membership = { voters: [], servers: [], generations: {}, admitted: {} }
 
@@ -119,8 +125,9 @@ class RunningVoter implements Voter {
 
   readonly liveness = () => this.#liveness
   readonly membership = () => this.#membership
-  readonly hasLease = () => holdsLease(this.#liveness, this.#membership, this.#now())
-  readonly leasedUntil = () => leasedUntil(this.#liveness, this.#membership)
+  readonly withheld = () => this.#options.withheld?.() ?? null
+  readonly hasLease = () => this.withheld() === null && holdsLease(this.#liveness, this.#membership, this.#now())
+  readonly leasedUntil = () => (this.withheld() === null ? leasedUntil(this.#liveness, this.#membership) : noLease)
 
   readonly fold = (state: State): void => {
     this.#sequence = state.position.sequence

@@ -7,6 +7,7 @@ import { monitorRules } from './configuration-monitor-rules.ts'
 import { sharingRules } from './configuration-sharing-rules.ts'
 import type { Path, Problem, Report } from './configuration-source.ts'
 import { voterRules } from './configuration-voter-rules.ts'
+import { watchdogFaults } from './watchdog.ts'
 
 export type RuleContext = {
   readonly configuration: Configuration
@@ -24,10 +25,16 @@ export const configurationRules = (context: RuleContext): readonly Problem[] => 
   ...voterRules(context),
   ...livenessRule(context),
   ...heartbeatRules(context),
+  ...watchdogRule(context),
   ...groupRules(context),
   ...sharingRules(context),
   ...monitorRules(context),
 ]
+
+const watchdogRule = ({ configuration, broken, report }: RuleContext): readonly Problem[] =>
+  broken(['heartbeat']) || broken(['watchdog']) || broken(['servers'])
+    ? []
+    : watchdogFaults(configuration).map(({ path, message, remedy }) => report({ path, message, remedy }))
 
 const livenessRule = ({ configuration, broken, report }: RuleContext): readonly Problem[] => {
   const fault = broken(['heartbeat']) ? null : inequalityFault(configuration.heartbeat)

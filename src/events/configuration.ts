@@ -10,10 +10,11 @@ import { heartbeatDevicesOf, heartbeatPathsOf } from './configuration-heartbeats
 import { monitorOf } from './configuration-monitors.ts'
 import { npResolutionOf } from './configuration-np-resolution.ts'
 import { groupOf } from './configuration-resources.ts'
+import { watchdogOf } from './configuration-watchdog.ts'
 
 export { formatDuration, parseDuration } from './duration.ts'
 
-const voterOf = ({ object, name, address, integer }: Form) =>
+const voterOf = ({ object, name, address, integer, absolutePath }: Form) =>
   object({
     name: name.describe('As it is called on the log and on command lines; best the host name.'),
     addresses: z
@@ -26,6 +27,10 @@ const voterOf = ({ object, name, address, integer }: Form) =>
     })
       .optional()
       .describe('Only where voters share an address, as in a demo on loopback: ports of this one alone.'),
+    watchdog: z
+      .union([z.literal('none'), absolutePath])
+      .optional()
+      .describe('Its watchdog, where that differs from watchdog.device.'),
   })
 
 /** liveness.md, "The inequality"; `checkConfiguration` enforces it. */
@@ -86,6 +91,7 @@ const configurationOf = (form: Form) => {
       .prefault({})
       .describe('Ports of every voter that has none of its own.'),
     heartbeat: heartbeatOf(form).prefault({}).describe('When a server counts as lost, and how soon it is off by then.'),
+    watchdog: watchdogOf(form).prefault({}).describe('What resets a machine that hangs with its groups.'),
     startSync: after('5m', { most: '1h' }).describe('How long a starting cluster waits for servers that are missing.'),
     npResolution: npResolutionOf(form).prefault({}).describe('How a partitioned network is told from a crash.'),
     fencing: fencingOf(form).prefault({}).describe('How a server that was lost is proven off before its groups move.'),

@@ -6,6 +6,10 @@ import { decode } from './ids.ts'
 /** Why a voter supports a removal (liveness.md rule 4). */
 export const supportReason = z.enum(['silent', 'renounced'])
 
+/** What may not be as it should, though nothing has failed: no armed watchdog, a clock rate beyond ρ, a certificate that ends. */
+export const serverCondition = z.enum(['watchdog', 'clock-rate', 'certificate'])
+export type ServerCondition = z.infer<typeof serverCondition>
+
 export const serverEvents = {
   /** A server gets a lease generation: the sequence of this commit (liveness.md rule 9). `boot` changes when the machine restarted. */
   ServerJoined: z.object({
@@ -49,5 +53,13 @@ export const serverEvents = {
   /** The agent saw trouble with the log on its machine; decisions stop until `LogRepaired`. */
   LogTroubleSeen: z.object({ server: decode.server, trouble: z.string() }),
   LogRepaired: z.object({ server: decode.server }),
+  /** Begins, or becomes worse: `level` says how far it is. */
+  ServerConditionFound: z.object({
+    server: decode.server,
+    condition: serverCondition,
+    level: z.string(),
+    because: z.string(),
+  }),
+  ServerConditionEnded: z.object({ server: decode.server, condition: serverCondition }),
 }
 export type ServerEvent = FactOf<typeof serverEvents>

@@ -60,6 +60,12 @@ export const catalogue = {
   partitionLostPractice: warning('nm', 41, 'Server %1 lost a partition; for practice it did not do: %2.(%3)'),
   voterAdmitted: info('nm', 30, 'Voter %1 has been admitted by %2.'),
   voterReadmitted: warning('nm', 31, 'Voter %1 has been admitted by %2 with another store than before.'),
+  noWatchdog: warning('nm', 60, 'Server %1 has no armed watchdog.(%2)'),
+  watchdogArmed: info('nm', 61, 'The watchdog of server %1 is armed.'),
+  clockRateWrong: warning('nm', 62, 'The clock of server %1 runs at a rate that leases do not allow for.(%2)'),
+  clockRateRight: info('nm', 63, 'The clock of server %1 runs at a rate that leases allow for again.'),
+  certificateEnding: warning('nm', 64, 'The certificate of server %1 ends: %2.'),
+  certificateRenewed: info('nm', 65, 'The certificate of server %1 is good for long again.'),
 
   logTrouble: error('log', 1, 'Server %1 has trouble with the log and decides nothing until it is repaired.(%2)'),
   logRepaired: info('log', 2, 'The log of server %1 is repaired.'),

@@ -1,5 +1,5 @@
 /** What there is to tell of events of the stream `server`. */
-import type { ServerEvent, ServerName } from '../events/index.ts'
+import type { ServerCondition, ServerEvent, ServerName } from '../events/index.ts'
 import { authorInWords, listed, secondsOf } from './alert-words.ts'
 import type { Scene, Told } from './alerts.ts'
 import { serverOf } from './servers.ts'
@@ -43,10 +43,22 @@ export const tellServer = ({ type, data }: ServerEvent, scene: Scene): readonly 
       return known.logTrouble === data.trouble ? [] : told('logTrouble', data.trouble)
     case 'LogRepaired':
       return known.logTrouble === null ? [] : told('logRepaired')
+    case 'ServerConditionFound':
+      return known.conditions?.[data.condition]?.level === data.level
+        ? []
+        : told(conditions[data.condition].found, data.because)
+    case 'ServerConditionEnded':
+      return known.conditions?.[data.condition] === undefined ? [] : told(conditions[data.condition].ended)
     default:
       return type satisfies never
   }
 }
+
+const conditions = {
+  watchdog: { found: 'noWatchdog', ended: 'watchdogArmed' },
+  'clock-rate': { found: 'clockRateWrong', ended: 'clockRateRight' },
+  certificate: { found: 'certificateEnding', ended: 'certificateRenewed' },
+} as const satisfies Readonly<Record<ServerCondition, unknown>>
 
 const tellAdmission = ({ voter, store }: Data<'VoterAdmitted'>, { before, moment }: Scene): readonly Told[] => {
   const earlier = before.servers.admitted[voter]

@@ -28,6 +28,8 @@ export type Server = {
   /** NP resolution on that server says so. */
   readonly isCutOff: boolean
   readonly logTrouble: string | null
+  /** By condition. A snapshot of an earlier version has none. */
+  readonly conditions?: Readonly<Record<string, { readonly level: string; readonly because: string }>>
 }
 
 /** `admitted`: store ids that voters' words are believed from (rule 3). */
@@ -120,6 +122,14 @@ export const foldServer = (draft: Servers, { type, data }: ServerEvent, moment: 
     case 'LogRepaired':
       server.logTrouble = null
       return null
+    case 'ServerConditionFound':
+      server.conditions = { ...server.conditions, [data.condition]: { level: data.level, because: data.because } }
+      return null
+    case 'ServerConditionEnded': {
+      const { [data.condition]: _ended, ...others } = server.conditions ?? {}
+      server.conditions = others
+      return null
+    }
     default:
       return type satisfies never
   }

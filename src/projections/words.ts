@@ -105,10 +105,19 @@ const describeServer = ({ type, data }: ServerEvent): string => {
       return `${data.server} sees trouble with its log and decides nothing: ${data.trouble}`
     case 'LogRepaired':
       return `${data.server} finds its log in order again`
+    case 'ServerConditionFound':
+      return `${data.server}: ${conditions[data.condition].found}${explained(data.because)}`
+    case 'ServerConditionEnded':
+      return `${data.server}: ${conditions[data.condition].ended}`
     default:
       return type satisfies never
   }
 }
+const conditions = {
+  watchdog: { found: 'no watchdog is armed', ended: 'its watchdog is armed' },
+  'clock-rate': { found: 'its clock runs at a wrong rate', ended: 'its clock runs at the right rate again' },
+  certificate: { found: 'its certificate ends soon', ended: 'its certificate is good for long' },
+} as const
 const support = ({ voter, reason }: { readonly voter: string; readonly reason: 'silent' | 'renounced' }): string =>
   reason === 'silent' ? `${voter} hears it no more` : `${voter} has its word that it released everything`
 

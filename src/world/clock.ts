@@ -3,6 +3,7 @@ import { readClock } from './libc.ts'
 import type { Cancel, Clock } from './world.ts'
 
 // clock_gettime(2).
+const monotonicRaw = 4
 const bootTime = 7
 // setTimeout fires at once for anything longer than 2^31 - 1 ms, so longer waits are made of parts.
 const longestPartMs = 2 ** 30
@@ -33,6 +34,7 @@ const after = (delayMs: number, run: () => void): Cancel => {
 export const realClock: Clock = {
   now: () => instant(monotonicMs()),
   sinceBoot: () => instant(readClock(bootTime)),
+  raw: () => readClock(monotonicRaw),
   wall: () => wallTime(Date.now()),
   after,
 }

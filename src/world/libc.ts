@@ -59,6 +59,9 @@ const raw = {
   fallocate: bind<(fd: number, mode: number, at: number, length: number) => number>(
     'int fallocate(int, int, int64_t, int64_t)',
   ),
+  ioctl: bind<(fd: number, request: number, at: 'void *', argument: Bytes) => number>(
+    'int ioctl(int, unsigned long, ...)',
+  ),
   clock_gettime: bind<(clock: number, at: BigInt64Array) => number>('int clock_gettime(int, void *)'),
   epoll_create1: bind<(flags: number) => number>('int epoll_create1(int)'),
   epoll_ctl: bind<(epoll: number, operation: number, fd: number, event: Bytes) => number>(
@@ -92,6 +95,11 @@ const clockReading = new BigInt64Array(2)
 export const readClock = (clock: number): number => {
   checked('clock_gettime', raw.clock_gettime(clock, clockReading))
   return Number(clockReading[0]) * 1000 + Number(clockReading[1]) / 1e6
+}
+
+/** ioctl(2) with an argument that the kernel reads, writes, or both. @throws SystemCallFailed */
+export const control = (fd: number, request: number, argument: Bytes): void => {
+  checked('ioctl', raw.ioctl(fd, request, 'void *', argument))
 }
 
 // Numbers from 424 up are the same on every architecture.

@@ -11,6 +11,8 @@ export type Clock = {
   readonly now: () => Instant
   /** CLOCK_BOOTTIME in ms: goes on while the machine is suspended. A growing difference to `now` is a suspend. */
   readonly sinceBoot: () => Instant
+  /** CLOCK_MONOTONIC_RAW in ms: the hardware's own rate, which NTP does not touch. Not in every world. */
+  readonly raw?: () => number
   /** For people and for the `at` of commits only. */
   readonly wall: () => WallTime
   /** Runs once after `delayMs`, not earlier; never keeps the process alive by itself. */

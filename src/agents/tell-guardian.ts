@@ -1,0 +1,34 @@
+/** What the guardian has to know before anything may run: until when, who has how long after that, which watchdog. */
+import { mutualWatch, releaseBudget } from '../decisions/release-budget.ts'
+import { watchdogOrder } from '../decisions/watchdog.ts'
+import { type Configuration, type Instant, instant, type ServerName } from '../events/index.ts'
+import type { GuardianLink } from './guardian-link.ts'
+import type { ResourceRunner } from './resource-runner.ts'
+import type { Voter } from './voter.ts'
+
+type Parts = {
+  readonly me: ServerName
+  readonly guardian: GuardianLink
+  readonly runner: Pick<ResourceRunner, 'isAllOff'>
+  readonly voter: Pick<Voter, 'leasedUntil'>
+}
+
+/** Until there is a configuration. */
+const firstHeartbeat = { stop: 800 }
+
+/** Stands for the endless lease of a cluster of one, where a number is needed: three years. */
+const longestLeaseMs = 1e11
+
+/** `mayStart`: something may be activated any moment: the deadline must stand before it is. */
+export const tellGuardian = (
+  { me, guardian, runner, voter }: Parts,
+  current: Configuration | null,
+  { now, mayStart }: { readonly now: Instant; readonly mayStart: boolean },
+): void => {
+  if (current) guardian.configure(mutualWatch(current.heartbeat), watchdogOrder(current, me))
+  const until = voter.leasedUntil()
+  if (runner.isAllOff() && !mayStart) guardian.off()
+  // A lease that has ended is not news: the guardian knows its deadline.
+  else if (until > now)
+    guardian.lease(instant(Math.min(until, now + longestLeaseMs)), releaseBudget(current?.heartbeat ?? firstHeartbeat))
+}

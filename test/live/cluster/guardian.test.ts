@@ -1,0 +1,109 @@
+/** Agent, guardian, or both hang or are killed: everything is off within R after the lease's end, or goes on guarded. */
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterAll, describe, expect } from 'vitest'
+import { now, until } from '../lab/until.ts'
+import { type Cluster, settleMs } from './cluster.ts'
+import { clusterTest } from './cluster-test.ts'
+import { calm } from './configuration.ts'
+import { removeKits } from './kits.ts'
+import { pidsWith } from './voter-processes.ts'
+
+afterAll(removeKits)
+
+/** D of `calm`; the machine is shared and slow, so what is measured is said, and held against R with room. */
+const releaseMs = 1000
+const slackMs = 1500
+
+describe('lease end to off, in ms, when', () => {
+  clusterTest('the agent hangs (SIGSTOP)', { timing: calm }, async (cluster, context) => {
+    await settled(cluster)
+    const lease = await leaseEnd(cluster)
+    await cluster.signal('s1', 'agent', 'SIGSTOP')
+    const offMs = (await offAt(cluster)) - lease
+    await context.annotate(`off ${offMs.toFixed(0)} ms after the lease's end; guardian: ${saidBy(cluster)}`)
+    expect(offMs).toBeLessThan(releaseMs + slackMs)
+    expect(saidBy(cluster)).toContain('everything is off')
+    await cluster.waitUntilSettled()
+  })
+
+  clusterTest('the agent is killed and does not come back', { timing: calm }, async (cluster, context) => {
+    await settled(cluster)
+    const lease = await leaseEnd(cluster)
+    // With its guardian's --respawn it would be back before the lease ends: it is stopped as soon as it is born.
+    const pid = await cluster.signal('s1', 'agent', 'SIGKILL')
+    const next = await cluster.waitForAnother('s1', 'agent', pid)
+    process.kill(next, 'SIGSTOP')
+    const offMs = (await offAt(cluster)) - lease
+    await context.annotate(`off ${offMs.toFixed(0)} ms after the lease's end; guardian: ${saidBy(cluster)}`)
+    expect(offMs).toBeLessThan(releaseMs + slackMs)
+    await cluster.waitUntilSettled()
+  })
+
+  clusterTest(
+    'agent and guardian are killed, and a service manager starts the agent again',
+    { timing: calm },
+    async (cluster, context) => {
+      await settled(cluster)
+      const agent = await cluster.pid('s1', 'agent')
+      const guardian = await cluster.pid('s1', 'guardian')
+      const lease = await leaseEnd(cluster)
+      process.kill(guardian, 'SIGKILL')
+      process.kill(agent, 'SIGKILL')
+      await cluster.startAgent('s1')
+      const offMs = (await offAt(cluster)) - lease
+      await context.annotate(`off ${offMs.toFixed(0)} ms after the lease's end, by the next agent`)
+      expect(offMs).toBeLessThan(settleMs)
+      await cluster.waitUntilSettled()
+    },
+  )
+})
+
+describe('a guardian that hangs (SIGSTOP)', () => {
+  clusterTest('is replaced by its agent, and no client notices', { timing: calm }, async (cluster, context) => {
+    const watch = await cluster.watch()
+    await watch.waitFor('s1', settleMs)
+    const began = now()
+    const pid = await cluster.signal('s1', 'guardian', 'SIGSTOP')
+    await until(() => !existsSync(`/proc/${pid}`), settleMs, 'the hung guardian to be ended')
+    const endedMs = now() - began
+    await cluster.waitForAnother('s1', 'guardian', pid)
+    await until(async () => (await cluster.status('s1')).guardian.running, settleMs, 'a guardian that answers')
+    await context.annotate(`ended after ${endedMs.toFixed(0)} ms, replaced after ${(now() - began).toFixed(0)} ms`)
+    await cluster.waitUntilSettled()
+    expect(watch.lives()).toHaveLength(1)
+  })
+})
+
+const settled = async (cluster: Cluster): Promise<void> => {
+  await cluster.waitUntilOnline('web', 's1')
+  await cluster.waitUntilSettled()
+}
+
+/** When the lease that the agent holds now would end, were it not renewed: the latest, seen from here. */
+const leaseEnd = async (cluster: Cluster): Promise<number> => {
+  const { lease } = await cluster.status('s1')
+  expect(lease.held).toBe(true)
+  return now() + lease.remainingMs
+}
+
+/** When the service's process on s1 was gone. */
+const offAt = async (cluster: Cluster): Promise<number> => {
+  const gone = async () =>
+    (await pidsWith(cluster.host('s1'), (line) => line.includes('banner-server.pl'))).length === 0
+  await until(gone, settleMs, 'the service on s1 to be off')
+  return now()
+}
+
+/** What the guardian of s1 said, and when. */
+const saidBy = (cluster: Cluster): string => {
+  const lines = readFileSync(join(cluster.host('s1').stateDirectory, 'log', 'guardian.log'), 'utf8')
+    .trim()
+    .split('\n')
+  return lines
+    .map((line) => JSON.parse(line) as Readonly<Record<string, unknown>>)
+    .map(({ msg, tookMs, afterLeaseMs }) =>
+      afterLeaseMs === undefined ? msg : `${msg} ${afterLeaseMs} ms (took ${tookMs} ms)`,
+    )
+    .join('; ')
+}

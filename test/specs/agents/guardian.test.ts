@@ -1,0 +1,295 @@
+import { beforeEach, describe, expect, test } from 'vitest'
+import { runGuardian } from '../../../src/agents/guardian.ts'
+import { type GuardianLink, linkGuardian } from '../../../src/agents/guardian-link.ts'
+import type { ResourceDrivers } from '../../../src/agents/resource-runner.ts'
+import type { ResourceDriver } from '../../../src/agents/resources/driver.ts'
+import { budgetMs, mutualWatch, releaseBudget } from '../../../src/decisions/release-budget.ts'
+import { instant } from '../../../src/events/index.ts'
+import { GuardedWorld, VirtualWatchdog } from './guarded-world.ts'
+
+const manifest = '/state/run/running.json'
+const budget = releaseBudget({ stop: 800 })
+const agentPid = 77
+const guardianPid = 4711
+
+let guarded: GuardedWorld
+let watchdog: VirtualWatchdog
+let said: string[]
+/** Time-outs that the driver was given. */
+let limits: number[]
+let canStop: boolean
+let link: GuardianLink
+
+const driver: ResourceDriver = {
+  activate: async () => ({ ok: true }),
+  probe: async () => 'on',
+  deactivate: (_, { timeoutMs }) =>
+    new Promise((resolve) => {
+      limits.push(timeoutMs)
+      const { clock } = guarded.world
+      const outcome = canStop ? { ok: true as const } : { ok: false as const, because: 'stuck', stalled: true }
+      clock.after(canStop ? 20 : timeoutMs, () => resolve(outcome))
+    }),
+}
+const drivers: ResourceDrivers = { exec: driver, fip: driver, disk: driver, service: driver } as ResourceDrivers // cast: other types are not touched
+
+const startGuardian = () =>
+  void runGuardian(guarded.world, {
+    socket: '/guardian.sock',
+    manifest,
+    logDirectory: '/log',
+    instance: 'i',
+    drivers,
+    watchdogs: watchdog.watchdogs,
+    respawn: null,
+    reset: ['/bin/reset'],
+    say: (what) => said.push(what),
+  })
+const startAgent = async () => {
+  const linking = linkGuardian(guarded.world, {
+    socket: '/guardian.sock',
+    command: ['baton', 'guardian'],
+    tag: 'i/guardian',
+    logFile: '/log/guardian.log',
+    own: { pid: agentPid, startTicks: 1 },
+  })
+  await guarded.virtual.pass(0)
+  link = await linking
+}
+const running = (...resources: readonly string[]) =>
+  guarded.virtual.disk.set(
+    manifest,
+    JSON.stringify({
+      boot: guarded.virtual.boot,
+      running: resources.map((resource) => ({
+        group: 'web',
+        resource,
+        epoch: 5,
+        since: 5,
+        isUp: true,
+        configuration: { type: 'exec', start: resource, after: [] },
+        environment: {},
+      })),
+    }),
+  )
+const pass = (ms: number) => guarded.virtual.pass(ms)
+const leaseFor = (ms: number): number => {
+  const until = guarded.virtual.now + ms
+  link.lease(instant(until), budget)
+  return until
+}
+const order = { device: '/dev/watchdog', timeoutMs: 2000, mostMs: 2760, pretimeoutMs: null }
+
+beforeEach(async () => {
+  guarded = new GuardedWorld()
+  watchdog = new VirtualWatchdog(guarded.virtual)
+  said = []
+  limits = []
+  canStop = true
+  startGuardian()
+  await guarded.virtual.settle()
+  await startAgent()
+})
+
+describe('when a lease is over and groups run', () => {
+  test('the guardian leaves the agent its share of D, then ends it and takes everything down', async () => {
+    running('httpd')
+    leaseFor(1000)
+    await pass(1000 + budget.agentMs - 1)
+    expect(guarded.killed).toEqual([])
+    await pass(1)
+    expect(guarded.killed).toEqual([agentPid])
+    expect(limits).toEqual([budget.guardianMs])
+    await pass(20)
+    expect(said.at(-1)).toBe('everything is off')
+  })
+
+  test('what cannot be taken down in the guardian’s share resets the machine, within D', async () => {
+    canStop = false
+    running('httpd', 'database')
+    leaseFor(1000)
+    await pass(1000 + budget.agentMs + budget.guardianMs - 1)
+    expect(guarded.runs).toEqual([])
+    await pass(1)
+    expect(guarded.runs).toEqual([['/bin/reset']])
+    expect(budget.agentMs + budget.guardianMs).toBeLessThan(budgetMs(budget))
+  })
+
+  test('it goes on trying when the reset does nothing, better late than never', async () => {
+    canStop = false
+    running('httpd')
+    leaseFor(1000)
+    await pass(2000)
+    canStop = true
+    await pass(7000)
+    expect(said.at(-1)).toBe('everything is off')
+  })
+
+  test('a manifest that cannot be read ends the agent and resets the machine', async () => {
+    guarded.virtual.disk.set(manifest, 'damaged')
+    leaseFor(1000)
+    await pass(1000 + budget.agentMs)
+    expect(guarded.killed).toEqual([agentPid])
+    expect(guarded.runs).toEqual([['/bin/reset']])
+  })
+
+  test('a disk that refuses the manifest afterwards does not end the guardian', async () => {
+    running('httpd')
+    leaseFor(1000)
+    await pass(900)
+    guarded.virtual.diskTrouble = 'ENOSPC'
+    await pass(500)
+    expect(said).toContain('everything is off')
+  })
+})
+
+describe('the watchdog', () => {
+  const arm = async () => {
+    link.configure(mutualWatch({ timeout: 3000 }), order)
+    await pass(0)
+  }
+  /** A lease that is renewed with every beat, as by a healthy agent. */
+  const renewFor = async (ms: number) => {
+    let until = 0
+    for (let at = 0; at < ms; at += 300) {
+      until = leaseFor(2000)
+      await pass(300)
+    }
+    return until
+  }
+
+  test('is fed while nothing runs, however long', async () => {
+    await arm()
+    await pass(60_000)
+    expect(watchdog.firesAt).toBeGreaterThan(guarded.virtual.now)
+  })
+
+  test('is fed while the lease is renewed', async () => {
+    await arm()
+    running('httpd')
+    await renewFor(30_000)
+    expect(watchdog.firesAt).toBeGreaterThan(guarded.virtual.now)
+  })
+
+  test('fires at the lease’s end and D at the latest when groups stay', async () => {
+    await arm()
+    canStop = false
+    running('httpd')
+    const until = await renewFor(10_000)
+    await pass(2000)
+    expect(watchdog.firesAt).toBeLessThanOrEqual(until + 800)
+  })
+
+  test('fires by then whenever the whole machine froze', async () => {
+    await arm()
+    running('httpd')
+    for (let step = 0; step < 40; step++) {
+      const until = await renewFor(300)
+      // Frozen now: nobody feeds any more.
+      expect(watchdog.firesAt).toBeLessThanOrEqual(until + 800)
+      await pass(37)
+    }
+  })
+
+  test('does not fire when a lease ends and everything is off in time', async () => {
+    await arm()
+    running('httpd')
+    const until = await renewFor(3000)
+    await pass(until - guarded.virtual.now + 100)
+    guarded.virtual.disk.delete(manifest)
+    link.off()
+    await pass(30_000)
+    expect(watchdog.firesAt).toBeGreaterThan(guarded.virtual.now)
+  })
+
+  test('goes on when the guardian took everything down in time', async () => {
+    await arm()
+    running('httpd')
+    await renewFor(3000)
+    await pass(30_000)
+    expect(said).toContain('everything is off')
+    expect(watchdog.firesAt).toBeGreaterThan(guarded.virtual.now)
+  })
+
+  test('is stopped properly when the agent leaves with nothing running', async () => {
+    await arm()
+    link.end()
+    await pass(0)
+    expect(watchdog.wasDisarmed).toBe(true)
+    expect(watchdog.firesAt).toBe(Number.POSITIVE_INFINITY)
+  })
+
+  test('is told of to the agent, and why there is none', async () => {
+    watchdog.refuses = '/dev/watchdog is no character device, so no watchdog'
+    await arm()
+    await pass(1000)
+    expect(link.watchdog()).toMatchObject({ armed: false, because: watchdog.refuses })
+    watchdog.refuses = null
+    await pass(6000)
+    expect(link.watchdog()).toMatchObject({ armed: true, device: '/dev/watchdog', timeoutMs: 2000 })
+  })
+
+  test('whose driver knows only longer time-outs is refused, and not left armed', async () => {
+    watchdog.leastTimeoutMs = 30_000
+    await arm()
+    await pass(1000)
+    expect(link.watchdog()).toMatchObject({ armed: false })
+    expect(link.watchdog().because).toContain('30000 ms')
+    expect(watchdog.firesAt).toBe(Number.POSITIVE_INFINITY)
+  })
+
+  test('that cannot be fed any more is not called armed', async () => {
+    await arm()
+    watchdog.feedTrouble = 'EIO'
+    watchdog.refuses = 'gone'
+    await pass(3000)
+    expect(link.watchdog().armed).toBe(false)
+  })
+})
+
+describe('a guardian that does not answer', () => {
+  test('is ended after its time, and not before', async () => {
+    link.configure(mutualWatch({ timeout: 3000 }), { ...order, device: null })
+    await pass(10_000)
+    expect(guarded.killed).toEqual([])
+    guarded.isFrozen = true
+    await pass(1000)
+    expect(guarded.killed).toEqual([])
+    await pass(1500)
+    expect(guarded.killed).toEqual([guardianPid])
+  })
+
+  test('is replaced, and the next one is told the lease', async () => {
+    guarded.onLaunch = startGuardian
+    leaseFor(60_000)
+    await pass(100)
+    guarded.guardianDies()
+    await pass(500)
+    expect(guarded.launched).toEqual([['baton', 'guardian']])
+    expect(link.isThere()).toBe(true)
+    running('httpd')
+    await pass(60_000)
+    expect(guarded.killed).toContain(agentPid)
+  })
+
+  test('and cannot be replaced leaves the agent without a lease', async () => {
+    const { unguardedMs } = mutualWatch({ timeout: 3000 })
+    link.configure(mutualWatch({ timeout: 3000 }), order)
+    await pass(1000)
+    guarded.guardianDies()
+    await pass(unguardedMs - 1000)
+    expect(link.trouble()).toBeNull()
+    await pass(2000)
+    expect(link.trouble()).toMatch(/no guardian has answered for \d+ ms/)
+    expect(link.watchdog().armed).toBe(false)
+  })
+})
+
+test('an agent that is pressed knows how long it has before the guardian acts', async () => {
+  expect(link.leftMs()).toBeNull()
+  leaseFor(1000)
+  await pass(999)
+  expect(link.leftMs()).toBeNull()
+  await pass(50)
+  expect(link.leftMs()).toBe(budget.agentMs - 49)
+})
