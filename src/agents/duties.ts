@@ -2,6 +2,7 @@
 import { assignGroups, endStartSync } from '../decisions/assign-groups.ts'
 import type { Decision, Facts } from '../decisions/decision.ts'
 import { failBack, forgetFailovers } from '../decisions/fail-back.ts'
+import { endFencing, takeOverFencing } from '../decisions/fence-server.ts'
 import { admitVoters, joinServer, leaveCluster } from '../decisions/join-server.ts'
 import { hearersOf, majorityOf, needsGeneration } from '../decisions/liveness.ts'
 import { settlement } from '../decisions/operate.ts'
@@ -74,6 +75,13 @@ export const duties: readonly Duty[] = [
     inTurn: true,
     decide: (state, { facts }) => takeOver(state, facts),
     delayMs: (state, sight) => npDelayMs(state, sight),
+  },
+  { key: 'end fencing', needs: 'lease', inTurn: true, decide: (state, { facts }) => endFencing(state, facts) },
+  {
+    key: 'take over fencing',
+    needs: 'lease',
+    inTurn: true,
+    decide: (state, { facts }) => takeOverFencing(state, facts),
   },
   {
     key: 'end start-sync',

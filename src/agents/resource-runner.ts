@@ -245,7 +245,8 @@ class Runner implements ResourceRunner {
       })
       if (!cleaned.ok) return this.#stuck(context, cleaned, attempt, 0)
       if (signal.aborted) return 'off'
-      if (attempt > configuration.activation.retries) return 'failed'
+      const hasOwnAction = stalled && configuration.activation.stallAction !== undefined
+      if (attempt > configuration.activation.retries || hasOwnAction) return 'failed'
     }
   }
 

@@ -15,6 +15,7 @@ import {
   type GroupName,
   type Instant,
   monitorName,
+  noGeneration,
   operationId,
   type Recorded,
   type ResourceName,
@@ -28,6 +29,7 @@ import { type ConditionWatch, conditionFacts } from './conditions.ts'
 import { type DoubleWatch, doubleWatch } from './double-watch.ts'
 import type { Sight } from './duties.ts'
 import { type DutyRoster, dutyRoster, rankOf } from './duty-roster.ts'
+import { type FencingAgent, fencingAgent } from './fencing/fencing-agent.ts'
 import { type GroupReporter, groupReporter } from './group-reporter.ts'
 import type { GuardianLink } from './guardian-link.ts'
 import { leaderKeeper } from './leader-keeper.ts'
@@ -86,6 +88,7 @@ class Agent implements ServerAgent {
   readonly #partition: PartitionWatch
   readonly #doubles: DoubleWatch
   readonly #roster: DutyRoster
+  readonly #fencing: FencingAgent
   readonly #keepLeaderAway: (state: State, reachable: ReadonlySet<string>) => void
   #isStopped = false
   #isWoken = false
@@ -129,6 +132,11 @@ class Agent implements ServerAgent {
       hasLease: () => parts.voter.hasLease(),
       look: () => this.#sight(world.clock.now()),
       wake: this.wake,
+    })
+    this.#fencing = fencingAgent(world, {
+      ...parts,
+      ...shared,
+      isFirst: () => rankOf(this.#state, this.#facts()) === 0,
     })
     parts.recorder.onFold(this.#folded)
     this.#keepLeaderAway = leaderKeeper(world, parts)
@@ -203,6 +211,7 @@ class Agent implements ServerAgent {
     this.#cancelTimer()
     this.#partition.stop()
     this.#monitors.stop()
+    this.#fencing.stop()
   }
 
   get #state(): State {
@@ -240,6 +249,7 @@ class Agent implements ServerAgent {
       supporters: (server) =>
         supportersOf(liveness, server, serverOf(this.#state.servers, server).generation, membership),
       majority: majorityOf(membership.voters),
+      renounced: (server) => liveness.heard[server]?.renounced ?? noGeneration,
     }
   }
 
@@ -259,6 +269,7 @@ class Agent implements ServerAgent {
     this.#monitors.arrange(state, isLeased && recorder.hasBarrier() ? runner.observed() : [])
     this.#roster.perform(state, this.#sight(now), isLeased)
     this.#reporter.report(state)
+    this.#fencing.tend(state)
     this.#considerRenouncing(now)
     // N5: only a lease that this agent had and lost is a partition lost.
     const leaseLostMs = isLeased || this.#lostAt === null ? null : now - this.#lostAt.at

@@ -4,6 +4,7 @@ import { addAlerts } from './alerts.ts'
 import { addCluster } from './cluster.ts'
 import { addConfig } from './config.ts'
 import { CommandFailed, type Deps, exitCode } from './deps.ts'
+import { addFence } from './fence.ts'
 import { addGroup } from './group.ts'
 import { addLog } from './log.ts'
 import { addMonitor } from './monitor.ts'
@@ -21,6 +22,7 @@ const commands = [
   addGroup,
   addResource,
   addServer,
+  addFence,
   addMonitor,
   addCluster,
   addConfig,

@@ -1,4 +1,5 @@
 /** `baton server …`: servers, by hand. */
+import type { Command } from 'commander'
 import type { ServerName } from '../events/index.ts'
 import type { AddCommands, Deps } from './deps.ts'
 import { serverNamed, voterNamed } from './names.ts'
@@ -6,7 +7,10 @@ import { examples } from './options.ts'
 import { changing, dangerous, mustConfirm, type SendOptions, send } from './send.ts'
 
 export const addServer: AddCommands = (program, deps) => {
-  const server = program.command('server').summary('start, stop, readmit servers').description('Operates servers.')
+  const server = program
+    .command('server')
+    .summary('start, stop, readmit servers; confirm that one is off')
+    .description('Operates servers.')
   const start = server
     .command('start [server]')
     .description('Lets a stopped server run groups again; without a name, the server of this machine.')
@@ -35,6 +39,25 @@ export const addServer: AddCommands = (program, deps) => {
     const voter = voterNamed(name)
     await mustConfirm(`Believe ${name} with its new store from now on?`, options, deps)
     await send({ do: 'readmit-voter', voter }, options, deps)
+  })
+  addConfirmOff(server, deps)
+}
+
+const addConfirmOff = (server: Command, deps: Deps): void => {
+  const confirm = server
+    .command('confirm-off <server>')
+    .description(
+      'Answers for a server that is down and that no device could prove off: its groups start elsewhere. Only after switching it off and seeing that it is: what still runs there would run twice. Asks first.',
+    )
+    .option('--note <text>', 'how you know, for the log', '')
+  examples(
+    dangerous(confirm, deps),
+    'baton server confirm-off s1 --note "pulled both power cables"',
+    'baton server confirm-off s1 --yes',
+  ).action(async (name: string, options: SendOptions & { readonly note: string }) => {
+    const off = serverNamed(name)
+    await mustConfirm(`Have you switched ${name} off, and seen that it is off?`, options, deps)
+    await send({ do: 'confirm-off', server: off, note: options.note.slice(0, 500) }, options, deps)
   })
 }
 

@@ -1,5 +1,6 @@
 /** What must be so across a configuration, beyond the shape of its parts. One rule per question; all are asked. */
 import type { Configuration } from '../events/configuration.ts'
+import { fencingRules } from './configuration-fencing-rules.ts'
 import { groupRules } from './configuration-group-rules.ts'
 import { heartbeatRules } from './configuration-heartbeat-rules.ts'
 import { inequalityFault } from './configuration-liveness-rule.ts'
@@ -29,6 +30,7 @@ export const configurationRules = (context: RuleContext): readonly Problem[] => 
   ...groupRules(context),
   ...sharingRules(context),
   ...monitorRules(context),
+  ...fencingRules(context),
 ]
 
 const watchdogRule = ({ configuration, broken, report }: RuleContext): readonly Problem[] =>

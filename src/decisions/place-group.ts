@@ -60,6 +60,8 @@ const unfitness = (state: State, name: GroupName, server: ServerName, wish: Plac
   if (status === 'never') return 'it has not joined the cluster yet'
   if (status === 'down') return 'it is down'
   if (status === 'left' || stopOrdered) return 'it is stopped'
+  const final = state.fencing.finalActions[server]
+  if (final && final.failed === null) return 'it is being ended by its final action'
   const avoided = wish.avoid?.[server]
   if (avoided !== undefined) return avoided
   if (!wish.reachable.has(server)) return 'it has not been heard lately'

@@ -72,9 +72,7 @@ const finalActions = (
   action: MonitorConfiguration['recovery']['finalAction'],
   facts: Facts,
 ): readonly Event[] =>
-  (action === 'stop-service' ? targets.slice(0, 1) : targets).flatMap((group) =>
-    finalAction(state, group, action, facts),
-  )
+  (action === 'stop-group' ? targets : targets.slice(0, 1)).flatMap((group) => finalAction(state, group, action, facts))
 
 const limitOf = (state: State, { name }: OwnedGroup): number =>
   maxFailovers(state.configuration.current?.groups[name]?.maxFailovers ?? 'unlimited')

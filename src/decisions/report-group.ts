@@ -1,5 +1,5 @@
 /** What the owner of a group records of it: online, stopped (and given on, rule 8), given up, or to be stopped. */
-import type { Event, GroupName, ServerName, StopFactor } from '../events/index.ts'
+import type { Event, FinalAction, GroupName, ServerName, StopFactor } from '../events/index.ts'
 import type { Next } from '../projections/groups.ts'
 import { serverOf } from '../projections/servers.ts'
 import type { State } from '../projections/state.ts'
@@ -78,6 +78,16 @@ export const giveUp = (state: State, name: GroupName, observed: Observed, facts:
   const limit = Math.min(settings?.failovers ?? 0, maxFailovers(found.configuration.maxFailovers))
   const because = resources[failed.resource]?.because || 'it could not be activated'
   const inputs = { resource: failed.resource, because, failovers: group.failovers, limit }
+  const stallAction = resources[failed.resource]?.stalled ? settings?.stallAction : undefined
+  if (stallAction !== undefined)
+    return together(
+      [
+        { type: 'GroupFailed', data: { group: name, epoch, because: `${failed.resource} stalled: ${because}` } },
+        ...finalAction(state, group, stallAction, facts),
+      ],
+      { ...inputs, stallAction },
+      orderedBy,
+    )
   const answer = failOver(state, group, facts, { limit, failedThere: `${failed.resource} failed there` })
   if ('stopping' in answer) return together([answer.stopping], inputs, orderedBy)
   return together(
@@ -104,9 +114,11 @@ export const giveUpStopping = (state: State, name: GroupName, observed: Observed
   )
   if (!stuck) return null
   const because = `${stuck.resource} could not be stopped: ${resources[stuck.resource]?.because ?? 'no reason known'}`
-  const action = findGroup(state, name)?.configuration.resources[stuck.resource]?.deactivation.finalAction ?? 'none'
-  // The group is being stopped already: of the final actions, only the service of the whole server is left.
-  const final = action === 'stop-service' ? finalAction(state, group, action, facts) : []
+  const settings = findGroup(state, name)?.configuration.resources[stuck.resource]?.deactivation
+  const stallAction = resources[stuck.resource]?.stalled ? settings?.stallAction : undefined
+  const action = stallAction ?? settings?.finalAction ?? 'none'
+  // The group is being stopped already: of the final actions, those of the whole server are left.
+  const final = action === 'stop-group' ? [] : finalAction(state, group, action, facts)
   return together(
     [{ type: 'GroupFailed', data: { group: name, epoch, because } }, ...final],
     { resource: stuck.resource, action },
@@ -154,7 +166,7 @@ export const failOver = (
 export const finalAction = (
   state: State,
   group: OwnedGroup,
-  action: 'none' | 'stop-group' | 'stop-service',
+  action: FinalAction,
   { me, reachable }: Facts,
 ): readonly Event[] => {
   const { name, ownership } = group
@@ -164,8 +176,15 @@ export const finalAction = (
   const others = Object.values(state.servers.byName).filter(
     (one) => one.name !== me && one.status === 'up' && reachable.has(one.name),
   )
-  if (others.length > 0) return [{ type: 'ServerStopOrdered', data: { server: me } }]
-  const because = 'the final action (stop service) is suppressed because there is no other healthy server'
+  const what = action === 'stop-service' ? 'stop service' : action
+  if (others.length > 0 && action === 'stop-service') return [{ type: 'ServerStopOrdered', data: { server: me } }]
+  if (others.length > 0 && action !== 'stop-service') {
+    const { boot } = serverOf(state.servers, me)
+    const isOrdered = state.fencing.finalActions[me]?.failed === null
+    const why = ownership.because || `${name} failed there`
+    return isOrdered ? [] : [{ type: 'FinalActionOrdered', data: { server: me, action, boot, because: why } }]
+  }
+  const because = `the final action (${what}) is suppressed because there is no other healthy server`
   return [{ type: 'FailoverSuppressed', data: { group: name, epoch: ownership.epoch, because, verdicts: [] } }]
 }
 
@@ -176,7 +195,8 @@ export const stopGroup = ({ name, ownership }: OwnedGroup, factor: StopFactor, n
 
 /** This server's groups that must leave it: the cluster or the server is to stop, or nobody wants them any more. */
 export const vacate = (state: State, facts: Facts): Decision | null => {
-  const isServerStopping = serverOf(state.servers, facts.me).stopOrdered
+  const { stopOrdered } = serverOf(state.servers, facts.me)
+  const isServerStopping = stopOrdered || state.fencing.finalActions[facts.me]?.failed === null
   const events: Event[] = []
   let after = state
   for (const group of groupsOn(state, facts.me)) {

@@ -1,8 +1,10 @@
 /** The part of the configuration's schema that says what a group is made of (O4, O5). */
 import { z } from 'zod'
 import type { Form } from './configuration-form.ts'
+import { machineActions } from './fencing.ts'
 
-export const finalActions = ['none', 'stop-group', 'stop-service'] as const
+export const finalActions = ['none', 'stop-group', 'stop-service', ...machineActions] as const
+export type FinalAction = (typeof finalActions)[number]
 
 /** `usual`: how long this type of resource may take, unless the configuration says otherwise. */
 const commonOf = ({ object, after, integer, name }: Form, usual: string) => ({
@@ -12,6 +14,10 @@ const commonOf = ({ object, after, integer, name }: Form, usual: string) => ({
     retries: integer(0, 99).default(0).describe('Further attempts on the same server when starting failed.'),
     failovers: integer(0, 99).default(1).describe('Failovers after the retries.'),
     finalAction: z.enum(finalActions).default('none').describe('What is done when no failover is left.'),
+    stallAction: z
+      .enum(finalActions)
+      .optional()
+      .describe('What is done at a stall, at once; without it, a stall is a failure like any other.'),
   })
     .prefault({})
     .describe('What is done when starting fails.'),
@@ -22,6 +28,10 @@ const commonOf = ({ object, after, integer, name }: Form, usual: string) => ({
       .enum(finalActions)
       .default('stop-service')
       .describe('What is done when stopping failed; a half-stopped resource must not meet its successor.'),
+    stallAction: z
+      .enum(finalActions)
+      .optional()
+      .describe('The same for a stall; without it, a stall is a failure like any other.'),
   })
     .prefault({})
     .describe('What is done when stopping fails.'),

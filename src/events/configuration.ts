@@ -119,6 +119,7 @@ export type FipConfiguration = Extract<ResourceConfiguration, { type: 'fip' }>
 export type DiskConfiguration = Extract<ResourceConfiguration, { type: 'disk' }>
 export type ServiceConfiguration = Extract<ResourceConfiguration, { type: 'service' }>
 export type NpResolution = Configuration['npResolution']
+export type { FinalAction } from './configuration-resources.ts'
 export type FencingConfiguration = Configuration['fencing']
 export type FenceDeviceConfiguration = FencingConfiguration['devices'][string]
 export type MonitorConfiguration = Configuration['monitors'][string]

@@ -32,6 +32,8 @@ export type Resource = {
   readonly wanted: 'on' | 'off'
   /** Activations that failed since it was last online under this epoch. */
   readonly failedAttempts: number
+  /** The latest failure was a stall: no end within the time-out (F3). */
+  readonly stalled: boolean
   /** A restart that was ordered and has not happened yet. */
   readonly restart: Sequence | null
 }
@@ -90,6 +92,7 @@ export const freshResource = (at: WallTime): Resource => ({
   because: '',
   wanted: 'on',
   failedAttempts: 0,
+  stalled: false,
   restart: null,
 })
 
@@ -210,6 +213,7 @@ export const foldResource = (groups: Groups, { type, data }: ResourceEvent, mome
       return null
     case 'ActivationFailed':
       enter('activation-failed', data.because)
+      resource.stalled = data.stalled
       resource.failedAttempts += 1
       resource.restart = null
       return null
@@ -221,6 +225,7 @@ export const foldResource = (groups: Groups, { type, data }: ResourceEvent, mome
       return null
     case 'DeactivationFailed':
       enter('deactivation-failed', data.because)
+      resource.stalled = data.stalled
       return null
     case 'ResourceLost':
       enter('lost', data.because)
