@@ -1,8 +1,7 @@
 /** One client's socket: read in large pieces into one buffer, answered in few calls. */
-import { Socket, type SocketConstructorOpts } from 'node:net'
+import type { Socket } from 'node:net'
+import { readInLargePieces } from '../large-reads.ts'
 
-/** Where most bursts fit; a larger one costs one more call. */
-const receiveBytes = 262_144
 /** Answers below this are sent as one piece: copying them is cheaper than a list of pieces. */
 const joinedBytes = 65_536
 
@@ -19,7 +18,7 @@ export class Connection {
   #isEnding = false
 
   constructor(accepted: Socket, port: ConnectionPort) {
-    this.#socket = withLargeBuffer(accepted, port.received)
+    this.#socket = readInLargePieces(accepted, port.received)
     // What is lost with a client that has gone is told by its closing.
     this.#socket.on('error', () => {})
     this.#socket.on('close', port.closed)
@@ -70,30 +69,4 @@ export class Connection {
     }
     if (this.#isEnding) this.#socket.destroySoon()
   }
-}
-
-/**
- * Node gives only connecting sockets the choice of their receive buffer. An accepted one that has not been read from
- * is wrapped anew by its handle; without a handle to be had it is read in Node's own pieces of 64 KiB.
- */
-const withLargeBuffer = (accepted: Socket, received: (bytes: Buffer) => boolean): Socket => {
-  const handle: unknown = Reflect.get(accepted, '_handle')
-  const receive = (socket: Socket, bytes: Buffer): boolean => {
-    const goOn = received(bytes)
-    if (!goOn) socket.pause()
-    return goOn
-  }
-  if (typeof handle !== 'object' || handle === null) {
-    accepted.on('data', (bytes: Buffer) => receive(accepted, bytes))
-    return accepted
-  }
-  const buffer = Buffer.allocUnsafeSlow(receiveBytes)
-  const onread = {
-    buffer,
-    callback: (length: number): boolean => receive(socket, buffer.subarray(0, length)),
-  }
-  const options = { handle, onread, allowHalfOpen: true, readable: true, writable: true, pauseOnCreate: true }
-  // cast: Node's own servers make their sockets this way; the types know only handles of sockets that are not connected.
-  const socket: Socket = new Socket(options as unknown as SocketConstructorOpts)
-  return socket
 }

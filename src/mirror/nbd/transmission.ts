@@ -15,8 +15,8 @@ import {
 
 /** Requests of one connection that are under way: more than any client's queue. */
 const maxRequests = 1024
-/** Bytes of answers to reads that are under way or not yet taken; a single read may be longer. */
-const maxAnswerBytes = 16_777_216
+/** Bytes of requests under way, and of answers not yet taken; a single one may be longer. */
+const maxBytes = 16_777_216
 
 type Header = {
   readonly flags: number
@@ -47,7 +47,7 @@ export class Transmission {
   #assembly = Buffer.alloc(0)
   #burst: BlockRequest[] = []
   #requests = 0
-  #answerBytes = 0
+  #bytes = 0
   #isWaiting = false
   #state: 'open' | 'leaving' | 'over' = 'open'
 
@@ -70,7 +70,7 @@ export class Transmission {
   }
 
   /** Going on at half the limit, not at each answer: what waits is copied every time. */
-  readonly #hasMuchToDo = (): boolean => this.#requests > maxRequests / 2 || this.#answerBytes > maxAnswerBytes / 2
+  readonly #hasMuchToDo = (): boolean => this.#requests > maxRequests / 2 || this.#bytes > maxBytes / 2
 
   /** Answers how much was taken. */
   readonly #consume = (bytes: Buffer): number => {
@@ -95,7 +95,8 @@ export class Transmission {
 
   readonly #hasRoomFor = ({ kind, length }: Header): boolean => {
     if (this.#requests >= maxRequests) return false
-    return kind !== command.read || this.#answerBytes === 0 || this.#answerBytes + length <= maxAnswerBytes
+    const carries = kind === command.read || kind === command.write
+    return !carries || this.#bytes === 0 || this.#bytes + length <= maxBytes
   }
 
   /** Answers how much of the payload was there. */
@@ -135,7 +136,8 @@ export class Transmission {
 
   readonly #write = (header: Header, bytes: Buffer): void => {
     const fua = (header.flags & commandFlag.fua) !== 0
-    this.#push({ do: 'write', at: header.at, bytes, fua, settle: this.#settle(header) })
+    this.#bytes += header.length
+    this.#push({ do: 'write', at: header.at, bytes, fua, settle: this.#settle(header, header.length) })
   }
 
   readonly #begin = (header: Header): void => {
@@ -160,7 +162,7 @@ export class Transmission {
 
   readonly #read = (header: Header): void => {
     const answer = Buffer.allocUnsafeSlow(replyBytes + header.length)
-    this.#answerBytes += header.length
+    this.#bytes += header.length
     const settle = (error: BlockError | null): void => {
       writeReply(answer, header.cookie, error)
       this.#send(error === null ? answer : answer.subarray(0, replyBytes), header.length)
@@ -180,9 +182,9 @@ export class Transmission {
     this.#export.engine.submit(burst)
   }
 
-  readonly #settle = (header: Header) =>
+  readonly #settle = (header: Header, bytesDone = 0) =>
     this.#once((error) => {
-      this.#send(replyOf(header.cookie, error), 0)
+      this.#send(replyOf(header.cookie, error), bytesDone)
     })
 
   readonly #once = (settle: (error: BlockError | null) => void) => {
@@ -199,10 +201,10 @@ export class Transmission {
     this.#send(replyOf(cookie, error), 0)
   }
 
-  readonly #send = (bytes: Buffer, answerBytes: number): void => {
+  readonly #send = (bytes: Buffer, bytesDone: number): void => {
     this.#port.send(bytes, () => {
       this.#requests -= 1
-      this.#answerBytes -= answerBytes
+      this.#bytes -= bytesDone
       if (this.#isWaiting && !this.#hasMuchToDo() && this.receive(Buffer.alloc(0))) this.#port.ready()
       this.#leaveWhenDone()
     })

@@ -1,0 +1,122 @@
+/**
+ * Keeps one link to the other side over the best of several networks. One side connects, in order of priority, and goes
+ * back to a better network when that answers again; the other side listens on all and takes the newest that has proved
+ * itself.
+ */
+import type { Cancel, Clock } from '../../world/world.ts'
+import type { Frame } from './frame.ts'
+import type { PeerLink } from './link.ts'
+
+/** Opens a link over this path; the user is told when it stands and when it is over, which it may never do. */
+export type OpenLink = (path: number, user: PathUser) => { readonly close: (because: string) => void }
+export type PathUser = {
+  readonly opened: (link: PeerLink) => void
+  readonly received: (one: Frame) => void
+  readonly closed: (because: string) => void
+}
+
+export type LinkOwner = {
+  readonly linkUp: (link: PeerLink, path: number) => void
+  readonly received: (one: Frame) => void
+  readonly linkDown: (because: string) => void
+}
+
+export type ConnectorOptions = {
+  /** In order of priority, the best first. */
+  readonly paths: number
+  /** One after the other: two that opened at once would replace each other. Then the next path is tried. */
+  readonly attemptMs: number
+  /** After all paths have failed. */
+  readonly retryMs: number
+  /** How often a better path than the one in use is tried. */
+  readonly improveMs: number
+}
+
+/** The one link in use, whoever opened it. */
+export class LinkSlot {
+  readonly #owner: LinkOwner
+  #link: { readonly link: PeerLink; readonly path: number } | null = null
+
+  constructor(owner: LinkOwner) {
+    this.#owner = owner
+  }
+
+  get path(): number | null {
+    return this.#link?.path ?? null
+  }
+
+  /** What a link over this path has to call. The newest replaces the one in use. */
+  readonly user = (path: number, over: (because: string) => void = () => {}): PathUser => {
+    let own: PeerLink | null = null
+    return {
+      opened: (link) => {
+        own = link
+        const former = this.#link
+        this.#link = null
+        former?.link.close('another network is used now')
+        if (former) this.#owner.linkDown('another network is used now')
+        this.#link = { link, path }
+        this.#owner.linkUp(link, path)
+      },
+      received: (one) => {
+        if (own !== null && this.#link?.link === own) this.#owner.received(one)
+      },
+      closed: (because) => {
+        if (own !== null && this.#link?.link === own) {
+          this.#link = null
+          this.#owner.linkDown(because)
+        }
+        over(because)
+      },
+    }
+  }
+
+  readonly close = (because: string): void => this.#link?.link.close(because)
+}
+
+export const defaultConnector = { attemptMs: 1000, retryMs: 200, improveMs: 10_000 } as const
+
+/** The connecting side; the accepting one needs no more than a slot. */
+export const keepConnected = (clock: Clock, slot: LinkSlot, open: OpenLink, options: ConnectorOptions): Cancel => {
+  let attempt: { readonly close: (because: string) => void } | null = null
+  let isOver = false
+  let timer: Cancel = () => {}
+
+  const again = (delayMs: number, path: number): void => {
+    timer()
+    if (!isOver) timer = clock.after(delayMs, () => tryPath(path))
+  }
+  /** Only paths better than the one in use are tried. */
+  const tryPath = (path: number): void => {
+    if (path >= (slot.path ?? options.paths)) {
+      again(slot.path === null ? options.retryMs : options.improveMs, 0)
+      return
+    }
+    let isSettled = false
+    const user = slot.user(path, () => {
+      // A link that stood and is over now: begin with the best. One that a better has replaced changes nothing.
+      if (!isSettled) again(0, path + 1)
+      else if (slot.path === null) again(0, 0)
+      isSettled = true
+    })
+    attempt = open(path, {
+      ...user,
+      opened: (link) => {
+        isSettled = true
+        user.opened(link)
+        again(options.improveMs, 0)
+      },
+    })
+    const tried = attempt
+    if (isSettled) return
+    timer()
+    timer = clock.after(options.attemptMs, () => tried.close(`path ${path} does not answer`))
+  }
+  tryPath(0)
+  return () => {
+    isOver = true
+    timer()
+    attempt?.close('this side ends')
+    slot.close('this side ends')
+  }
+}
