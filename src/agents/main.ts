@@ -31,6 +31,7 @@ import { type ResourceRunner, resourceRunner } from './resource-runner.ts'
 import { type ServerAgent, startServerAgent } from './server-agent.ts'
 import { serviceManager } from './service-manager.ts'
 import { agentStatus } from './status.ts'
+import { suspicions } from './suspicions.ts'
 import { startVoter, type Voter, type VoterOptions } from './voter.ts'
 
 export type ProcessOptions = {
@@ -53,9 +54,6 @@ export type ProcessOptions = {
 /** The heartbeat paths that a configuration may ask for. */
 const pathKinds: readonly PathKind[] = [comKind, diskKind()]
 
-/** How often beats that are not what they claim to be are worth a line. */
-const suspicionMs = 10_000
-
 /** The agent of a server; resolves when it was told to end. @throws KitUnusable, VoterStoreDamaged, GuardianMissing */
 export const runAgent = async (machine: Machine, options: ProcessOptions): Promise<void> => {
   const { world } = machine
@@ -63,8 +61,7 @@ export const runAgent = async (machine: Machine, options: ProcessOptions): Promi
   const startedAt = world.clock.now()
   const manager = serviceManager(world, { socket: options.notifySocket, watchdogMs: options.watchdogMs })
   const node = await openNode(world, { stateDirectory: options.stateDirectory, openLog: machine.openLog, say })
-  if (node.kit.own.role !== 'server')
-    throw new WrongRole(`${node.kit.own.name} is a witness: start it with baton witness`)
+  checkRole(node, 'server')
   const { places, instance, recorder } = node
   const { osName, osVersion } = machine
   const installation = { version: options.version, path: options.stateDirectory, osName, osVersion }
@@ -89,6 +86,7 @@ export const runAgent = async (machine: Machine, options: ProcessOptions): Promi
     changed: wake,
     withheld: () => withheld(guardian, recorder.state()),
     say,
+    note: (event) => agent?.note(event),
   })
   const conditions = conditionWatch(world, node.kit)
   agent = startServerAgent(world, {
@@ -139,14 +137,18 @@ const stopServer = async (parts: {
 }): Promise<void> => {
   const { running, runner, guardian, closeControl, sink, voter, node } = parts
   running.stop()
-  // What runs goes on under the lease it has; the guardian ends it if no agent comes back in time.
-  if (runner.isAllOff()) guardian.end()
-  else guardian.leave()
+  takeLeave(guardian, runner)
   closeControl()
   // Beats go on until the end: what an alert's target takes of our time must not cost the lease.
   await sink.close()
   voter.stop()
   await node.stop()
+}
+
+/** What runs goes on under the lease it has; the guardian ends it if no agent comes back in time. */
+const takeLeave = (guardian: GuardianLink, runner: ResourceRunner): void => {
+  if (runner.isAllOff()) guardian.end()
+  else guardian.leave()
 }
 
 /** The witness: log server, beats, grants and supports; nothing else. */
@@ -156,9 +158,8 @@ export const runWitness = async (machine: Machine, options: ProcessOptions): Pro
   const startedAt = world.clock.now()
   const manager = serviceManager(world, { socket: options.notifySocket, watchdogMs: options.watchdogMs })
   const node = await openNode(world, { stateDirectory: options.stateDirectory, openLog: machine.openLog, say })
-  if (node.kit.own.role !== 'witness')
-    throw new WrongRole(`${node.kit.own.name} is a server: start it with baton agent`)
-  const voter = joinVoters(world, node, { groups: () => ({}), changed: () => {}, say })
+  checkRole(node, 'witness')
+  const voter = joinVoters(world, node, { groups: () => ({}), changed: () => {}, say, note: null })
   const conditions = conditionWatch(world, node.kit)
   const closeControl = await serveNode(world, node, null, {
     voter,
@@ -208,6 +209,12 @@ export class WrongRole extends Error {
   override readonly name = 'WrongRole'
 }
 
+/** @throws WrongRole */
+const checkRole = ({ kit: { own } }: Node, role: Node['kit']['own']['role']): void => {
+  const command = own.role === 'server' ? 'agent' : 'witness'
+  if (own.role !== role) throw new WrongRole(`${own.name} is a ${own.role}: start it with baton ${command}`)
+}
+
 const commonArguments = ({ stateDirectory, natsServer, respawn, reset }: ProcessOptions): readonly string[] => [
   '--state',
   stateDirectory,
@@ -245,15 +252,17 @@ const serveNode = (
 const joinVoters = (
   world: World,
   node: Node,
-  { say, ...shared }: Pick<VoterOptions, 'groups' | 'changed' | 'withheld'> & { readonly say: Say },
+  {
+    say,
+    note,
+    ...shared
+  }: Pick<VoterOptions, 'groups' | 'changed' | 'withheld'> & {
+    readonly say: Say
+    /** Puts something on the log that nobody waits for; a witness does not. */
+    readonly note: ServerAgent['note'] | null
+  },
 ): Voter => {
-  let lastSuspicion = Number.NEGATIVE_INFINITY
-  const suspicious = (what: string) => {
-    const now = world.clock.now()
-    if (now - lastSuspicion < suspicionMs) return
-    lastSuspicion = now
-    say('something suspicious', { what })
-  }
+  const suspicious = suspicions(world, { me: serverName(node.kit.own.name), say, record: note })
   const voter = startVoter(world, { kit: node.kit, store: node.store, suspicious, ...shared })
   const paths = heartbeatPaths(world, pathKinds, { kit: node.kit, voter, suspicious, say })
   const fold = () => {

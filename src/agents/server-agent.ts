@@ -10,6 +10,7 @@ import {
   type Author,
   type Command,
   type Epoch,
+  type Event,
   type EventLog,
   type Generation,
   type GroupName,
@@ -72,6 +73,8 @@ export type ServerAgent = {
   readonly heldGroups: () => Readonly<Record<string, Epoch>>
   /** An active resource is gone, as the world itself tells: recovered as if a monitor had seen it. */
   readonly lost: (group: GroupName, resource: ResourceName, because: string) => void
+  /** Puts something on the log, as soon as it can be written; nobody waits for it. */
+  readonly note: (event: Event) => void
   readonly stop: () => void
 }
 
@@ -186,6 +189,11 @@ class Agent implements ServerAgent {
     )
     this.wake()
     return { operation, answer }
+  }
+
+  readonly note = (event: Event): void => {
+    this.#reporter.note(event)
+    this.wake()
   }
 
   readonly lost = (group: GroupName, resource: ResourceName, because: string): void => {

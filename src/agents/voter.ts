@@ -40,6 +40,7 @@ import type { Cancel, World } from '../world/world.ts'
 import { type BeatCodec, beatCodec } from './heartbeats/beat-codec.ts'
 import { lanPaths } from './heartbeats/lan.ts'
 import type { HeartbeatPath } from './heartbeats/path.ts'
+import { replayWatch } from './heartbeats/replays.ts'
 import type { VoterKit } from './voter-kit.ts'
 import type { VoterStore } from './voter-store.ts'
 
@@ -109,6 +110,7 @@ class RunningVoter implements Voter {
   /** CLOCK_BOOTTIME minus CLOCK_MONOTONIC: grows while the machine is suspended. */
   #suspendedMs: number
   #isStopped = false
+  readonly #isReplay = replayWatch()
 
   constructor(world: World, options: VoterOptions) {
     this.#world = world
@@ -165,6 +167,7 @@ class RunningVoter implements Voter {
 
   readonly hear = (beat: Beat, path: PathName): void => {
     if (this.#isStopped || beat.from === this.#liveness.me) return
+    if (this.#isReplay(beat, path)) this.#options.suspicious(`an old beat of ${beat.from} on ${path}, said again`)
     const now = this.#noticePause()
     const before = this.#liveness
     this.#liveness = hear(before, beat, path, this.#membership, now)

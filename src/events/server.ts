@@ -52,6 +52,8 @@ export const serverEvents = {
   PingTargetsRestored: z.object({ server: decode.server, targets: z.array(z.string()) }),
   /** The agent saw trouble with the log on its machine; decisions stop until `LogRepaired`. */
   LogTroubleSeen: z.object({ server: decode.server, trouble: z.string() }),
+  /** Something came in that is not what it claims to be, so often since it was last told: forged, damaged, replayed. */
+  SuspicionRaised: z.object({ server: decode.server, what: z.string().max(200), count: z.int().min(1) }),
   LogRepaired: z.object({ server: decode.server }),
   /** Begins, or becomes worse: `level` says how far it is. */
   ServerConditionFound: z.object({

@@ -58,6 +58,7 @@ export const catalogue = {
   serverConnected: info('nm', 28, 'Server %1 is connected again.(%2)'),
   partitionLost: error('nm', 40, 'Server %1 lost a partition and did what is configured for it: %2.(%3)'),
   partitionLostPractice: warning('nm', 41, 'Server %1 lost a partition; for practice it did not do: %2.(%3)'),
+  suspicion: warning('nm', 50, 'Server %1 did not believe what came in: %2.(%3 times)'),
   voterAdmitted: info('nm', 30, 'Voter %1 has been admitted by %2.'),
   voterReadmitted: warning('nm', 31, 'Voter %1 has been admitted by %2 with another store than before.'),
   noWatchdog: warning('nm', 60, 'Server %1 has no armed watchdog.(%2)'),

@@ -25,6 +25,8 @@ export const tellServer = ({ type, data }: ServerEvent, scene: Scene): readonly 
       return known.status === 'left' ? [] : told('serverLeft', data.reason)
     case 'LeaseLost':
       return told('leaseLost', secondsOf(data.releasedMs), listed(data.groups))
+    case 'SuspicionRaised':
+      return told('suspicion', data.what, String(data.count))
     case 'PathLost':
       return tellPath('pathLost', data, scene)
     case 'PathRestored':

@@ -71,6 +71,7 @@ export const foldServer = (draft: Servers, { type, data }: ServerEvent, moment: 
     return null
   }
   const server = ensure(draft, data.server)
+  if (type === 'SuspicionRaised' || type === 'LeaseLost') return null
   switch (type) {
     case 'ServerJoined':
       Object.assign(server, {
@@ -95,8 +96,6 @@ export const foldServer = (draft: Servers, { type, data }: ServerEvent, moment: 
         return `${data.server} left generation ${data.generation}, but it has ${server.generation}`
       server.status = 'left'
       server.since = moment.at
-      return null
-    case 'LeaseLost':
       return null
     case 'PartitionLost':
       // As if an operator had stopped it: it takes nothing before one has looked.

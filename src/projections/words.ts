@@ -83,6 +83,8 @@ const describeServer = ({ type, data }: ServerEvent): string => {
       const released = data.groups.length === 0 ? 'it ran nothing' : `released ${listInWords(data.groups)}`
       return `${data.server} had lost its lease: ${released} within ${durationInWords(data.releasedMs)}`
     }
+    case 'SuspicionRaised':
+      return `${data.server} saw what is not what it claims to be, and did not believe it: ${data.what} (${data.count}×)`
     case 'VoterAdmitted':
       return `voter ${data.voter} was admitted with store ${data.store}`
     case 'PathLost':
