@@ -34,6 +34,7 @@ import { type FencingAgent, fencingAgent } from './fencing/fencing-agent.ts'
 import { type GroupReporter, groupReporter } from './group-reporter.ts'
 import type { GuardianLink } from './guardian-link.ts'
 import { leaderKeeper } from './leader-keeper.ts'
+import { logTroubleWatch } from './log-trouble-watch.ts'
 import { type MonitorJudge, monitorJudge } from './monitor-judge.ts'
 import { type MonitorRunner, type MonitorRunnerOptions, monitorRunner } from './monitor-runner.ts'
 import { type PartitionWatch, partitionWatch } from './np/partition-watch.ts'
@@ -92,6 +93,7 @@ class Agent implements ServerAgent {
   readonly #doubles: DoubleWatch
   readonly #roster: DutyRoster
   readonly #fencing: FencingAgent
+  readonly #watchLog: () => void
   readonly #keepLeaderAway: (state: State, reachable: ReadonlySet<string>) => void
   #isStopped = false
   #isWoken = false
@@ -106,7 +108,6 @@ class Agent implements ServerAgent {
   #isRenouncing = false
   /** For how long this server may hold no lease for reasons of its own: beyond T, others are to have its groups. */
   #withheldSince: Instant | null = null
-  #trouble: string | null = null
   #cancelTimer: Cancel = () => {}
 
   constructor(world: World, parts: ServerAgentParts) {
@@ -143,6 +144,7 @@ class Agent implements ServerAgent {
     })
     parts.recorder.onFold(this.#folded)
     this.#keepLeaderAway = leaderKeeper(world, parts)
+    this.#watchLog = logTroubleWatch({ ...parts, note: this.#reporter.note })
     this.#partition = partitionWatch(world, {
       ...parts,
       configuration: () => this.#state.configuration.current,
@@ -285,18 +287,6 @@ class Agent implements ServerAgent {
     const facts = this.#facts()
     if (isLeased && rankOf(state, facts) === 0) this.#keepLeaderAway(state, facts.reachable)
     this.#setTimer(now, isLeased)
-  }
-
-  /** What was wrong with the log cannot be written to it before it is right again. */
-  #watchLog(): void {
-    const { me, recorder } = this.#parts
-    const trouble = recorder.trouble()
-    if (trouble !== null) this.#trouble = `${trouble.trouble}${'at' in trouble ? ` at ${trouble.at}` : ''}`
-    else if (this.#trouble !== null) {
-      this.#reporter.note({ type: 'LogTroubleSeen', data: { server: me, trouble: this.#trouble } })
-      this.#reporter.note({ type: 'LogRepaired', data: { server: me } })
-      this.#trouble = null
-    }
   }
 
   #sight(now: Instant): Sight {
