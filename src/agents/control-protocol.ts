@@ -6,6 +6,7 @@
  * |---|---|
  * | `GET /status` | `AgentStatus` as JSON |
  * | `GET /log?after=N&follow=0|1` | lines of an exported log (exported-log.ts), from sequence N+1 on |
+ * | `POST /hand-over` with `HandOverRequest` | `CommandProgress` as JSON lines until somebody took note |
  * | `POST /command` with `CommandRequest` | `CommandProgress` as JSON lines until it is settled |
  */
 import { z } from 'zod'
@@ -21,6 +22,10 @@ export const commandRequest = z.object({
   waitMs: z.number().min(0).max(3_600_000),
 })
 export type CommandRequest = z.infer<typeof commandRequest>
+
+/** X6: without the log, so it is no command. */
+export const handOverRequest = z.object({ waitMs: z.number().min(0).max(3_600_000) })
+export type HandOverRequest = z.infer<typeof handOverRequest>
 
 export type CommandProgress =
   | { readonly step: 'refused'; readonly because: string; readonly possible: string }

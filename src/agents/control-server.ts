@@ -14,7 +14,14 @@ import {
 import type { Operation } from '../projections/operations.ts'
 import { describeEvent } from '../projections/words.ts'
 import type { Cancel, LocalReply, LocalRequest, World } from '../world/world.ts'
-import { type AgentStatus, type CommandProgress, type CommandRequest, commandRequest } from './control-protocol.ts'
+import {
+  type AgentStatus,
+  type CommandProgress,
+  type CommandRequest,
+  commandRequest,
+  handOverRequest,
+} from './control-protocol.ts'
+import type { HandOver } from './hand-over.ts'
 import type { Answer, Recorder } from './recorder.ts'
 
 export type ControlOptions = {
@@ -27,6 +34,8 @@ export type ControlOptions = {
   readonly command:
     | ((command: Command, by: Author) => Promise<{ readonly operation: string; readonly answer: Answer }>)
     | null
+  /** Null on a witness: it holds nothing. */
+  readonly handOver: HandOver['ask'] | null
 }
 
 /** Serves until cancelled. @throws when the socket cannot be had. */
@@ -37,6 +46,7 @@ const answer = async (world: World, options: ControlOptions, request: LocalReque
   const { method, path, reply } = request
   if (method === 'GET' && path === '/status') return json(reply, options.status())
   if (method === 'GET' && path === '/log') return sendLog(options, request)
+  if (method === 'POST' && path === '/hand-over') return runHandOver(options, request)
   if (method === 'POST' && path === '/command') return runCommand(world, options, request)
   reply.begin(404, 'text/plain')
   reply.end(`there is no ${method} ${path}\n`)
@@ -101,8 +111,19 @@ const sendUntilFull = (log: EventLog, from: Position, until: number, reply: Loca
   return promise
 }
 
+const runHandOver = async ({ handOver }: ControlOptions, { body, reply }: LocalRequest): Promise<void> => {
+  const request = parsed(handOverRequest, body)
+  if (typeof request === 'string' || handOver === null) {
+    reply.begin(400, 'text/plain')
+    return reply.end(`${typeof request === 'string' ? request : 'a witness holds nothing'}\n`)
+  }
+  reply.begin(200, 'application/x-ndjson')
+  await handOver((progress) => reply.write(`${JSON.stringify(progress)}\n`), request.waitMs)
+  reply.end()
+}
+
 const runCommand = async (world: World, options: ControlOptions, { body, reply }: LocalRequest): Promise<void> => {
-  const request = parseRequest(body)
+  const request: CommandRequest | string = parsed(commandRequest, body)
   if (typeof request === 'string') {
     reply.begin(400, 'text/plain')
     return reply.end(`${request}\n`)
@@ -113,10 +134,10 @@ const runCommand = async (world: World, options: ControlOptions, { body, reply }
   reply.end()
 }
 
-const parseRequest = (body: string): CommandRequest | string => {
+const parsed = <T>(schema: z.ZodType<T>, body: string): T | string => {
   try {
-    const parsed = commandRequest.safeParse(JSON.parse(body))
-    return parsed.success ? parsed.data : z.prettifyError(parsed.error)
+    const answer = schema.safeParse(JSON.parse(body))
+    return answer.success ? answer.data : z.prettifyError(answer.error)
   } catch {
     return 'the body is not JSON'
   }

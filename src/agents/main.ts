@@ -110,7 +110,7 @@ export const runAgent = async (machine: Machine, options: ProcessOptions): Promi
   const sink = await startAlerts(world, node, say)
   void firstConfiguration(world, node, options.signal)
   const running = agent
-  const closeControl = await serveNode(world, node, running.command, {
+  const closeControl = await serveNode(world, node, running, {
     voter,
     version: options.version,
     startedAt,
@@ -237,7 +237,7 @@ const reachGuardian = (world: World, options: ProcessOptions, { places, instance
 const serveNode = (
   world: World,
   node: Node,
-  command: ServerAgent['command'] | null,
+  agent: Pick<ServerAgent, 'command' | 'handOver'> | null,
   seen: Omit<Parameters<typeof agentStatus>[1], 'node'>,
 ): ReturnType<typeof serveControl> =>
   serveControl(world, {
@@ -246,7 +246,8 @@ const serveNode = (
     recorder: node.recorder,
     log: node.log,
     status: () => agentStatus(world, { node, ...seen }),
-    command,
+    command: agent?.command ?? null,
+    handOver: agent?.handOver ?? null,
   })
 
 const joinVoters = (

@@ -3,7 +3,7 @@
  * log what was observed and decided. It holds no policy: rules are in `decisions`, effects in the drivers.
  */
 import { type Facts, isOwned } from '../decisions/decision.ts'
-import { liveGeneration, majorityOf, mayNotRun, mayRenounce, supportersOf } from '../decisions/liveness.ts'
+import { majorityOf, mayNotRun, supportersOf } from '../decisions/liveness.ts'
 import { operate } from '../decisions/operate.ts'
 import { plan, type Standing } from '../decisions/plan.ts'
 import {
@@ -33,18 +33,17 @@ import { type DutyRoster, dutyRoster, rankOf } from './duty-roster.ts'
 import { type FencingAgent, fencingAgent } from './fencing/fencing-agent.ts'
 import { type GroupReporter, groupReporter } from './group-reporter.ts'
 import type { GuardianLink } from './guardian-link.ts'
+import { type HandOver, handOver } from './hand-over.ts'
 import { leaderKeeper } from './leader-keeper.ts'
 import { logTroubleWatch } from './log-trouble-watch.ts'
 import { type MonitorJudge, monitorJudge } from './monitor-judge.ts'
 import { type MonitorRunner, type MonitorRunnerOptions, monitorRunner } from './monitor-runner.ts'
 import { type PartitionWatch, partitionWatch } from './np/partition-watch.ts'
 import type { Answer, Recorder } from './recorder.ts'
+import { mayStart, type Renouncer, renouncer } from './renouncer.ts'
 import type { ResourceRunner } from './resource-runner.ts'
 import { tellGuardian } from './tell-guardian.ts'
 import type { Voter } from './voter.ts'
-
-/** A disk that refuses a write is not mended sooner. */
-const renounceAgainMs = 1000
 
 export type ServerAgentParts = {
   readonly me: ServerName
@@ -76,6 +75,8 @@ export type ServerAgent = {
   readonly lost: (group: GroupName, resource: ResourceName, because: string) => void
   /** Puts something on the log, as soon as it can be written; nobody waits for it. */
   readonly note: (event: Event) => void
+  /** Gives everything away without the log. */
+  readonly handOver: HandOver['ask']
   readonly stop: () => void
 }
 
@@ -91,6 +92,8 @@ class Agent implements ServerAgent {
   readonly #reporter: GroupReporter
   readonly #partition: PartitionWatch
   readonly #doubles: DoubleWatch
+  readonly #handOver: HandOver
+  readonly #renouncer: Renouncer
   readonly #roster: DutyRoster
   readonly #fencing: FencingAgent
   readonly #watchLog: () => void
@@ -105,9 +108,6 @@ class Agent implements ServerAgent {
   /** The generation under which the latest lease was held: rule 5 asks about the current one. */
   #leasedUnder: Generation | null = null
   #lostAt: { readonly at: Instant; readonly groups: readonly GroupName[]; offAt: Instant | null } | null = null
-  #isRenouncing = false
-  /** For how long this server may hold no lease for reasons of its own: beyond T, others are to have its groups. */
-  #withheldSince: Instant | null = null
   #cancelTimer: Cancel = () => {}
 
   constructor(world: World, parts: ServerAgentParts) {
@@ -125,6 +125,8 @@ class Agent implements ServerAgent {
       phaseMs: (group, phase) => this.#phaseMs(group, phase, world.clock.now()),
       say: parts.say,
     })
+    this.#handOver = handOver(world, { ...parts, wake: this.wake })
+    this.#renouncer = renouncer(world, { ...parts, handOver: this.#handOver, wake: this.wake })
     this.#doubles = doubleWatch({
       ...parts,
       held: this.heldGroups,
@@ -216,6 +218,8 @@ class Agent implements ServerAgent {
     })
   }
 
+  readonly handOver: HandOver['ask'] = (say, waitMs) => this.#handOver.ask(say, waitMs)
+
   readonly stop = (): void => {
     this.#isStopped = true
     this.#cancelTimer()
@@ -269,18 +273,20 @@ class Agent implements ServerAgent {
     const isLeased = voter.hasLease()
     const state = this.#state
     this.#watchLease(isLeased, now)
-    tellGuardian(this.#parts, state.configuration.current, { now, mayStart: this.#mayStart() })
+    tellGuardian(this.#parts, state.configuration.current, { now, mayStart: mayStart(this.#state, this.#parts.me) })
     this.#watchLog()
     this.#doubles.look(now)
     runner.perform(
       plan(state, runner.observed(), (group) => this.#standing(group, isLeased, now)),
       state,
     )
-    this.#monitors.arrange(state, isLeased && recorder.hasBarrier() ? runner.observed() : [])
+    const mayWatch = isLeased && recorder.hasBarrier() && this.#handOver.generation() === null
+    this.#monitors.arrange(state, mayWatch ? runner.observed() : [])
     this.#roster.perform(state, this.#sight(now), isLeased)
     this.#reporter.report(state)
     this.#fencing.tend(state)
-    this.#considerRenouncing(now)
+    const hadLease = this.#lostAt !== null && this.#leasedUnder === serverOf(state.servers, this.#parts.me).generation
+    this.#renouncer.consider({ now, joinedAt: this.#joinedAt, hadLease })
     // N5: only a lease that this agent had and lost is a partition lost.
     const leaseLostMs = isLeased || this.#lostAt === null ? null : now - this.#lostAt.at
     this.#partition.consider(state, { leaseLostMs, isAllOff: runner.isAllOff() })
@@ -315,6 +321,7 @@ class Agent implements ServerAgent {
     const owned = this.#state.groups[group]
     const ownership = owned && isOwned(owned) ? owned.ownership : null
     if (ownership && this.#doubles.hasLost(group, ownership.epoch)) return 'release'
+    if (isLeased && this.#handOver.generation() !== null) return 'stop'
     return mayNotRun(ownership, me, { isLeased, hasBarrier, stoppedEpoch: store.stoppedEpoch(group) }) === null
       ? 'run'
       : 'release'
@@ -325,16 +332,11 @@ class Agent implements ServerAgent {
     return since?.phase === phase ? now - since.at : 0
   }
 
-  /** Something of ours may be activated any moment: the deadline must stand before it is. */
-  #mayStart(): boolean {
-    return Object.values(this.#state.groups).some(
-      (group) => isOwned(group) && group.ownership.server === this.#parts.me,
-    )
-  }
-
   #watchLease(isLeased: boolean, now: Instant): void {
-    const { runner, say, me, recorder } = this.#parts
-    if (this.#hadLease && !isLeased) {
+    const { runner, say, me, recorder, voter } = this.#parts
+    // What it has given away by its own word was not lost.
+    const isGiven = voter.liveness().renouncing >= (this.#leasedUnder ?? Number.POSITIVE_INFINITY)
+    if (this.#hadLease && !isLeased && !isGiven) {
       const groups = [
         ...new Set(runner.observed().flatMap(({ group, condition }) => (condition === 'off' ? [] : [group]))),
       ]
@@ -353,38 +355,6 @@ class Agent implements ServerAgent {
     }
     if (isLeased) this.#leasedUnder = serverOf(this.#state.servers, me).generation
     this.#hadLease = isLeased
-  }
-
-  /** Rule 5; and a server that was told to stop gives its word as soon as nothing is its any more. */
-  #considerRenouncing(now: Instant): void {
-    const { voter, runner, me, recorder } = this.#parts
-    if (this.#isRenouncing || !runner.isAllOff()) return
-    const { stopOrdered, status, generation } = serverOf(this.#state.servers, me)
-    const isLeaving =
-      stopOrdered &&
-      status === 'up' &&
-      !this.#mayStart() &&
-      recorder.hasBarrier() &&
-      voter.liveness().renounced < generation
-    const hadLease = this.#lostAt !== null && this.#leasedUnder === generation
-    const facts = { now, joinedAt: this.#joinedAt, hadLease, isAllOff: true }
-    if (voter.withheld() === null) this.#withheldSince = null
-    else this.#withheldSince ??= now
-    const isWithheld = this.#withheldSince !== null && now - this.#withheldSince > voter.liveness().timing.timeoutMs
-    const lapsed = isWithheld
-      ? liveGeneration(voter.liveness(), voter.membership())
-      : mayRenounce(voter.liveness(), voter.membership(), facts)
-    const renounced = isLeaving ? generation : lapsed
-    if (renounced === null) return
-    this.#isRenouncing = true
-    const done = () => {
-      this.#isRenouncing = false
-      this.wake()
-    }
-    void voter.renounceNow(renounced).then(done, (trouble: unknown) => {
-      this.#parts.say('a renunciation could not be written down', { trouble: String(trouble) })
-      this.#world.clock.after(renounceAgainMs, done)
-    })
   }
 
   /** The lease's end is not left to the next beat. */

@@ -1,7 +1,7 @@
 /** The agent of this machine, over its control socket (control-protocol.ts). */
 import { type IncomingMessage, request } from 'node:http'
 import { join } from 'node:path'
-import type { AgentStatus, CommandProgress, CommandRequest } from '../agents/control-protocol.ts'
+import type { AgentStatus, CommandProgress, CommandRequest, HandOverRequest } from '../agents/control-protocol.ts'
 import { CommandFailed, exitCode } from './deps.ts'
 
 /** An agent that takes longer than this to begin its answer is stuck. */
@@ -41,13 +41,26 @@ export const agentLog = async (
   await ask(stateDirectory, { method: 'GET', path: `/log?after=${after}&follow=${follow ? 1 : 0}` }, { signal })
 
 /** Asks for something; answers each step as it comes. */
-export async function* agentCommand(
+export const agentCommand = (
   stateDirectory: string,
   body: CommandRequest,
   signal?: AbortSignal,
+): AsyncGenerator<CommandProgress> => stepsOf(stateDirectory, '/command', body, signal)
+
+export const agentHandOver = (
+  stateDirectory: string,
+  body: HandOverRequest,
+  signal?: AbortSignal,
+): AsyncGenerator<CommandProgress> => stepsOf(stateDirectory, '/hand-over', body, signal)
+
+async function* stepsOf(
+  stateDirectory: string,
+  path: string,
+  body: object,
+  signal: AbortSignal | undefined,
 ): AsyncGenerator<CommandProgress> {
   const options = { signal, body: JSON.stringify(body) }
-  const response = await ask(stateDirectory, { method: 'POST', path: '/command' }, options)
+  const response = await ask(stateDirectory, { method: 'POST', path }, options)
   for await (const line of linesOf(response)) {
     const progress: unknown = JSON.parse(line)
     if (isProgress(progress)) yield progress

@@ -3,7 +3,7 @@ import type { Command as Subcommand } from 'commander'
 import type { CommandProgress } from '../agents/control-protocol.ts'
 import type { Command } from '../events/index.ts'
 import { durationInWords } from '../projections/wording.ts'
-import { agentCommand } from './agent-client.ts'
+import { agentCommand, agentHandOver } from './agent-client.ts'
 import { CommandFailed, type Deps, exitCode } from './deps.ts'
 import { type StateOption, withState } from './options.ts'
 
@@ -34,16 +34,30 @@ export const mustConfirm = async (question: string, options: { readonly yes?: bo
 export const send = async (command: Command, options: SendOptions, deps: Deps): Promise<void> => {
   const waitMs = await waitOf(options.wait)
   const request = { command, by: `operator:${deps.user.slice(0, 60)}`, waitMs }
+  await follow(agentCommand(options.state, request, deps.signal), { ...options, waitMs }, deps)
+}
+
+/** X6: what `send` is for commands of the log. @throws CommandFailed for every end but `done`. */
+export const sendHandOver = async (options: SendOptions, deps: Deps): Promise<void> => {
+  const waitMs = await waitOf(options.wait)
+  await follow(agentHandOver(options.state, { waitMs }, deps.signal), { ...options, waitMs }, deps)
+}
+
+const follow = async (
+  steps: AsyncIterable<CommandProgress>,
+  options: SendOptions & { readonly waitMs: number },
+  deps: Deps,
+): Promise<void> => {
   let last: CommandProgress | null = null
   try {
-    for await (const progress of agentCommand(options.state, request, deps.signal)) {
+    for await (const progress of steps) {
       last = progress
       await report(progress, options, deps)
     }
   } catch (error) {
     if (!deps.signal.aborted) throw interruptedOr(error, last)
   }
-  const failure = failureOf(last, waitMs, deps)
+  const failure = failureOf(last, options.waitMs, deps)
   if (failure) throw failure
 }
 

@@ -4,7 +4,7 @@ import type { ServerName } from '../events/index.ts'
 import type { AddCommands, Deps } from './deps.ts'
 import { serverNamed, voterNamed } from './names.ts'
 import { examples } from './options.ts'
-import { changing, dangerous, mustConfirm, type SendOptions, send } from './send.ts'
+import { changing, dangerous, mustConfirm, type SendOptions, send, sendHandOver } from './send.ts'
 
 export const addServer: AddCommands = (program, deps) => {
   const server = program
@@ -30,6 +30,15 @@ export const addServer: AddCommands = (program, deps) => {
       await send({ do: 'stop-server', server: stopped }, options, deps)
     },
   )
+  const handOver = server
+    .command('hand-over')
+    .description(
+      'Where the log cannot be written, but another server still hears this one, by a serial cable or a disk: stops every group of this machine, and says so on every path, so that nobody need wait until it is given up. Asks first.',
+    )
+  examples(dangerous(handOver, deps), 'baton server hand-over --yes').action(async (options: SendOptions) => {
+    await mustConfirm('Stop every group of this server, and leave them to the others?', options, deps)
+    await sendHandOver(options, deps)
+  })
   const readmit = server
     .command('readmit <voter>')
     .description(

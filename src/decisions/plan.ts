@@ -39,10 +39,10 @@ export type Effect =
   | { readonly do: 'Cancel'; readonly group: GroupName; readonly resource: ResourceName }
 
 /**
- * What this server may do with a group. `run`: rule 7 holds. `release`: it must be off, at once. `hold`: an agent that has
- * just started and does not know yet; what runs goes on under the lease its predecessor had, nothing is started.
+ * What this server may do with a group. `run`: rule 7 holds. `release`: it must be off, at once. `stop`: it must be off, in
+ * good order while the lease lasts. `hold`: an agent that has just started and does not know yet; what runs goes on under the lease its predecessor had, nothing is started.
  */
-export type Standing = 'run' | 'hold' | 'release'
+export type Standing = 'run' | 'hold' | 'stop' | 'release'
 
 /** Level-triggered: depends on what is, not on which event came; asking again yields the same until something changes. */
 export const plan = (state: State, observed: Observed, standing: (group: GroupName) => Standing): readonly Effect[] => {
@@ -59,6 +59,7 @@ export const plan = (state: State, observed: Observed, standing: (group: GroupNa
 
 const planGroup = (state: State, name: GroupName, observed: Observed, standing: Standing): readonly Effect[] => {
   if (standing === 'hold') return []
+  if (standing === 'stop') return takeDown(observed, false)
   const group = state.groups[name]
   if (standing === 'release' || !group || !isOwned(group)) return takeDown(observed, true)
   const owned = group.ownership

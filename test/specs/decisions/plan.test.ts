@@ -58,6 +58,11 @@ describe('coming up', () => {
 })
 
 describe('going down', () => {
+  test('for a hand-over is done in good order, and nothing is started', () => {
+    expect(planned(webOnS1, bothUp, 'stop')).toEqual(['Deactivate httpd'])
+    expect(planned(webOnS1, [seen('address', 'on'), seen('httpd', 'off')], 'stop')).toEqual(['Deactivate address'])
+    expect(planned(starting, [], 'stop')).toEqual([])
+  })
   const down = [...webOnS1, stopping('web', 5, 'GROUPMOVE', 's2')]
 
   test('in reverse order: first what needs, then what is needed', () => {

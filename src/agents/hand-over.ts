@@ -1,0 +1,115 @@
+/**
+ * A server that can still be heard, but cannot write to the log any more (it has only a cable or a disk left), gives
+ * everything away by its word alone (feature X6): stops what it runs while its lease lasts, writes its renunciation down
+ * (rule 4 of liveness), and says it on every path. Whoever hears it need not wait for silence.
+ */
+import { liveGeneration } from '../decisions/liveness.ts'
+import { type EventLog, type Generation, noGeneration, type ServerName } from '../events/index.ts'
+import type { World } from '../world/world.ts'
+import type { CommandProgress } from './control-protocol.ts'
+import type { ResourceRunner } from './resource-runner.ts'
+import type { Voter } from './voter.ts'
+
+export type HandOverParts = {
+  readonly me: ServerName
+  readonly voter: Pick<Voter, 'liveness' | 'membership' | 'reachable'>
+  /** As long as it can be written there is a better way. */
+  readonly log: Pick<EventLog, 'status'>
+  readonly runner: Pick<ResourceRunner, 'isAllOff'>
+  readonly wake: () => void
+}
+
+export type HandOver = {
+  /** The generation that is being given up; null = none. Nothing of it may start; it is renounced once all is off. */
+  readonly generation: () => Generation | null
+  /** Resolves when somebody supports the removal, or nobody has in time. */
+  readonly ask: (say: (progress: CommandProgress) => void, waitMs: number) => Promise<void>
+}
+
+/** How often it is looked whether things have come about. */
+const lookMs = 20
+
+export const handOver = (world: Pick<World, 'clock'>, parts: HandOverParts): HandOver => new Giving(world, parts)
+
+class Giving implements HandOver {
+  readonly #world: Pick<World, 'clock'>
+  readonly #parts: HandOverParts
+  #asked: Generation | null = null
+
+  constructor(world: Pick<World, 'clock'>, parts: HandOverParts) {
+    this.#world = world
+    this.#parts = parts
+  }
+
+  /** Void once it is renounced, or the server has joined anew: its word was about the generation before. */
+  readonly generation = (): Generation | null => {
+    const asked = this.#asked
+    const { voter, me } = this.#parts
+    const isCurrent = voter.membership().generations[me]?.generation === asked
+    return asked !== null && isCurrent && voter.liveness().renounced < asked ? asked : null
+  }
+
+  readonly ask: HandOver['ask'] = async (say, waitMs) => {
+    const { voter, runner, wake } = this.#parts
+    const began = this.#world.clock.now()
+    const elapsedMs = () => Math.round(this.#world.clock.now() - began)
+    const g = liveGeneration(voter.liveness(), voter.membership())
+    const refused = this.#refusal(g)
+    if (g === null || refused !== null) {
+      if (refused !== null) say(refused)
+      return
+    }
+    const until = (isSo: () => boolean) => this.#until(isSo, began + waitMs)
+    const late = (detail: string) => say({ step: 'timed-out', detail, elapsedMs: elapsedMs() })
+    this.#asked = g
+    say({ step: 'progress', text: `stopping everything; ${this.#others().join(', ')} can hear of it` })
+    wake()
+    if (!(await until(() => this.generation() === null || runner.isAllOff())))
+      return late('not everything is off yet; it goes on')
+    say({ step: 'progress', text: `everything is off after ${elapsedMs()} ms` })
+    await until(() => this.generation() === null)
+    if (voter.liveness().renounced < g) {
+      const detail = 'the renunciation was not written down: see the log of the agent'
+      return say({ step: 'failed', detail, elapsedMs: elapsedMs() })
+    }
+    say({ step: 'progress', text: `generation ${g} is renounced: on disk, and said on every path` })
+    if (!(await until(() => this.#supporters(g).length > 0))) return late('nobody has taken note yet; it is said on')
+    say({ step: 'done', detail: `${this.#supporters(g).join(', ')} took note`, elapsedMs: elapsedMs() })
+  }
+
+  #refusal(g: Generation | null): CommandProgress | null {
+    const refused = (because: string, possible: string) => ({ step: 'refused' as const, because, possible })
+    const { log, me } = this.#parts
+    if (log.status().reachable) return refused('the log can be written', `baton server stop ${me}`)
+    if (g === null)
+      return refused('this server has given up its groups already', 'nothing: it has nothing to hand over')
+    if (this.#others().length > 0) return null
+    return refused(
+      'no other server is heard on any path: nobody would hear of it',
+      'nothing: the others take over once they have not heard this server for the heartbeat timeout',
+    )
+  }
+
+  #others(): readonly string[] {
+    return [...this.#parts.voter.reachable()].filter((name) => name !== this.#parts.me)
+  }
+
+  #supporters(g: Generation): readonly string[] {
+    const { voter, me } = this.#parts
+    const said = Object.entries(voter.liveness().said)
+    return said.flatMap(([name, { supports }]) =>
+      name !== me && (supports[me]?.generation ?? noGeneration) >= g ? [name] : [],
+    )
+  }
+
+  async #until(isSo: () => boolean, end: number): Promise<boolean> {
+    const { clock } = this.#world
+    while (!isSo()) {
+      if (clock.now() >= end) return false
+      await new Promise<void>((resolve) => {
+        clock.after(lookMs, resolve)
+      })
+    }
+    return true
+  }
+}
