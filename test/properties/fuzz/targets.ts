@@ -1,7 +1,8 @@
 import { beatTargets } from './beats.ts'
 import { commitTargets } from './commits.ts'
+import { lineAndDiskTargets } from './lines-and-disks.ts'
 import { orderTargets } from './orders.ts'
 import type { Target } from './target.ts'
 
 /** Every place where bytes from outside come in. */
-export const targets: readonly Target[] = [...beatTargets, ...commitTargets, ...orderTargets]
+export const targets: readonly Target[] = [...beatTargets, ...lineAndDiskTargets, ...commitTargets, ...orderTargets]
