@@ -4,13 +4,15 @@ import type { Decision, Facts } from '../decisions/decision.ts'
 import { failBack, forgetFailovers } from '../decisions/fail-back.ts'
 import { endFencing, takeOverFencing } from '../decisions/fence-server.ts'
 import { admitVoters, joinServer, leaveCluster } from '../decisions/join-server.ts'
-import { hearersOf, majorityOf, needsGeneration } from '../decisions/liveness.ts'
+import { hearersOf, needsGeneration } from '../decisions/liveness.ts'
 import { settlement } from '../decisions/operate.ts'
 import type { Observed } from '../decisions/plan.ts'
+import { majorityOf } from '../decisions/quorum.ts'
 import { giveUp, giveUpStopping, vacate } from '../decisions/report-group.ts'
 
 import type { Resolution } from '../decisions/resolve-partition.ts'
 import { type ConditionFacts, reportConditions } from '../decisions/server-conditions.ts'
+import { endStretch } from '../decisions/stretch-timeout.ts'
 import { takeOver } from '../decisions/take-over.ts'
 
 import {
@@ -44,6 +46,8 @@ export type Sight = {
   /** What NP resolution says of this side. */
   readonly np: Resolution
   readonly conditions: ConditionFacts
+  /** Since this agent saw that the heartbeat time-out is stretched. */
+  readonly stretchedMs: number
 }
 
 /**
@@ -117,6 +121,12 @@ export const duties: readonly Duty[] = [
     key: 'leave',
     needs: 'barrier',
     decide: (state, { me, voter }) => leaveCluster(state, me, voter.liveness().renounced),
+  },
+  {
+    key: 'end stretch',
+    needs: 'lease',
+    inTurn: true,
+    decide: (state, { stretchedMs }) => endStretch(state, stretchedMs),
   },
   { key: 'settle orphaned operations', needs: 'lease', inTurn: true, decide: (state) => settleOrphans(state) },
   { key: 'settle operations', needs: 'log', decide: (state, { me }) => settle(state, me) },

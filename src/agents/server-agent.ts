@@ -3,9 +3,11 @@
  * log what was observed and decided. It holds no policy: rules are in `decisions`, effects in the drivers.
  */
 import { type Facts, isOwned } from '../decisions/decision.ts'
-import { majorityOf, mayNotRun, supportersOf } from '../decisions/liveness.ts'
+import { supportersOf } from '../decisions/liveness.ts'
+import { mayNotRun } from '../decisions/may-run.ts'
 import { operate } from '../decisions/operate.ts'
 import { plan, type Standing } from '../decisions/plan.ts'
+import { majorityOf } from '../decisions/quorum.ts'
 import {
   type Author,
   type Command,
@@ -104,6 +106,7 @@ class Agent implements ServerAgent {
   readonly #since = new Map<string, Since>()
   #joinedAt: Instant
   #startingSince: Instant
+  #stretchedSince: Instant
   #hadLease = false
   /** The generation under which the latest lease was held: rule 5 asks about the current one. */
   #leasedUnder: Generation | null = null
@@ -115,6 +118,7 @@ class Agent implements ServerAgent {
     this.#parts = parts
     this.#joinedAt = world.clock.now()
     this.#startingSince = this.#joinedAt
+    this.#stretchedSince = this.#joinedAt
     const shared = { me: parts.me, recorder: parts.recorder, facts: () => this.#facts(), wake: this.wake }
     this.#judge = monitorJudge(world, { ...shared, monitors: parts.monitors })
     this.#monitors = monitorRunner(world, { ...parts.monitors, ...this.#judge, me: parts.me })
@@ -235,6 +239,7 @@ class Agent implements ServerAgent {
   readonly #folded = (recorded: readonly Recorded[], before: State): void => {
     const now = this.#world.clock.now()
     if (!before.cluster.starting && this.#state.cluster.starting) this.#startingSince = now
+    if (before.cluster.stretch?.sequence !== this.#state.cluster.stretch?.sequence) this.#stretchedSince = now
     const hasJoined = recorded.some(({ commit }) =>
       commit.events.some((event) => event.type === 'ServerJoined' && event.data.server === this.#parts.me),
     )
@@ -308,6 +313,7 @@ class Agent implements ServerAgent {
       onlineMs: (group) => this.#phaseMs(group, 'online', now),
       joinedMs: now - this.#joinedAt,
       startingMs: now - this.#startingSince,
+      stretchedMs: now - this.#stretchedSince,
       np: this.#partition.resolution(),
       conditions: conditionFacts(this.#parts),
     }

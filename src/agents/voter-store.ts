@@ -1,6 +1,7 @@
-/** What a voter must not forget (liveness.md rules 1, 3, 4, 7d), on disk before it acts on it. */
+/** What a voter must not forget (liveness.md rules 1, 3, 4, 7d, 10), on disk before it acts on it. */
 import { z } from 'zod'
 import { newer, type Support } from '../decisions/liveness.ts'
+import type { Promised } from '../decisions/promises.ts'
 import {
   decode,
   type Epoch,
@@ -20,6 +21,8 @@ const schema = z.object({
   incarnation: decode.incarnation,
   supports: z.record(z.string(), support),
   renounced: decode.generation,
+  /** Older software did not write it down. */
+  promised: z.object({ ms: z.number().min(0), isComplete: z.boolean() }).default({ ms: 0, isComplete: false }),
   stoppedEpochs: z.record(z.string(), decode.epoch),
   seen: z.object({ sequence: decode.sequence, hash: z.string() }),
 })
@@ -37,12 +40,15 @@ export type VoterStore = {
   readonly incarnation: Incarnation
   readonly supports: () => Readonly<Record<string, Support>>
   readonly renounced: () => Generation
+  readonly promised: () => Promised
   readonly stoppedEpoch: (group: string) => Epoch | undefined
   /** High-water mark: a log that ends before it is not our log any more. */
   readonly seen: () => Position
   /** Each resolves once it is on disk; failures reject, and then it must not be acted upon. */
   readonly addSupports: (supports: Readonly<Record<string, Support>>) => Promise<void>
   readonly renounce: (generation: Generation) => Promise<void>
+  /** Rule 10: the largest T that may be promised. */
+  readonly promise: (promised: Promised) => Promise<void>
   readonly stopEpoch: (group: GroupName, epoch: Epoch) => Promise<void>
   readonly see: (position: Position) => Promise<void>
 }
@@ -65,10 +71,12 @@ export const openVoterStore = async (world: World, path: string): Promise<VoterS
     incarnation: content.incarnation,
     supports: () => content.supports,
     renounced: () => content.renounced,
+    promised: () => content.promised,
     stoppedEpoch: (group) => content.stoppedEpochs[group],
     seen: () => content.seen as Position,
     addSupports: (supports) => write((now) => ({ ...now, supports: { ...now.supports, ...supports } })),
     renounce: (generation) => write((now) => ({ ...now, renounced: newer(now.renounced, generation) })),
+    promise: (promised) => write((now) => ({ ...now, promised })),
     stopEpoch: (group, epoch) => write((now) => ({ ...now, stoppedEpochs: { ...now.stoppedEpochs, [group]: epoch } })),
     see: (position) =>
       position.sequence > content.seen.sequence ? write((now) => ({ ...now, seen: position })) : Promise.resolve(),
@@ -82,6 +90,7 @@ const fresh = (world: World): Content => ({
   incarnation: incarnation(Math.floor(world.clock.wall() / 1000)),
   supports: {},
   renounced: noGeneration,
+  promised: { ms: 0, isComplete: false },
   stoppedEpochs: {},
   seen: start,
 })

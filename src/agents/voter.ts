@@ -22,8 +22,9 @@ import {
   retimed,
   silence,
   supportsDue,
-  type Timing,
 } from '../decisions/liveness.ts'
+import { membershipOf, noMembers, timingOf } from '../decisions/membership.ts'
+import { mayPromise, promise, promiseDue, type Timing } from '../decisions/promises.ts'
 import {
   type Epoch,
   type Generation,
@@ -32,9 +33,7 @@ import {
   noGeneration,
   type PathName,
   pathName,
-  type ServerName,
 } from '../events/index.ts'
-import { votersOf } from '../projections/configuration.ts'
 import type { State } from '../projections/state.ts'
 import type { Cancel, World } from '../world/world.ts'
 import { type BeatCodec, beatCodec } from './heartbeats/beat-codec.ts'
@@ -83,15 +82,13 @@ export type Voter = {
 }
 
 /** Until the configuration is known: generous, so that nobody is given up for our ignorance. */
-const firstTiming: Timing = { timeoutMs: 10_000, releaseMs: 3000 }
+const firstTiming: Timing = { timeoutMs: 10_000, releaseMs: 3000, clockRate: 0 }
 const firstIntervalMs = 250
 
 /** Long enough for one turn of the event loop to read what has arrived. */
 const readingMs = 2
 
 const noLease = instant(Number.NEGATIVE_INFINITY)
-
-const noMembers: Membership = { voters: [], servers: [], generations: {}, admitted: {} }
 
 export const startVoter = (world: World, options: VoterOptions): Voter => new RunningVoter(world, options)
 
@@ -111,13 +108,19 @@ class RunningVoter implements Voter {
   #suspendedMs: number
   #isStopped = false
   readonly #isReplay = replayWatch()
+  #isWritingPromise = false
 
   constructor(world: World, options: VoterOptions) {
     this.#world = world
     this.#options = options
     const { kit, store } = options
     this.#codec = beatCodec(world, kit.identity.cluster, kit.clusterKey)
-    const durable = { incarnation: store.incarnation, supports: store.supports(), renounced: store.renounced() }
+    const durable = {
+      incarnation: store.incarnation,
+      supports: store.supports(),
+      renounced: store.renounced(),
+      promised: store.promised(),
+    }
     this.#lastLoop = world.clock.now()
     this.#suspendedMs = world.clock.sinceBoot() - this.#lastLoop
     this.#liveness = awaken(kit.own.name, durable, firstTiming, this.#lastLoop)
@@ -135,18 +138,10 @@ class RunningVoter implements Voter {
     this.#sequence = state.position.sequence
     const configuration = state.configuration.current
     if (configuration === null) return
-    const servers = configuration.servers.map((server) => server.name as ServerName)
-    const generations = Object.fromEntries(
-      Object.values(state.servers.byName).map(({ name, generation, status }) => [
-        name,
-        { generation, isUp: status === 'up' },
-      ]),
-    )
-    this.#membership = { voters: votersOf(configuration), servers, generations, admitted: state.servers.admitted }
-    const { timeout, release, interval } = configuration.heartbeat
-    this.#intervalMs = interval
-    if (this.#liveness.timing.timeoutMs !== timeout || this.#liveness.timing.releaseMs !== release)
-      this.#liveness = retimed(this.#liveness, { timeoutMs: timeout, releaseMs: release })
+    this.#membership = membershipOf(state)
+    this.#intervalMs = configuration.heartbeat.interval
+    this.#liveness = retimed(this.#liveness, timingOf(state) ?? firstTiming)
+    this.#keepPromises(this.#now())
     this.#considerSupports()
   }
 
@@ -225,7 +220,9 @@ class RunningVoter implements Voter {
     const now = this.#noticePause()
     const { liveness, number } = beatDue(this.#liveness, now)
     this.#liveness = liveness
+    this.#keepPromises(now)
     const beat = this.#content(number)
+    this.#liveness = promise(this.#liveness, beat.echoes)
     const bytes = this.#codec.encode(beat)
     for (const path of this.#paths.values()) path.send(bytes, beat)
     this.#cancelBeat = this.#world.clock.after(this.#intervalMs, () => this.#beat())
@@ -257,6 +254,25 @@ class RunningVoter implements Voter {
       supports: l.supports,
       renounced: l.renounced,
     }
+  }
+
+  /** Rule 10: a larger T is on disk before it is promised; a smaller one is promised before it is on disk. */
+  #keepPromises(now: Instant): void {
+    const { store } = this.#options
+    const due = this.#isWritingPromise ? null : promiseDue(this.#liveness, this.#membership, store.store, now)
+    if (due === null) return
+    this.#isWritingPromise = true
+    const isMore = due.ms > this.#liveness.promises.durable.ms
+    if (!isMore) this.#liveness = mayPromise(this.#liveness, due)
+    const written = () => {
+      if (isMore) this.#liveness = mayPromise(this.#liveness, due)
+    }
+    store
+      .promise(due)
+      .then(written, () => this.#options.suspicious('what is promised to servers could not be written to disk'))
+      .finally(() => {
+        this.#isWritingPromise = false
+      })
   }
 
   /** Rule 2: whoever stood still for long starts its timers anew; a suspended machine has lost its lease at once. */

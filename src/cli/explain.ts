@@ -3,6 +3,7 @@ import { placeGroup } from '../decisions/place-group.ts'
 import type { GroupName } from '../events/index.ts'
 import { headlineOf } from '../projections/overview.ts'
 import type { State } from '../projections/state.ts'
+import { heartbeatOf } from '../projections/timing.ts'
 import { agentStatus } from './agent-client.ts'
 import { CommandFailed, type Deps, exitCode } from './deps.ts'
 import { replay } from './log-source.ts'
@@ -45,7 +46,7 @@ const known = async (options: ReadOptions, deps: Deps): Promise<Known> => {
     return { state, reachable: new Set(up.map(({ name }) => name)) }
   }
   const { state, peers, voter } = await agentStatus(options.state, deps.signal)
-  const timeoutMs = state.configuration.current?.heartbeat.timeout ?? 0
+  const timeoutMs = heartbeatOf(state)?.timeout ?? 0
   const heard = peers.filter(({ heardMsAgo }) => heardMsAgo !== null && heardMsAgo < timeoutMs)
   return { state, reachable: new Set([voter, ...heard.map((peer) => peer.voter)]) }
 }

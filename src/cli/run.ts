@@ -12,6 +12,7 @@ import { addProcesses } from './processes.ts'
 import { addResource } from './resource.ts'
 import { addServer } from './server.ts'
 import { addStatus } from './status.ts'
+import { addTimeoutRatio } from './timeout-ratio.ts'
 import { version } from './version.ts'
 import { addWhy } from './why.ts'
 
@@ -25,6 +26,7 @@ const commands = [
   addFence,
   addMonitor,
   addCluster,
+  addTimeoutRatio,
   addConfig,
   addLog,
   addProcesses,

@@ -5,6 +5,7 @@ import type { Group } from '../projections/groups.ts'
 import { banners, groupsByServer, monitorRows, needsAttention, resourcesOf } from '../projections/overview.ts'
 import type { Server } from '../projections/servers.ts'
 import type { State } from '../projections/state.ts'
+import { heartbeatOf } from '../projections/timing.ts'
 import { durationInWords } from '../projections/wording.ts'
 import { stopInWords } from '../projections/words.ts'
 import { type Colours, counted, type Paint } from './deps.ts'
@@ -89,7 +90,7 @@ const quorumOf = (status: AgentStatus): { isThere: boolean; heard: number; voter
   const there = voters.filter((voter) => heard.includes(voter)).length
   return { isThere: there * 2 > voters.length, heard: there, voters: voters.length }
 }
-const timeoutOf = (state: State): number => state.configuration.current?.heartbeat.timeout ?? 3000
+const timeoutOf = (state: State): number => heartbeatOf(state)?.timeout ?? 3000
 const isHeard = ({ heardMsAgo }: PeerStatus, timeoutMs: number): boolean =>
   heardMsAgo !== null && heardMsAgo < timeoutMs
 

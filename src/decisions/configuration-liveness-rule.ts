@@ -76,4 +76,23 @@ export const inequalityFault = (heartbeat: Heartbeat): InequalityFault | null =>
   }
 }
 
+/**
+ * Rule 10: while servers and voters read the new values one after the other, a lease lasts as long as the shorter
+ * time-out allows, with the release budget of either. That is always safe; this says, in words, when it would be too
+ * short to last from beat to beat, so that groups would stop for nothing. Null when it is long enough.
+ */
+export const changeoverFault = (before: Heartbeat, after: Heartbeat): string | null => {
+  const interval = Math.max(before.interval, after.interval)
+  const { leastLease } = inequalityOf({ ...before, interval })
+  const timeout = Math.min(before.timeout, after.timeout)
+  const leases = [before, after].map((each) => {
+    const rate = each.clockRateError / 100
+    return timeout - each.release + ((2 * rate) / (1 + rate)) * (each.timeout - timeout)
+  })
+  const lease = Math.floor(Math.min(...leases))
+  return lease > leastLease
+    ? null
+    : `while some servers know the new values and others do not yet, leases would last ${formatDuration(Math.max(0, lease))}; they must last more than ${formatDuration(leastLease)}`
+}
+
 const roundUp = (ms: number): number => Math.ceil(ms / stepMs) * stepMs

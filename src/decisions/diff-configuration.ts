@@ -5,6 +5,7 @@ import {
   type ResourceConfiguration,
   votingMembersOf,
 } from '../events/configuration.ts'
+import { changeoverFault } from './configuration-liveness-rule.ts'
 
 /** One difference. `null` on one side: it is not there. Lists are compared whole, except `servers`, by name. */
 export type Change = {
@@ -56,7 +57,8 @@ export const withLiveFields = (
   } as ResourceConfiguration
 }
 
-const stopFirst = 'stop the cluster first (baton cluster stop), apply, start it again'
+const inSteps =
+  'apply it in steps (a longer timeout alone before a longer release), or stop the cluster first (baton cluster stop)'
 const newKits =
   'keep it: the kits of all voters hold it too, and this version cannot exchange those on a living cluster'
 
@@ -128,6 +130,8 @@ const restartReason = (name: string, before: ResourceConfiguration, after: Resou
 
 const refusals = (before: Configuration, after: Configuration, changes: readonly Change[]): readonly Refusal[] => {
   const refused: Refusal[] = []
+  const fault = changeoverFault(before.heartbeat, after.heartbeat)
+  if (fault !== null) refused.push({ path: 'heartbeat', because: fault, remedy: inSteps })
   const voters = (configuration: Configuration) =>
     votingMembersOf(configuration)
       .map(({ name }) => name)
@@ -138,12 +142,7 @@ const refusals = (before: Configuration, after: Configuration, changes: readonly
   }
   for (const { path } of changes) {
     const because = refusedPath(path, before, after)
-    const remedy =
-      path === 'cluster'
-        ? 'create a new cluster, or keep the name'
-        : path.startsWith('heartbeat.')
-          ? stopFirst
-          : newKits
+    const remedy = path === 'cluster' ? 'create a new cluster, or keep the name' : newKits
     if (because !== null) refused.push({ path, because, remedy })
   }
   return refused
@@ -151,9 +150,6 @@ const refusals = (before: Configuration, after: Configuration, changes: readonly
 
 const refusedPath = (path: string, before: Configuration, after: Configuration): string | null => {
   if (path === 'cluster') return 'the name of a cluster is part of its log'
-  if (path === 'heartbeat.timeout' || path === 'heartbeat.release') {
-    return 'leases and supports count with it on every voter; it can change only while every group is stopped (rule 10 of liveness)'
-  }
   const [top, name = '', field] = path.split('.')
   if (top === 'ports') return 'beats and the log use these ports now'
   const member = top === 'servers' ? name : top === 'witness' ? before.witness?.name : undefined

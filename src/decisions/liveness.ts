@@ -21,6 +21,17 @@ import {
   type ServerName,
   type VoterName,
 } from '../events/index.ts'
+import {
+  type Granted,
+  grantEnd,
+  inheritedPromises,
+  type Promised,
+  type Promises,
+  promisableMs,
+  silentUntil,
+  type Timing,
+} from './promises.ts'
+import { majorityOf } from './quorum.ts'
 
 /** Rule 1: which of p's beats this voter heard last, and what it promises by saying so. */
 export type Echo = {
@@ -53,13 +64,6 @@ export type Beat = {
   readonly renounced: Generation
 }
 
-export type Timing = {
-  /** T in ms. */
-  readonly timeoutMs: number
-  /** R in ms. */
-  readonly releaseMs: number
-}
-
 type Heard = {
   readonly incarnation: Incarnation
   readonly number: BeatNumber
@@ -74,9 +78,6 @@ type Heard = {
   readonly paths: Readonly<Record<string, Instant>>
 }
 
-/** `until`: end of what this echo grants. `sentAt`: when the echoed beat was first sent. */
-type Granted = { readonly sentAt: Instant; readonly until: Instant }
-
 /** All that one voter keeps in memory about who lives. */
 export type Liveness = {
   readonly me: VoterName
@@ -88,7 +89,9 @@ export type Liveness = {
   /** When each of our recent beats was first sent, by number. */
   readonly sent: ReadonlyMap<number, Instant>
   readonly lastNumber: BeatNumber
-  /** The newest of our beats that each voter has echoed with a promise … */
+  /** Rule 10: what this voter promised by its echoes. */
+  readonly promises: Promises
+  /** Of our beats that each voter has echoed with a promise, the one that carries furthest … */
   readonly grants: Readonly<Record<string, Granted>>
   /** … and with or without one: proof that it hears us. */
   readonly hearsMe: Readonly<Record<string, Instant>>
@@ -113,15 +116,17 @@ export type Membership = {
   readonly generations: Readonly<Record<string, { readonly generation: Generation; readonly isUp: boolean }>>
   /** Rule 3: the store each voter is believed from. */
   readonly admitted: Readonly<Record<string, string>>
+  /** The longest T, in ms, that was ever in force. */
+  readonly longestMs: number
 }
-
-export const majorityOf = (voters: readonly VoterName[]): number => Math.floor(voters.length / 2) + 1
 
 /** The durable words of this voter, read back at its start. */
 export type Durable = {
   readonly incarnation: Incarnation
   readonly supports: Readonly<Record<string, Support>>
   readonly renounced: Generation
+  /** Rule 10. */
+  readonly promised: Promised
 }
 
 export const awaken = (me: VoterName, durable: Durable, timing: Timing, now: Instant): Liveness => ({
@@ -132,6 +137,7 @@ export const awaken = (me: VoterName, durable: Durable, timing: Timing, now: Ins
   heard: {},
   sent: new Map(),
   lastNumber: beatNumber(0),
+  promises: inheritedPromises(durable.promised, now),
   grants: {},
   hearsMe: {},
   barred: durable.supports,
@@ -167,7 +173,7 @@ export const echoesOf = (
       const known = generations[p]
       // Whoever was declared down, or left, has no lease to be granted: not even by a voter that lost its bar.
       const isOver = known !== undefined && !known.isUp && h.generation <= known.generation
-      const promisedMs = isBelieved && !isOver && !isBarred(l, p, h.generation) ? l.timing.timeoutMs : null
+      const promisedMs = isBelieved && !isOver && !isBarred(l, p, h.generation) ? promisableMs(l) : null
       return [[p, { incarnation: h.incarnation, number: h.number, generation: h.generation, promisedMs }]]
     }),
   )
@@ -216,9 +222,10 @@ const countEcho = (l: Liveness, beat: Beat): Liveness => {
   if (!echo || sentAt === null) return l
   const hearsMe = { ...l.hearsMe, [beat.from]: later(l.hearsMe[beat.from], sentAt) }
   if (echo.promisedMs === null) return { ...l, hearsMe }
-  const until = instant(sentAt + Math.min(echo.promisedMs, l.timing.timeoutMs) - l.timing.releaseMs)
+  const granted = { sentAt, promisedMs: echo.promisedMs }
   const before = l.grants[beat.from]
-  const grants = before && before.until >= until ? l.grants : { ...l.grants, [beat.from]: { sentAt, until } }
+  const isLess = before && grantEnd(before, l.timing) >= grantEnd(granted, l.timing)
+  const grants = isLess ? l.grants : { ...l.grants, [beat.from]: granted }
   return { ...l, hearsMe, grants }
 }
 
@@ -238,7 +245,7 @@ export const resumed = (l: Liveness, now: Instant): Liveness => ({
   hearsMe: {},
 })
 
-/** A new T or R from the configuration. */
+/** A new T or R from the configuration: at any time, in any order with the other voters (rule 10). */
 export const retimed = (l: Liveness, timing: Timing): Liveness => ({ ...l, timing })
 
 // ---- leases ------------------------------------------------------------------------------------------------
@@ -254,7 +261,8 @@ const othersNeeded = (l: Liveness, voters: readonly VoterName[]): number =>
 export const leaseEnd = (l: Liveness, { voters }: Membership): Instant => {
   const needed = othersNeeded(l, voters)
   if (needed <= 0) return endless
-  const ends = voters.flatMap((v) => (v === l.me ? [] : [l.grants[v]?.until ?? never]))
+  const end = (granted: Granted | undefined) => (granted ? grantEnd(granted, l.timing) : never)
+  const ends = voters.flatMap((v) => (v === l.me ? [] : [end(l.grants[v])]))
   return ends.toSorted((a, b) => b - a)[needed - 1] ?? never
 }
 
@@ -278,6 +286,12 @@ export const holdsLease = (l: Liveness, membership: Membership, now: Instant): b
 export const silence = (l: Liveness, p: string, now: Instant): number =>
   now - Math.max(l.heard[p]?.at ?? Number.NEGATIVE_INFINITY, l.since)
 
+/** Rules 2 and 10: from when on p has been silent for long enough, and no promise binds this voter any more. */
+const maySupportAt = (l: Liveness, p: string, membership: Membership): Instant => {
+  const since = Math.max(l.heard[p]?.at ?? Number.NEGATIVE_INFINITY, l.since)
+  return instant(Math.max(since + l.timing.timeoutMs, silentUntil(l, p, membership)))
+}
+
 export const newer = (a: Generation, b: Generation): Generation => (a > b ? a : b)
 
 /** Rule 4: the removals this voter has reason to support now and has not yet. */
@@ -295,17 +309,18 @@ export const supportsDue = (
     const generation = newer(known?.generation ?? noGeneration, l.heard[p]?.generation ?? noGeneration)
     if (p === l.me || !known?.isUp || generation === noGeneration || isBarred(l, p, generation)) continue
     if ((l.heard[p]?.renounced ?? noGeneration) >= generation) due[p] = { generation, reason: 'renounced' }
-    else if (silence(l, p, now) >= l.timing.timeoutMs) due[p] = { generation, reason: 'silent' }
+    else if (now >= maySupportAt(l, p, membership)) due[p] = { generation, reason: 'silent' }
   }
   return due
 }
 
 /** When the next support may fall due, so that a timer can be set; Infinity = nothing is waited for. */
-export const nextSupportAt = (l: Liveness, { servers, generations }: Membership): Instant => {
+export const nextSupportAt = (l: Liveness, membership: Membership): Instant => {
+  const { servers, generations } = membership
   const times = servers.flatMap((p) => {
     const g = generations[p]
     if (p === l.me || !g?.isUp || isBarred(l, p, g.generation)) return []
-    return [Math.max(l.heard[p]?.at ?? Number.NEGATIVE_INFINITY, l.since) + l.timing.timeoutMs]
+    return [maySupportAt(l, p, membership)]
   })
   return instant(Math.min(endless, ...times))
 }
@@ -383,17 +398,3 @@ export const renounce = (l: Liveness, g: Generation): Liveness => ({
   ...giveUpLease(l, g),
   renounced: newer(l.renounced, g),
 })
-
-/** Rule 7: why this server must not run a group, or null when it may. */
-export const mayNotRun = (
-  ownership: { readonly server: ServerName; readonly epoch: Epoch } | null,
-  me: VoterName,
-  facts: { readonly isLeased: boolean; readonly hasBarrier: boolean; readonly stoppedEpoch: Epoch | undefined },
-): string | null => {
-  if (ownership === null || ownership.server !== me) return 'this server does not own it'
-  if (!facts.isLeased) return 'this server holds no lease'
-  if (!facts.hasBarrier) return 'this agent has not had a commit of its own accepted yet'
-  if (facts.stoppedEpoch !== undefined && facts.stoppedEpoch >= ownership.epoch)
-    return 'this epoch was reported stopped'
-  return null
-}

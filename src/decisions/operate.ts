@@ -16,6 +16,7 @@ import { missingServers } from './assign-groups.ts'
 import type { Decision, Facts } from './decision.ts'
 import { confirmOff, retryFencing } from './fence-server.ts'
 import { knowsServer, type Operated, operateGroup, operateResource, unknownName } from './operate-group.ts'
+import { operateTimeout } from './stretch-timeout.ts'
 
 export type Request = {
   readonly operation: OperationId
@@ -73,6 +74,9 @@ const operated = (state: State, { command, stores }: Request, facts: Facts): Ope
       return confirmOff(state, command, facts)
     case 'fence-server':
       return retryFencing(state, command, facts)
+    case 'stretch-timeout':
+    case 'restore-timeout':
+      return operateTimeout(state, command)
     case 'readmit-voter':
       return readmit(state, command.voter, stores[command.voter])
     case 'apply-configuration':

@@ -22,5 +22,8 @@ export const clusterEvents = {
   ClusterStarted: z.object({}),
   /** P3: groups start although these servers are not there: an operator said so, or the start-sync wait is over. */
   StartSyncEnded: z.object({ because: z.string(), missing: z.array(decode.server) }),
+  /** `baton timeout-ratio`: the heartbeat time-out is `ratio` times the configured one for `forMs`, by whoever's clock. */
+  TimeoutStretched: z.object({ ratio: z.number().min(1), forMs: z.number().min(0) }),
+  TimeoutStretchEnded: z.object({ because: z.string() }),
 }
 export type ClusterEvent = FactOf<typeof clusterEvents>

@@ -26,6 +26,13 @@ export const command = z.discriminatedUnion('do', [
   z.object({ do: z.literal('start-server'), server: decode.server }),
   /** P3: do not wait for the missing servers. */
   z.object({ do: z.literal('skip-start-sync') }),
+  /** T is `ratio` times the configured one for `forMs`. */
+  z.object({
+    do: z.literal('stretch-timeout'),
+    ratio: z.number().min(1).max(10_000),
+    forMs: z.number().int().min(1000).max(2_592_000_000),
+  }),
+  z.object({ do: z.literal('restore-timeout') }),
   /** Rule 3: believe this voter's new store from now on. */
   z.object({ do: z.literal('readmit-voter'), voter: decode.voter }),
   /** F2: a person has switched this server off, or seen that it is. */

@@ -28,6 +28,8 @@ export const catalogue = {
   clusterStopping: warning('cl', 12, 'Stopping the cluster has been ordered by %1: every group stops.'),
   clusterStarted: info('cl', 13, 'Starting the cluster has been ordered by %1.'),
   startedIncomplete: warning('cl', 14, 'Groups start although these servers are not there: %1.(%2)'),
+  timeoutStretched: warning('cl', 15, 'The heartbeat time-out is %1 times as long for %2, by order of %3.'),
+  timeoutStretchEnded: info('cl', 16, 'The heartbeat time-out is as configured again.(%1)'),
   newerEvent: error('cl', 40, 'Newer software wrote %1 to the log: older servers keep what runs and decide nothing.'),
   anomaly: error('cl', 41, 'The log contradicts itself.(%1)'),
 

@@ -2,6 +2,7 @@
 import type { ClusterEvent, OperationId, OperatorEvent } from '../events/index.ts'
 import { authorInWords, commandInWords, listed } from './alert-words.ts'
 import type { Scene, Told } from './alerts.ts'
+import { durationInWords } from './wording.ts'
 
 export const tellCluster = ({ type, data }: ClusterEvent, { before, moment }: Scene): readonly Told[] => {
   const by = authorInWords(moment.by)
@@ -21,6 +22,10 @@ export const tellCluster = ({ type, data }: ClusterEvent, { before, moment }: Sc
       return before.cluster.stopped ? told('clusterStarted', by) : []
     case 'StartSyncEnded':
       return data.missing.length === 0 ? [] : told('startedIncomplete', listed(data.missing), data.because)
+    case 'TimeoutStretched':
+      return told('timeoutStretched', String(data.ratio), durationInWords(data.forMs), by)
+    case 'TimeoutStretchEnded':
+      return told('timeoutStretchEnded', data.because)
     default:
       return type satisfies never
   }

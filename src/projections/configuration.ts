@@ -23,9 +23,11 @@ export type ConfigurationState = {
   readonly version: number
   /** Newest last. The sources of old ones are on the log, at their sequence. */
   readonly history: readonly AppliedConfiguration[]
+  /** The longest heartbeat time-out that was ever in force: a voter may have promised as much. */
+  readonly longestMs: number
 }
 
-export const noConfiguration: ConfigurationState = { current: null, source: '', version: 0, history: [] }
+export const noConfiguration: ConfigurationState = { current: null, source: '', version: 0, history: [], longestMs: 0 }
 
 /** Old entries beyond these are only on the log. */
 const keptHistory = 50
@@ -39,6 +41,7 @@ export const applied = (
   source: data.source,
   version: entry.version,
   history: [...state.history.slice(1 - keptHistory), entry],
+  longestMs: state.longestMs,
 })
 
 /** Depth of each resource of a group: 0 has no dependencies; a resource comes after everything it depends on. */

@@ -33,6 +33,7 @@ import { foldMonitor, type Monitors } from './monitors.ts'
 import { foldOperation, type Operations } from './operations.ts'
 import { reservedNameIn } from './reserved-names.ts'
 import { ensure, foldServer, type Moment, noServers, type Servers, serverOf } from './servers.ts'
+import { heartbeatOf } from './timing.ts'
 
 export type ClusterState = {
   readonly name: string
@@ -40,6 +41,8 @@ export type ClusterState = {
   readonly stopped: boolean
   /** P3: the servers come up after none was; groups wait until all are there or the wait is ended. */
   readonly starting: boolean
+  /** `baton timeout-ratio`: T is so many times the configured one, since that commit, for `forMs`. */
+  readonly stretch: { readonly ratio: number; readonly forMs: number; readonly sequence: Sequence } | null
 }
 
 /** Something on the log that contradicts what stood there before: kept for people, and stops decisions. */
@@ -64,7 +67,7 @@ export type State = {
 export const initialState: State = {
   position: start,
   at: wallTime(0),
-  cluster: { name: '', suspended: false, stopped: false, starting: true },
+  cluster: { name: '', suspended: false, stopped: false, starting: true, stretch: null },
   configuration: noConfiguration,
   servers: noServers,
   groups: {},
@@ -159,6 +162,13 @@ const foldCluster = (draft: Draft<State>, event: ClusterEvent, moment: Moment): 
     case 'StartSyncEnded':
       draft.cluster.starting = false
       return null
+    case 'TimeoutStretched':
+      draft.cluster.stretch = { ...event.data, sequence: moment.sequence }
+      noteTimeout(draft)
+      return null
+    case 'TimeoutStretchEnded':
+      draft.cluster.stretch = null
+      return null
     default:
       return event satisfies never
   }
@@ -198,6 +208,12 @@ const configured = (draft: Draft<State>, data: Applied, { sequence, at, by }: Mo
     else group.wanted = 'stopped'
   }
   for (const server of data.configuration.servers) ensure(draft.servers, serverName(server.name))
+  noteTimeout(draft)
+}
+
+const noteTimeout = (draft: Draft<State>): void => {
+  const { configuration } = draft
+  configuration.longestMs = Math.max(configuration.longestMs, heartbeatOf(draft)?.timeout ?? 0)
 }
 
 const joined = (

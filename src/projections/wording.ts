@@ -58,6 +58,10 @@ export const describeCommand = (command: Command): string => {
       return `start server ${command.server}`
     case 'skip-start-sync':
       return 'start groups without the missing servers'
+    case 'stretch-timeout':
+      return `stretch the heartbeat time-out ${command.ratio} times for ${durationInWords(command.forMs)}`
+    case 'restore-timeout':
+      return 'end the stretching of the heartbeat time-out'
     case 'readmit-voter':
       return `readmit voter ${command.voter}`
     case 'confirm-off':

@@ -66,6 +66,10 @@ const describeCluster = ({ type, data }: ClusterEvent): string => {
       return data.missing.length === 0
         ? `groups may start${explained(data.because)}`
         : `groups may start without ${listInWords(data.missing)}${explained(data.because)}`
+    case 'TimeoutStretched':
+      return `the heartbeat time-out is ${data.ratio} times as long for ${durationInWords(data.forMs)}`
+    case 'TimeoutStretchEnded':
+      return `the heartbeat time-out is as configured again${explained(data.because)}`
     default:
       return type satisfies never
   }

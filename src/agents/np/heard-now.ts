@@ -1,5 +1,5 @@
 /** What beats tell NP resolution: how many voters are heard, and how the paths do that belong to two servers alone. */
-import { majorityOf } from '../../decisions/liveness.ts'
+import { majorityOf } from '../../decisions/quorum.ts'
 import type { Evidence, PathEvidence } from '../../decisions/resolve-partition.ts'
 import type { Instant } from '../../events/index.ts'
 import type { Voter } from '../voter.ts'

@@ -1,10 +1,13 @@
 /** The agents, as small as they can be: everything that decides is the product's. */
 import { assignGroups, endStartSync } from '../../../src/decisions/assign-groups.ts'
 import type { Decision, Facts } from '../../../src/decisions/decision.ts'
-import { type Beat, majorityOf, silence } from '../../../src/decisions/liveness.ts'
+import { type Beat, silence } from '../../../src/decisions/liveness.ts'
 import { isAllOff, type Observed, plan, type Standing } from '../../../src/decisions/plan.ts'
+import { mayPromise } from '../../../src/decisions/promises.ts'
+import { majorityOf } from '../../../src/decisions/quorum.ts'
 import { reportOnline } from '../../../src/decisions/report-group.ts'
 import {
+  type Event,
   type Generation,
   type GroupName,
   type Incarnation,
@@ -17,6 +20,7 @@ import { serverOf } from '../../../src/projections/servers.ts'
 import type { State } from '../../../src/projections/state.ts'
 import { Ground } from './ground.ts'
 import {
+  configurationOf,
   faultsMs,
   giveUpMs,
   groups,
@@ -26,7 +30,7 @@ import {
   type Pending,
   path,
   resource,
-  T,
+  timeouts,
 } from './machine.ts'
 import type { Rules } from './rules.ts'
 
@@ -43,6 +47,8 @@ export abstract class Agents extends Ground {
     m.folded = m.reached === 0 ? 1 : Math.max(1, m.reached - Math.floor(this.chance.between(0, 6)))
     const now = this.local(m)
     m.l = this.rules.awaken(m.name, { ...disk }, this.timing, now)
+    m.isWritingPromise = false
+    this.retime(m)
     Object.assign(m, { hasBarrier: false, joinedAt: now, askedToJoinAt: Number.NEGATIVE_INFINITY, inbox: [] })
     Object.assign(m, { leasedUnder: null, hadLease: false, hasLapsed: false, lastLoop: now, pending: null })
     const { life } = m
@@ -72,7 +78,7 @@ export abstract class Agents extends Ground {
 
   noticePause(m: Machine): Instant {
     const now = this.local(m)
-    if (now - m.lastLoop > T / 2) m.l = this.rules.stoodStill(m.l, now)
+    if (now - m.lastLoop > m.l.timing.timeoutMs / 2) m.l = this.rules.stoodStill(m.l, now)
     m.lastLoop = now
     return now
   }
@@ -90,7 +96,10 @@ export abstract class Agents extends Ground {
   beat(m: Machine, now: Instant): void {
     const { liveness, number } = this.rules.beatDue(m.l, now)
     m.l = liveness
+    this.keepPromises(m, now)
     const membership = this.membershipOf(m)
+    const echoes = this.rules.echoesOf(m.l, membership, m.disk.store)
+    m.l = this.rules.promise(m.l, echoes)
     const beat: Beat = {
       from: m.name,
       incarnation: m.l.incarnation,
@@ -99,12 +108,27 @@ export abstract class Agents extends Ground {
       generation: membership.generations[m.name]?.generation ?? (0 as Generation),
       sequence: m.folded,
       groups: Object.fromEntries([...m.running].map(([group, { epoch }]) => [group, epoch])),
-      echoes: this.rules.echoesOf(m.l, membership, m.disk.store),
+      echoes,
       hears: {},
       supports: m.l.supports,
       renounced: m.l.renounced,
     }
     for (const other of this.machines) if (other !== m) this.send(m, other, beat)
+  }
+
+  keepPromises(m: Machine, now: Instant): void {
+    const due = m.isWritingPromise ? null : this.rules.promiseDue(m.l, this.membershipOf(m), m.disk.store, now)
+    if (due === null) return
+    m.isWritingPromise = true
+    const isMore = due.ms > m.l.promises.durable.ms
+    if (!isMore || !this.rules.isPromisedOnceDurable) m.l = mayPromise(m.l, due)
+    const { life } = m
+    this.timeline.after(this.chance.oneOf([0, 10, 300]), () => {
+      if (m.life !== life) return
+      m.disk.promised = due
+      m.l = mayPromise(m.l, due)
+      m.isWritingPromise = false
+    })
   }
 
   receive(m: Machine, beat: Beat): void {
@@ -234,7 +258,9 @@ export abstract class Agents extends Ground {
 
   facts(m: Machine, state: State, now: Instant): Facts {
     const membership = this.membershipOf(m)
-    const heard = membership.servers.filter((p) => m.l.heard[p] !== undefined && silence(m.l, p, now) < T)
+    const heard = membership.servers.filter(
+      (p) => m.l.heard[p] !== undefined && silence(m.l, p, now) < m.l.timing.timeoutMs,
+    )
     return {
       me: m.name as ServerName,
       now,
@@ -262,11 +288,25 @@ export abstract class Agents extends Ground {
     }
     if (!isLeased) return null
     const decision = this.rules.takeOver(state, facts) ?? endStartSync(state, 1e9) ?? assignGroups(state, facts)
-    return decision ?? this.operator(m, state, facts)
+    return decision ?? this.changeTiming(state) ?? this.operator(m, state, facts)
+  }
+
+  /** Somebody changes T on the living cluster, or stretches it for a while. */
+  changeTiming({ configuration, cluster }: State): Decision | null {
+    if (this.timeline.now > faultsMs || !this.chance.happens(this.changes.timing)) return null
+    const version = configuration.version + 1
+    const timeout = this.chance.oneOf(timeouts)
+    const changed = configurationOf(this.size, this.rho, timeout)
+    const event: Event = this.chance.happens(0.7)
+      ? { type: 'ConfigurationApplied', data: { version, configuration: changed, source: '', note: '' } }
+      : cluster.stretch === null
+        ? { type: 'TimeoutStretched', data: { ratio: 3, forMs: 1000 } }
+        : { type: 'TimeoutStretchEnded', data: { because: '' } }
+    return { events: [event], because: {}, causedBy: null }
   }
 
   join(m: Machine, state: State, now: Instant): Decision | null {
-    if (now - m.askedToJoinAt < 500 || (m.hasBarrier && now - m.joinedAt < T)) return null
+    if (now - m.askedToJoinAt < 500 || (m.hasBarrier && now - m.joinedAt < m.l.timing.timeoutMs)) return null
     const membership = this.membershipOf(m)
     const decision = this.rules.joinServer(state, {
       me: m.name as ServerName,

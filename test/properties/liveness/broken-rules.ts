@@ -4,7 +4,7 @@
  */
 import type { Support } from '../../../src/decisions/liveness.ts'
 import { type Event, type Instant, instant } from '../../../src/events/index.ts'
-import type { Drift } from './machine.ts'
+import type { Changes, Drift } from './machine.ts'
 import { type Rules, theRules } from './rules.ts'
 
 export type Broken = {
@@ -14,10 +14,19 @@ export type Broken = {
   readonly rule: string
   readonly rules: Partial<Rules>
   readonly drift?: Drift
+  /** Without it, nothing changes on the living cluster. */
+  readonly changes?: Changes
   /** What the model must find: two active servers, or no way on. */
   readonly sees: 'double' | 'stuck'
 }
 
+/** T changes every few seconds. */
+const often: Changes = { timing: 0.1 }
+/** What a voter promised binds it whatever else it believes (rule 10), and would hide what these rules do. */
+const withoutPromises: Partial<Rules> = {
+  promise: (l) => l,
+  readBack: (disk) => ({ ...disk, promised: { ms: 1, isComplete: true } }),
+}
 const never = Number.NEGATIVE_INFINITY as Instant
 export const brokenRules: readonly Broken[] = [
   {
@@ -30,8 +39,7 @@ export const brokenRules: readonly Broken[] = [
         const echo = beat.echoes[l.me]
         const isOurs = after !== l && echo?.incarnation === l.incarnation && l.sent.has(echo.number)
         if (!isOurs || echo.promisedMs === null) return after
-        const until = (now + after.timing.timeoutMs - after.timing.releaseMs) as Instant
-        return { ...after, grants: { ...after.grants, [beat.from]: { sentAt: now, until } } }
+        return { ...after, grants: { ...after.grants, [beat.from]: { sentAt: now, promisedMs: echo.promisedMs } } }
       },
     },
   },
@@ -40,6 +48,7 @@ export const brokenRules: readonly Broken[] = [
     rule: '2',
     sees: 'double',
     rules: {
+      ...withoutPromises,
       supportsDue: (l, membership, store, now) => {
         const heard = Object.fromEntries(
           Object.entries(l.heard).map(([p, h]) => [
@@ -55,13 +64,14 @@ export const brokenRules: readonly Broken[] = [
     what: 'a voter that has just started measures silence from before its start',
     rule: '2',
     sees: 'double',
-    rules: { awaken: (...all) => ({ ...theRules.awaken(...all), since: never }) },
+    rules: { ...withoutPromises, awaken: (...all) => ({ ...theRules.awaken(...all), since: never }) },
   },
   {
     what: 'a voter supports after half of the silence',
     rule: '2',
     sees: 'double',
     rules: {
+      ...withoutPromises,
       supportsDue: (l, membership, store, now) =>
         theRules.supportsDue(
           { ...l, timing: { ...l.timing, timeoutMs: l.timing.timeoutMs * 0.55 } },
@@ -148,6 +158,36 @@ export const brokenRules: readonly Broken[] = [
       joinServer: (state, wish) => theRules.joinServer(state, { ...wish, majority: 0 }),
       needsGeneration: (l, membership, hasBarrier, now) =>
         theRules.needsGeneration(l, membership, hasBarrier, now) ?? 'whatever',
+    },
+  },
+  {
+    what: 'a smaller T counts for supports while a larger one is promised',
+    rule: '10',
+    sees: 'double',
+    changes: often,
+    rules: { promise: (l) => l },
+  },
+  {
+    what: 'a voter forgets at its restart what it promised',
+    rule: '10',
+    sees: 'double',
+    changes: often,
+    rules: { readBack: (disk) => ({ ...disk, promised: { ms: 1, isComplete: true } }) },
+  },
+  {
+    what: 'a server counts its own T, not what was promised to it',
+    rule: '10',
+    sees: 'double',
+    changes: often,
+    rules: {
+      hear: (l, beat, ...rest) => {
+        const raise = (promisedMs: number | null) => (promisedMs === null ? null : l.timing.timeoutMs)
+        const raised = Object.entries(beat.echoes).map(([p, echo]) => [
+          p,
+          { ...echo, promisedMs: raise(echo.promisedMs) },
+        ])
+        return theRules.hear(l, { ...beat, echoes: Object.fromEntries(raised) }, ...rest)
+      },
     },
   },
   {

@@ -1,6 +1,8 @@
 /** What agents stand on: true time and clocks, the log with its late commits, the network with its losses. */
 import type { Decision } from '../../../src/decisions/decision.ts'
 import type { Beat, Membership } from '../../../src/decisions/liveness.ts'
+import { membershipOf, timingOf } from '../../../src/decisions/membership.ts'
+import type { Timing } from '../../../src/decisions/promises.ts'
 import {
   commitId,
   type Event,
@@ -13,11 +15,12 @@ import {
 } from '../../../src/events/index.ts'
 import { fold, initialState, type State } from '../../../src/projections/state.ts'
 import {
+  type Changes,
+  type Conditions,
   configurationOf,
-  type Drift,
   freshDisk,
   Machine,
-  membershipOf,
+  noChanges,
   releaseFor,
   type Size,
   T,
@@ -38,7 +41,11 @@ export abstract class Ground {
   readonly memberships: Membership[] = []
   readonly commitIds = new Map<string, number>()
   readonly releaseMs: number
-  readonly timing: { readonly timeoutMs: number; readonly releaseMs: number }
+  readonly timing: Timing
+  readonly rho: number
+  readonly size: Size
+  /** How often, per turn of a leased server, somebody changes something. */
+  readonly changes: Changes
   readonly cuts = new Map<string, number>()
   loss: number
   far: number
@@ -46,15 +53,18 @@ export abstract class Ground {
   ids = 0
   readonly recorded: Recorded[] = []
 
-  constructor(seed: number, size: Size, rules: Rules, drift: Drift = usualDrift) {
+  constructor(seed: number, size: Size, rules: Rules, { drift = usualDrift, changes = noChanges }: Conditions = {}) {
     this.chance = chanceOf(seed)
     this.rules = rules
     this.releaseMs = releaseFor(drift.allowed)
-    this.timing = { timeoutMs: T, releaseMs: this.releaseMs }
+    this.timing = { timeoutMs: T, releaseMs: this.releaseMs, clockRate: drift.allowed }
+    this.rho = drift.allowed
+    this.size = size
+    this.changes = changes
     this.loss = this.chance.oneOf([0, 0.05, 0.2])
     this.far = this.chance.oneOf([0, 0.03, 0.1])
     this.double = this.chance.oneOf([0, 0.05, 0.2])
-    const configuration = configurationOf(size, this.releaseMs)
+    const configuration = configurationOf(size, drift.allowed)
     const names = [...configuration.servers.map(({ name }) => name), ...(size.witness ? ['w'] : [])] as VoterName[]
     const nobody = rules.awaken('w' as VoterName, freshDisk('w' as VoterName, 0), this.timing, 0 as Instant)
     this.machines = names.map(
@@ -140,8 +150,13 @@ export abstract class Ground {
       m.folded = length
       m.reached = Math.max(m.reached, length)
       if (joined) m.joinedAt = this.local(m)
+      this.retime(m)
       this.settle(m)
     })
+  }
+
+  retime(m: Machine): void {
+    m.l = this.rules.retimed(m.l, timingOf(this.states[m.folded] as State) ?? this.timing)
   }
 
   /** As the recorder: what stands at `after + 1` tells what became of an append. */

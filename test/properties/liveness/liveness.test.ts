@@ -27,6 +27,21 @@ describe('no two servers run one group, and after healing every group runs', () 
     slowMs,
   )
 
+  test.each(sizes)(
+    '$name, while T changes',
+    ({ size, seeds }) => {
+      const changes = { timing: 0.03 }
+      const failures = Array.from({ length: seeds }, (_, seed) => ({
+        seed,
+        ...runModel(seed, size, theRules, { changes }),
+      }))
+        .filter(({ failure }) => failure !== null)
+        .map(({ seed, failure, trace }) => `seed ${seed}: ${failure}\n${trace.slice(-30).join('\n')}`)
+      expect(failures).toEqual([])
+    },
+    slowMs,
+  )
+
   test('and the runs are not empty: servers join anew and are taken over', () => {
     const runs = Array.from({ length: 20 }, (_, seed) => runModel(seed, { servers: 2, witness: true }, theRules))
     expect(runs.reduce((sum, { takeovers }) => sum + takeovers, 0)).toBeGreaterThan(15)
@@ -45,10 +60,10 @@ const mostSeeds = 400
 describe('the model sees it when a rule is broken', () => {
   test.each(brokenRules)(
     'rule $rule: $what',
-    ({ rules, drift, sees }) => {
+    ({ rules, drift, changes, sees }) => {
       const size = { servers: 2, witness: true }
       const isSeen = (seed: number) => {
-        const { failure } = runModel(seed, size, { ...theRules, ...rules }, drift)
+        const { failure } = runModel(seed, size, { ...theRules, ...rules }, { drift, changes })
         return failure !== null && (sees === 'stuck' || !failure.startsWith('stuck'))
       }
       let seed = 0

@@ -1,5 +1,5 @@
 /** The machines of a model run, and what a run is about. */
-import type { Beat, Liveness, Membership } from '../../../src/decisions/liveness.ts'
+import type { Beat, Liveness } from '../../../src/decisions/liveness.ts'
 import {
   type Epoch,
   type Event,
@@ -9,12 +9,9 @@ import {
   type Incarnation,
   pathName,
   resourceName,
-  type ServerName,
   storedConfiguration,
   type VoterName,
 } from '../../../src/events/index.ts'
-import { votersOf } from '../../../src/projections/configuration.ts'
-import type { State } from '../../../src/projections/state.ts'
 import type { Disk } from './rules.ts'
 import type { Chance } from './timeline.ts'
 /** T, beat interval, D; R from the inequality of the design. */
@@ -24,7 +21,9 @@ export const offMs = 1000
 /** ρ of the clocks, and the ρ that the release budget allows for. */
 export type Drift = { readonly clocks: number; readonly allowed: number }
 export const usualDrift: Drift = { clocks: 0.03, allowed: 0.03 }
-export const releaseFor = (rho: number): number => offMs + (2 * rho * T) / (1 + rho) + 1
+export const releaseFor = (rho: number, timeoutMs = T): number => offMs + (2 * rho * timeoutMs) / (1 + rho) + 1
+/** What T is changed to on the living cluster. */
+export const timeouts: readonly number[] = [2500, 3500, T, 9000]
 /** Faults come for so long; then they stop, and within so long everything must run again. */
 export const faultsMs = 90_000
 export const healedMs = 60_000
@@ -34,10 +33,16 @@ export const resource = resourceName('app')
 export const groups: readonly GroupName[] = [groupName('web'), groupName('db')]
 
 export type Size = { readonly servers: number; readonly witness: boolean }
+/** Chances per turn of a leased server that T is changed. */
+export type Changes = { readonly timing: number }
+export const noChanges: Changes = { timing: 0 }
+export type Conditions = { readonly drift?: Drift | undefined; readonly changes?: Changes | undefined }
 export type Outcome = {
   readonly failure: string | null
   readonly takeovers: number
   readonly joins: number
+  /** Commits that changed T. */
+  readonly retimings: number
   readonly trace: readonly string[]
 }
 
@@ -60,6 +65,7 @@ export class Machine {
   /** The guardian's: until when what runs may run, on the local clock. */
   guardedUntil = Number.NEGATIVE_INFINITY
   isGuarding = false
+  isWritingPromise = false
   isCutFromLogUntil = 0
   /** Log as far as it was ever read here. */
   reached = 0
@@ -92,39 +98,30 @@ export const freshDisk = (name: VoterName, at: number): Disk => ({
   incarnation: Math.floor(at / 1000) as Incarnation,
   supports: {},
   renounced: 0 as Generation,
+  promised: { ms: 0, isComplete: false },
   stopped: new Map(),
 })
 
-export const configurationOf = ({ servers, witness }: Size, releaseMs: number) => {
+export const configurationOf = ({ servers, witness }: Size, rho: number, timeoutMs = T) => {
   const names = Array.from({ length: servers }, (_, index) => `s${index + 1}`)
   const group = (order: readonly string[]) => ({ servers: order, resources: { app: { type: 'exec', start: 'app' } } })
   return storedConfiguration.parse({
     cluster: 'model',
     servers: names.map((name, index) => ({ name, addresses: { one: `10.0.0.${index + 1}` } })),
     ...(witness ? { witness: { name: 'w', addresses: { one: '10.0.0.9' } } } : {}),
-    heartbeat: { timeout: T, interval: intervalMs, release: Math.round(releaseMs), stop: offMs },
+    heartbeat: {
+      timeout: timeoutMs,
+      interval: intervalMs,
+      release: Math.ceil(releaseFor(rho, timeoutMs)),
+      stop: offMs,
+      clockRateError: rho * 100,
+    },
     startSync: 0,
     groups: { web: group(names), db: group(names.toReversed()) },
   })
 }
 
-export const membershipOf = (state: State): Membership => {
-  const configuration = state.configuration.current
-  if (!configuration) return { voters: [], servers: [], generations: {}, admitted: {} }
-  return {
-    voters: votersOf(configuration),
-    servers: configuration.servers.map(({ name }) => name as ServerName),
-    generations: Object.fromEntries(
-      Object.values(state.servers.byName).map(({ name, generation, status }) => [
-        name,
-        { generation, isUp: status === 'up' },
-      ]),
-    ),
-    admitted: state.servers.admitted,
-  }
-}
-
 export const wordsOf = (event: Event): string => {
-  if (event.type === 'ConfigurationApplied') return event.type
+  if (event.type === 'ConfigurationApplied') return `${event.type}: T = ${event.data.configuration.heartbeat.timeout}`
   return `${event.type} ${JSON.stringify(event.data)}`.slice(0, 160)
 }

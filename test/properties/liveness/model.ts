@@ -5,7 +5,7 @@
  */
 import { Agents } from './agents.ts'
 import {
-  type Drift,
+  type Conditions,
   faultsMs,
   freshDisk,
   groups,
@@ -14,15 +14,14 @@ import {
   type Outcome,
   type Size,
   T,
-  usualDrift,
 } from './machine.ts'
 import type { Rules } from './rules.ts'
 
 export class Model extends Agents {
   readonly #faultEveryMs: number
 
-  constructor(seed: number, size: Size, rules: Rules, drift: Drift = usualDrift) {
-    super(seed, size, rules, drift)
+  constructor(seed: number, size: Size, rules: Rules, conditions?: Conditions) {
+    super(seed, size, rules, conditions)
     this.#faultEveryMs = this.chance.oneOf([2500, 5000])
     for (const machine of this.machines) this.start(machine)
     this.timeline.after(this.chance.between(1000, 10_000), () => this.fault())
@@ -30,7 +29,7 @@ export class Model extends Agents {
   }
 
   run(): Outcome {
-    while (this.failure === null && this.timeline.step(faultsMs + healedMs)) this.check()
+    while (this.failure === null && this.timeline.step(this.endMs())) this.check()
     if (this.failure === null) this.demandProgress()
     const events = this.recorded.flatMap(({ commit }) => commit.events.map(({ type }) => type))
     const count = (type: string) => events.filter((one) => one === type).length
@@ -38,8 +37,15 @@ export class Model extends Agents {
       failure: this.failure,
       takeovers: count('ServerDeclaredDown'),
       joins: count('ServerJoined'),
+      retimings: count('ConfigurationApplied') + count('TimeoutStretched') + count('TimeoutStretchEnded') - 1,
       trace: this.trace,
     }
+  }
+
+  /** Where T was longer, it takes longer until everything runs again. */
+  endMs(): number {
+    const { longestMs } = this.state.configuration
+    return faultsMs + healedMs + (longestMs > T ? 4 * longestMs : 0)
   }
 
   // ---- what must hold --------------------------------------------------------------------------------------
@@ -75,10 +81,11 @@ export class Model extends Agents {
     return [
       () => this.cut(x, y, ms),
       () => [x, y].forEach((one, index, both) => void this.cut(one, both[1 - index] ?? one, ms)),
+      () => this.isolate(x, ms),
       () => {
-        this.say(`${x.name} is isolated for ${Math.round(ms)}`)
-        for (const v of all) [this.cut(x, v, ms), this.cut(v, x, ms)]
-        if (this.chance.happens(0.7)) x.isCutFromLogUntil = this.timeline.now + ms
+        // A dip of the power of a rack, or of a switch: one is cut off, and the others start anew.
+        this.isolate(x, ms)
+        for (const other of all) if (other !== x) this.restartAgent(other)
       },
       () => {
         for (const v of all) this.chance.happens(0.5) ? this.cut(x, v, ms) : this.cut(v, x, ms)
@@ -90,6 +97,12 @@ export class Model extends Agents {
       () => this.restartAgent(x),
       () => this.freeze(x, ms),
     ]
+  }
+
+  isolate(x: Machine, ms: number): void {
+    this.say(`${x.name} is isolated for ${Math.round(ms)}`)
+    for (const v of this.machines) [this.cut(x, v, ms), this.cut(v, x, ms)]
+    if (this.chance.happens(0.7)) x.isCutFromLogUntil = this.timeline.now + ms
   }
 
   power(x: Machine, ms: number, isWiped: boolean): void {
@@ -136,11 +149,11 @@ export class Model extends Agents {
     if (lasting === 'none') return
     this.say(`${one.name} stays ${lasting}`)
     for (const other of this.machines)
-      if (lasting === 'deaf') this.cut(other, one, healedMs)
-      else this.cut(one, other, healedMs)
+      if (lasting === 'deaf') this.cut(other, one, this.endMs())
+      else this.cut(one, other, this.endMs())
   }
 }
 
 /** One run; the same seed is the same run. */
-export const runModel = (seed: number, size: Size, rules: Rules, drift?: Drift): Outcome =>
-  new Model(seed, size, rules, drift).run()
+export const runModel = (seed: number, size: Size, rules: Rules, conditions?: Conditions): Outcome =>
+  new Model(seed, size, rules, conditions).run()

@@ -1,7 +1,9 @@
 /** The product's rules as the model calls them, so that a test can put a broken one in the place of one of them. */
 import { joinServer } from '../../../src/decisions/join-server.ts'
 import * as liveness from '../../../src/decisions/liveness.ts'
+import { mayNotRun } from '../../../src/decisions/may-run.ts'
 import { operate } from '../../../src/decisions/operate.ts'
+import * as promises from '../../../src/decisions/promises.ts'
 import { reportStopped } from '../../../src/decisions/report-group.ts'
 import { takeOver } from '../../../src/decisions/take-over.ts'
 import type { Epoch, Instant } from '../../../src/events/index.ts'
@@ -12,6 +14,7 @@ export type Disk = {
   incarnation: liveness.Durable['incarnation']
   supports: liveness.Durable['supports']
   renounced: liveness.Durable['renounced']
+  promised: liveness.Durable['promised']
   readonly stopped: Map<string, Epoch>
 }
 
@@ -30,7 +33,10 @@ export const theRules = {
   mayRenounce: liveness.mayRenounce,
   giveUpLease: liveness.giveUpLease,
   renounce: liveness.renounce,
-  mayNotRun: liveness.mayNotRun,
+  mayNotRun: mayNotRun,
+  retimed: liveness.retimed,
+  promise: promises.promise,
+  promiseDue: promises.promiseDue,
   takeOver,
   joinServer,
   reportStopped,
@@ -40,6 +46,8 @@ export const theRules = {
   isHadLeaseOfThisGeneration: (leasedUnder: number | null, generation: number): boolean => leasedUnder === generation,
   /** How a support gets to disk, how long it takes, and whether it is said only then. */
   isSaidOnceDurable: true as boolean,
+  /** Whether a larger T is promised only once it is on disk. */
+  isPromisedOnceDurable: true as boolean,
   /** What a voter finds on its disk at its start. */
   readBack: (disk: Disk): Disk => disk,
   /** Compare-and-set of the log. */

@@ -36,6 +36,8 @@ test.each([
   ['cluster: test', 'cluster: test\nmonitors: { m: { type: ipw, addresses: [10.0.0.9] } }', 'monitors.m'],
   ['cluster: test', 'cluster: test\nalerts: { file: false }', 'alerts.file'],
   ['cluster: test', 'cluster: test\nheartbeat: { interval: 200ms }', 'heartbeat.interval'],
+  ['cluster: test', 'cluster: test\nheartbeat: { timeout: 4s }', 'heartbeat.timeout'],
+  ['cluster: test', 'cluster: test\nheartbeat: { release: 1100ms }', 'heartbeat.release'],
   ['      app:', '      more: { type: exec, start: sleep 1 }\n      app:', 'groups.web.resources.more'],
   ['      unit: { type: service, unit: nginx.service }\n', '', 'groups.web.resources.unit'],
 ])('a running group takes this over without an interruption: %s → %s', (from, to, path) => {
@@ -70,8 +72,8 @@ test('a group that is gone stops', () => {
 
 test.each([
   ['cluster: test', 'cluster: other', ['cluster']],
-  ['cluster: test', 'cluster: test\nheartbeat: { timeout: 4s }', ['heartbeat.timeout']],
-  ['cluster: test', 'cluster: test\nheartbeat: { release: 1100ms }', ['heartbeat.release']],
+  // From one to the other, leases of some servers would be shorter than a few beats.
+  ['cluster: test', 'cluster: test\nheartbeat: { timeout: 20s, release: 4s, stop: 3s }', ['heartbeat']],
   ['cluster: test', 'cluster: test\nports: { log: 4222 }', ['ports.log']],
   ['lan: 10.0.0.2', 'lan: 10.0.0.22', ['servers.beta.addresses.lan']],
   ['lan: 10.0.0.3 }', 'lan: 10.0.0.3 }, ports: { log: 1 }', ['witness.ports']],

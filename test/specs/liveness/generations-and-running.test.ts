@@ -1,13 +1,7 @@
 import { describe, expect, test } from 'vitest'
-import {
-  hearersOf,
-  majorityOf,
-  mayNotRun,
-  needsGeneration,
-  publish,
-  renounce,
-  supportersOf,
-} from '../../../src/decisions/liveness.ts'
+import { hearersOf, needsGeneration, publish, renounce, supportersOf } from '../../../src/decisions/liveness.ts'
+import { mayNotRun } from '../../../src/decisions/may-run.ts'
+import { majorityOf } from '../../../src/decisions/quorum.ts'
 import type { Epoch } from '../../../src/events/index.ts'
 import { at, exchange, generation, L, members, s1, s2, T, Voter, withGeneration } from './voters.ts'
 

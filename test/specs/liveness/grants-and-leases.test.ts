@@ -55,7 +55,7 @@ describe('rule 1: an echo is of one incarnation, one beat, and counts from befor
 
   test('a lease counts with the smallest T that is promised (rule 10)', () => {
     const [p, v] = [new Voter('s1'), new Voter('w')]
-    v.l = { ...v.l, timing: { timeoutMs: 3000, releaseMs: 1200 } }
+    v.l = { ...v.l, timing: { timeoutMs: 3000, releaseMs: 1200, clockRate: 0 } }
     exchange(p, v, 1000)
     expect(leasedUntil(p.l, members)).toBe(1000 + 3000 - 1200)
   })

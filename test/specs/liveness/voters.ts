@@ -12,6 +12,7 @@ import {
   publish,
   supportsDue,
 } from '../../../src/decisions/liveness.ts'
+import { promise } from '../../../src/decisions/promises.ts'
 import {
   type Generation,
   type Incarnation,
@@ -24,7 +25,7 @@ import {
 
 export const [T, R] = [5000, 1200]
 export const L = T - R
-export const timing = { timeoutMs: T, releaseMs: R }
+export const timing = { timeoutMs: T, releaseMs: R, clockRate: 0 }
 export const generation = (g: number): Generation => g as Generation
 export const lan = pathName('lan:one')
 export const [s1, s2] = [serverName('s1'), serverName('s2')]
@@ -36,13 +37,19 @@ export const members: Membership = {
   servers: [s1, s2],
   generations: { s1: { generation: generation(5), isUp: true }, s2: { generation: generation(6), isUp: true } },
   admitted: { s1: 'store-s1', s2: 'store-s2', w: 'store-w' },
+  longestMs: T,
 }
 export const withGeneration = (g: number, isUp = true): Membership => ({
   ...members,
   generations: { ...members.generations, s1: { generation: generation(g), isUp } },
 })
 
-const nothing: Durable = { incarnation: 1 as Incarnation, supports: {}, renounced: generation(0) }
+const nothing: Durable = {
+  incarnation: 1 as Incarnation,
+  supports: {},
+  renounced: generation(0),
+  promised: { ms: T, isComplete: true },
+}
 
 /** One voter: its memory, its disk and its store; on a clock that the spec sets. */
 export class Voter {
@@ -68,6 +75,8 @@ export class Voter {
   beat(now: number): Beat {
     const { liveness, number } = beatDue(this.l, instant(now))
     this.l = liveness
+    const echoes = echoesOf(this.l, this.members, this.store)
+    this.l = promise(this.l, echoes)
     return {
       from: voterName(this.name),
       incarnation: this.l.incarnation,
@@ -76,7 +85,7 @@ export class Voter {
       generation: this.members.generations[this.name]?.generation ?? generation(0),
       sequence: 1,
       groups: {},
-      echoes: echoesOf(this.l, this.members, this.store),
+      echoes,
       hears: {},
       supports: this.l.supports,
       renounced: this.l.renounced,

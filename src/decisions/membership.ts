@@ -1,0 +1,34 @@
+/** What the liveness rules need to know of the folded log: who votes, which generations live, whose word counts, T and R. */
+import type { ServerName } from '../events/index.ts'
+import { votersOf } from '../projections/configuration.ts'
+import type { State } from '../projections/state.ts'
+import { heartbeatOf } from '../projections/timing.ts'
+import type { Membership } from './liveness.ts'
+import type { Timing } from './promises.ts'
+
+export const noMembers: Membership = { voters: [], servers: [], generations: {}, admitted: {}, longestMs: 0 }
+
+export const membershipOf = ({ configuration, servers }: State): Membership => {
+  const { current, longestMs } = configuration
+  if (current === null) return noMembers
+  return {
+    voters: votersOf(current),
+    servers: current.servers.map(({ name }) => name as ServerName),
+    generations: Object.fromEntries(
+      Object.values(servers.byName).map(({ name, generation, status }) => [
+        name,
+        { generation, isUp: status === 'up' },
+      ]),
+    ),
+    admitted: servers.admitted,
+    longestMs,
+  }
+}
+
+/** Null without a configuration. */
+export const timingOf = (state: State): Timing | null => {
+  const heartbeat = heartbeatOf(state)
+  if (heartbeat === null) return null
+  const { timeout, release, clockRateError } = heartbeat
+  return { timeoutMs: timeout, releaseMs: release, clockRate: clockRateError / 100 }
+}
