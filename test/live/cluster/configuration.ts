@@ -38,6 +38,8 @@ export type ClusterOptions = {
   readonly timing?: Timing
   readonly groups?: Readonly<Record<string, Part>>
   readonly monitors?: Readonly<Record<string, Part>>
+  /** Anything else about a server, by its name. */
+  readonly perServer?: Readonly<Record<string, Part>>
   /** Anything else at the top of the configuration. */
   readonly more?: Part
   /** Of every agent, and so of all it starts. */
@@ -52,7 +54,7 @@ export const votersOf = (options: ClusterOptions): readonly string[] =>
 
 /** JSON is YAML. */
 export const configurationOf = (lab: Lab, options: ClusterOptions): string => {
-  const { timing = quick, groups = { web: webGroup() }, monitors = {}, more = {} } = options
+  const { timing = quick, groups = { web: webGroup() }, monitors = {}, perServer = {}, more = {} } = options
   const voter = (name: string) => ({ name, addresses: lab.host(name).address })
   const servers = serversOf(options)
   const isPair = servers.length === 2
@@ -60,7 +62,7 @@ export const configurationOf = (lab: Lab, options: ClusterOptions): string => {
   return JSON.stringify(
     {
       cluster: 'live',
-      servers: servers.map(voter),
+      servers: servers.map((name) => ({ ...voter(name), ...perServer[name] })),
       ...(isPair ? { witness: voter('w') } : {}),
       heartbeat: timing,
       alerts: { syslog: { local: false } },

@@ -1,0 +1,108 @@
+/** A serial cable beside the networks: it keeps a server alive that no network reaches, and lets it give its groups away. */
+import { afterAll, describe, expect, type TestContext } from 'vitest'
+import { createLab } from '../lab/lab.ts'
+import { liveTest } from '../lab/live-test.ts'
+import { SerialCable } from '../lab/serial-cable.ts'
+import { now, until } from '../lab/until.ts'
+import { type Cluster, createCluster, settleMs } from './cluster.ts'
+import { checked } from './cluster-test.ts'
+import { quick } from './configuration.ts'
+import { removeKits } from './kits.ts'
+
+afterAll(removeKits)
+
+const needs = { needs: ['lab', 'nats-server', 'socat'], timeoutMs: 150_000 } as const
+const timeoutMs = 1000
+
+const cableTest = (
+  name: string,
+  body: (cluster: Cluster, cable: SerialCable, context: TestContext) => Promise<void>,
+): void => {
+  liveTest(name, needs, async (context) => {
+    await using cable = await SerialCable.create()
+    await using lab = await createLab({ hosts: ['s1', 's2', 'w'] })
+    const cluster = await createCluster(lab, {
+      perServer: { s1: { com: cable.end(0) }, s2: { com: cable.end(1) } },
+      more: { heartbeat: { ...quick, com: { baudRate: 38_400 } } },
+    })
+    await checked(cluster, async () => {
+      await cluster.start()
+      await body(cluster, cable, context)
+    })
+  })
+}
+
+/** How long ago one server heard another on a path. */
+const heardAgo = async (cluster: Cluster, by: string, from: string, path: string): Promise<number> => {
+  const { peers } = await cluster.status(by)
+  return peers.find(({ voter }) => voter === from)?.paths[path] ?? Number.POSITIVE_INFINITY
+}
+const hearByCable = (cluster: Cluster, by: string, from: string) =>
+  until(async () => (await heardAgo(cluster, by, from, 'com')) < 500, settleMs, `${by} to hear ${from} by cable`)
+
+/** Every network has been silent between two voters for several times T. */
+const networksSilent = (cluster: Cluster, by: string, from: string) =>
+  until(
+    async () => (await heardAgo(cluster, by, from, 'lan:interconnect')) > 4 * timeoutMs,
+    settleMs,
+    'the cut to have lasted',
+  )
+
+describe('two servers with a serial cable', () => {
+  cableTest('hear each other by it when every network between them is cut', async (cluster) => {
+    const watch = await cluster.watch()
+    await watch.waitFor('s1', settleMs)
+    await cluster.lab.cut({ between: ['s1', 's2'], network: 'both' })
+    await networksSilent(cluster, 's2', 's1')
+    await Promise.all([hearByCable(cluster, 's1', 's2'), hearByCable(cluster, 's2', 's1')])
+    await watch.waitFor('s1', settleMs)
+    expect(watch.lives()).toHaveLength(1)
+    await cluster.lab.heal()
+    await cluster.waitUntilSettled()
+    expect(await cluster.events('ServerDeclaredDown')).toEqual([])
+  })
+
+  cableTest('go on by network when it is pulled, and say that it is lost and restored', async (cluster, cable) => {
+    const watch = await cluster.watch()
+    await watch.waitFor('s1', settleMs)
+    await Promise.all([hearByCable(cluster, 's1', 's2'), hearByCable(cluster, 's2', 's1')])
+    await cable.unplug()
+    const said = async (type: 'PathLost' | 'PathRestored') =>
+      (await cluster.events(type)).filter(({ data }) => data.path === 'com').length
+    await until(async () => (await said('PathLost')) === 2, settleMs, 'both to say that the cable is lost')
+    await cable.plug()
+    await until(async () => (await said('PathRestored')) === 2, settleMs, 'both to say that it is back')
+    expect(watch.lives()).toHaveLength(1)
+    expect(await cluster.events('ServerDeclaredDown')).toEqual([])
+  })
+})
+
+describe('the active server, with nothing left but its serial cable', () => {
+  cableTest('is not given up, and hands over when it is told to, without waiting', async (cluster, _, context) => {
+    const watch = await cluster.watch()
+    await watch.waitFor('s1', settleMs)
+    await cluster.lab.cut({ host: 's1', network: 'both' })
+    await networksSilent(cluster, 's2', 's1')
+    await until(async () => !(await cluster.status('s1')).log.reachable, settleMs, 's1 to have lost the log')
+    expect((await cluster.status('s1')).lease).toMatchObject({ held: true })
+    expect(await cluster.ownerOf('web', 's2')).toBe('s1')
+    const asked = now()
+    const said = await cluster.do('s1', 'server', 'hand-over', '--yes')
+    await context.annotate(said.replaceAll('\n', ' | '))
+    expect(said).toMatch(/renounced/)
+    expect(said).toMatch(/s2 took note/)
+    await watch.waitFor('s2', settleMs)
+    const first = watch.atFloating.find(({ sentAt, banner }) => sentAt >= asked && banner.host === 's2')
+    await context.annotate(`clients reached s2 ${((first?.at ?? now()) - asked).toFixed(0)} ms after it was asked for`)
+    const [down] = await cluster.events('ServerDeclaredDown', 's2')
+    expect(down?.data.server).toBe('s1')
+    expect((await cluster.status('s1')).lease).toMatchObject({ held: false })
+    expect(await cluster.baton('s1', ['server', 'hand-over', '--yes'])).toMatchObject({ code: 3 })
+    expect(watch.lives()).toHaveLength(2)
+    await cluster.lab.heal()
+    await cluster.waitUntilSettled()
+    expect(await cluster.ownerOf('web')).toBe('s2')
+    const refused = await cluster.baton('s1', ['server', 'hand-over', '--yes'])
+    expect(refused.stderr).toMatch(/the log can be written/)
+  })
+})
