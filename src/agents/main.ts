@@ -23,6 +23,7 @@ import { type GuardianLink, linkGuardian } from './guardian-link.ts'
 import { comKind } from './heartbeats/com.ts'
 import { diskKind } from './heartbeats/disk.ts'
 import { heartbeatPaths, type PathKind } from './heartbeats/paths.ts'
+import { witnessKind } from './heartbeats/witness.ts'
 import type { Say } from './log-link.ts'
 import type { Machine } from './machine.ts'
 import { type Node, openNode, placesIn } from './node.ts'
@@ -33,6 +34,7 @@ import { serviceManager } from './service-manager.ts'
 import { agentStatus } from './status.ts'
 import { suspicions } from './suspicions.ts'
 import { startVoter, type Voter, type VoterOptions } from './voter.ts'
+import { startWitnessWeb, type WitnessWebAddress } from './witness-web.ts'
 
 export type ProcessOptions = {
   readonly stateDirectory: string
@@ -47,12 +49,14 @@ export type ProcessOptions = {
   /** NOTIFY_SOCKET and WATCHDOG_USEC of systemd. */
   readonly notifySocket: string | null
   readonly watchdogMs: number | null
+  /** Of a witness: beats by HTTP are taken here too. */
+  readonly web?: WitnessWebAddress | undefined
   /** Aborted by SIGTERM and SIGINT: the agent leaves, what it runs stays. */
   readonly signal: AbortSignal
 }
 
 /** The heartbeat paths that a configuration may ask for. */
-const pathKinds: readonly PathKind[] = [comKind, diskKind()]
+const pathKinds: readonly PathKind[] = [comKind, diskKind(), witnessKind]
 
 /** The agent of a server; resolves when it was told to end. @throws KitUnusable, VoterStoreDamaged, GuardianMissing */
 export const runAgent = async (machine: Machine, options: ProcessOptions): Promise<void> => {
@@ -170,14 +174,19 @@ export const runWitness = async (machine: Machine, options: ProcessOptions): Pro
     watchdog: () => null,
     conditions,
   })
+  const web = await webOf(world, node, options, say)
   manager.ready()
   say('witness started', { voter: node.kit.own.name })
   await untilAborted(options.signal)
   manager.stopping()
   voter.stop()
+  web?.close()
   closeControl()
   await node.stop()
 }
+
+const webOf = async (world: World, { kit }: Node, { web }: ProcessOptions, say: Say) =>
+  web ? await startWitnessWeb(world, { ...web, cluster: kit.identity.cluster, key: kit.clusterKey, say }) : null
 
 /** The guardian; resolves when the agent told it that nothing is left to guard. */
 export const runGuardian = async (

@@ -57,7 +57,8 @@ const devicePathsBetween = ({ kit, recorder }: Node, peer: string): readonly str
   const servers = recorder.state().configuration.current?.servers ?? []
   const both = servers.filter(({ name }) => name === kit.own.name || name === peer)
   const has = (key: 'com' | 'diskHeartbeat') => both.length === 2 && both.every((server) => server[key] !== undefined)
-  return [...(has('com') ? ['com'] : []), ...(has('diskHeartbeat') ? ['disk'] : [])]
+  const web = recorder.state().configuration.current?.heartbeat.witness !== undefined && both.length === 2
+  return [...(has('com') ? ['com'] : []), ...(has('diskHeartbeat') ? ['disk'] : []), ...(web ? ['witness'] : [])]
 }
 /** One word or path for people and scripts; what is behind it, beside. */
 const watchdogStatus = (report: WatchdogReport | null): Omit<AgentStatus['guardian'], 'running'> => ({

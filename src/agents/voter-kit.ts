@@ -78,8 +78,8 @@ export const readVoterKit = async (files: Pick<Files, 'read'>, directory: string
   }
   const identity = parse(identitySchema, `${directory}/${kitFiles.identity}`, await read('identity'))
   const own = identity.voters.find((v) => v.name === identity.voter)
-  const clusterKey = Buffer.from((await read('clusterKey')).trim(), 'base64url')
-  if (!own || clusterKey.length !== clusterKeyBytes)
+  const clusterKey = clusterKeyOf(await read('clusterKey'))
+  if (!own || clusterKey === null)
     throw new KitUnusable(`${directory}/${kitFiles.clusterKey} is not a key of ${clusterKeyBytes} bytes`)
   return {
     directory,
@@ -89,8 +89,14 @@ export const readVoterKit = async (files: Pick<Files, 'read'>, directory: string
     certificate: await pem('certificate', 'CERTIFICATE'),
     key: await pem('key', 'PRIVATE KEY'),
     nkeys: parse(nkeysSchema, `${directory}/${kitFiles.nkeys}`, await read('nkeys')),
-    clusterKey: new Uint8Array(clusterKey),
+    clusterKey,
   }
+}
+
+/** The key in the text of a file; null when it is none. */
+export const clusterKeyOf = (text: string): Uint8Array | null => {
+  const key = Buffer.from(text.trim(), 'base64url')
+  return key.length === clusterKeyBytes ? new Uint8Array(key) : null
 }
 
 const parse = <T>(schema: z.ZodType<T>, path: string, text: string): T => {

@@ -1,7 +1,8 @@
 /** The long-running ones: `baton agent`, `witness`, `guardian`, `demo`. */
 import { realpathSync } from 'node:fs'
-import type { Command } from 'commander'
+import { type Command, InvalidArgumentError } from 'commander'
 import type { ProcessOptions } from '../agents/main.ts'
+import type { WitnessWebAddress } from '../agents/witness-web.ts'
 import type { AddCommands, Deps } from './deps.ts'
 import { examples, type StateOption, withState } from './options.ts'
 import { version } from './version.ts'
@@ -28,13 +29,15 @@ export const addProcesses: AddCommands = (program, deps) => {
     .command('witness')
     .summary('run the witness')
     .description('Runs the witness: it votes and keeps the log, and runs no groups. Usually started by systemd.')
-  examples(running(witness, deps), 'baton witness --state /var/lib/baton').action(async (options: AgentOptions) => {
+  const webOptions = listening(running(witness, deps).option('--http <address:port>', 'takes beats by HTTP(S) too'))
+  examples(webOptions, 'baton witness --state /var/lib/baton').action(async (options: AgentOptions & WebOptions) => {
     const { runWitness } = await import('../agents/main.ts')
     const { realMachine } = await import('../agents/machine.ts')
     const chosen = await processOptions(options)
-    await runWitness(realMachine(chosen.natsServer), chosen)
+    await runWitness(realMachine(chosen.natsServer), { ...chosen, web: webAddress(options) })
     end()
   })
+  addWitnessWeb(program)
   const guardian = program
     .command('guardian')
     .summary('run the guardian of an agent')
@@ -56,6 +59,51 @@ export const addProcesses: AddCommands = (program, deps) => {
     const { runDemo } = await import('./demo.ts')
     await runDemo(deps, options)
   })
+}
+
+type WebOptions = { readonly http?: string; readonly tlsCertificate?: string; readonly tlsKey?: string }
+
+const listening = (command: Command): Command =>
+  command
+    .option('--tls-certificate <file>', 'PEM file: https instead of http')
+    .option('--tls-key <file>', 'PEM file of its key')
+
+const webAddress = ({ http, tlsCertificate, tlsKey }: WebOptions): WitnessWebAddress | undefined => {
+  if (http === undefined) return undefined
+  const split = /^(.+):(\d{1,5})$/.exec(http)
+  if (!split) throw new InvalidArgumentError(`--http ${http}: it is not address:port, such as 10.0.0.9:29020`)
+  if ((tlsCertificate === undefined) !== (tlsKey === undefined))
+    throw new InvalidArgumentError('--tls-certificate and --tls-key belong together: give both, or neither')
+  const tls = tlsCertificate !== undefined && tlsKey !== undefined ? { certificate: tlsCertificate, key: tlsKey } : null
+  return { address: (split[1] ?? '').replace(/^\[(.*)\]$/, '$1'), port: Number(split[2]), tls }
+}
+
+const addWitnessWeb = (program: Command): void => {
+  const command = program
+    .command('witness-web')
+    .summary('run a witness that is only a web service')
+    .description(
+      'Takes beats by HTTP(S) and passes them on. It has no vote and keeps no log; of the kit it needs cluster.key alone.',
+    )
+    .requiredOption('--cluster <name>', 'the cluster whose beats it takes')
+    .requiredOption('--key <file>', 'cluster.key of any kit of that cluster')
+    .requiredOption('--http <address:port>', 'where it listens')
+  const example = 'baton witness-web --cluster shop --key cluster.key --http 0.0.0.0:29020'
+  examples(listening(command), example).action(
+    async (options: WebOptions & { readonly cluster: string; readonly key: string }) => {
+      const { runWitnessWeb } = await import('../agents/witness-web.ts')
+      const { realMachine } = await import('../agents/machine.ts')
+      const at = webAddress(options)
+      if (at === undefined) throw new InvalidArgumentError('--http is missing')
+      await runWitnessWeb(realMachine(''), {
+        ...at,
+        cluster: options.cluster,
+        keyFile: options.key,
+        signal: untilTold(),
+      })
+      end()
+    },
+  )
 }
 
 /**

@@ -12,7 +12,7 @@ export const heartbeatDevicesOf = ({ absolutePath }: Form) => ({
 })
 
 /** What is the same for every server; below `heartbeat`. */
-export const heartbeatPathsOf = ({ object, after, integer }: Pick<Form, 'object' | 'after' | 'integer'>) => ({
+export const heartbeatPathsOf = ({ object, after, integer, absolutePath, httpUrl }: Form) => ({
   com: object({ baudRate: integer(1200, 4_000_000).default(19_200).describe('Speed of the serial line.') })
     .prefault({})
     .describe('Beats by serial cable, where servers have com.'),
@@ -21,4 +21,13 @@ export const heartbeatPathsOf = ({ object, after, integer }: Pick<Form, 'object'
   })
     .prefault({})
     .describe('Beats by disk, where servers have diskHeartbeat.'),
+  witness: object({
+    url: httpUrl.describe('Where `baton witness-web`, or the witness with --http, answers; best by address.'),
+    timeout: after('500ms', { least: '10ms', most: '1m' }).describe('How long an answer may take.'),
+    ca: absolutePath
+      .optional()
+      .describe('PEM file of the authority that an https witness is believed from; without it the system’s.'),
+  })
+    .optional()
+    .describe('Beats through a web witness, which has no vote.'),
 })

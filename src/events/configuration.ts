@@ -34,8 +34,9 @@ const voterOf = ({ object, name, address, integer, absolutePath }: Form) =>
   })
 
 /** liveness.md, "The inequality"; `checkConfiguration` enforces it. */
-const heartbeatOf = ({ object, after, integer, number }: Form) =>
-  object({
+const heartbeatOf = (form: Form) => {
+  const { object, after, integer, number } = form
+  return object({
     interval: after('300ms', { least: '10ms', most: '1m' }).describe('Time from one beat to the next.'),
     timeout: after('3s', { least: '100ms', most: '1h' }).describe(
       'T: silence after which a voter supports a server’s removal.',
@@ -50,7 +51,8 @@ const heartbeatOf = ({ object, after, integer, number }: Form) =>
     delay: after('20ms', { most: '10s' }).describe('The largest delay of a beat, one way, that is to be expected.'),
     stall: after('200ms', { most: '10m' }).describe('The longest pause of process or machine that costs no lease.'),
     lostBeats: integer(0, 1000).default(2).describe('k: beats in a row that may be lost without harm.'),
-  }).extend(heartbeatPathsOf({ object, after, integer }))
+  }).extend(heartbeatPathsOf(form))
+}
 
 const alertsOf = ({ object, hostAndPort }: Form) =>
   object({

@@ -1,32 +1,45 @@
 /** Questions over HTTP and HTTPS: one request, one short answer, a limit to everything. */
 import { lookup } from 'node:dns/promises'
-import { request as plainRequest } from 'node:http'
-import { request as secureRequest } from 'node:https'
+import { Agent as PlainAgent, request as plainRequest } from 'node:http'
+import { Agent as SecureAgent, request as secureRequest } from 'node:https'
 import type { LookupFunction } from 'node:net'
 import { NetworkTrouble } from './network-trouble.ts'
-import type { HttpClient, HttpQuestion } from './world.ts'
+import type { HttpClient } from './world.ts'
+
+/** Connections that are kept between questions: few, since few are asked again and again. */
+const keeping = { keepAlive: true, maxSockets: 4, maxFreeSockets: 2 }
+const keptPlain = new PlainAgent(keeping)
+const keptSecure = new SecureAgent(keeping)
 
 /** @throws NetworkTrouble when there is no answer in time, or one that is longer than it may be. */
-const ask = ({ method, url, body, timeoutMs, largestBytes = 65_536, ca }: HttpQuestion) =>
-  new Promise<{ readonly status: number; readonly body: Uint8Array }>((resolve, reject) => {
+const ask: HttpClient['ask'] = (question) =>
+  new Promise((resolve, reject) => {
+    const { method, url, body, timeoutMs, largestBytes = 65_536, ca, keepAlive = false } = question
     const fail = (cause: unknown): void => {
       const because = cause instanceof Error ? cause.message : String(cause)
       reject(new NetworkTrouble(`${method} ${url}: ${because}`, { cause }))
     }
     // Connecting, sending and reading all count: a socket's own time-out begins anew with each byte.
-    const limit = AbortSignal.timeout(timeoutMs)
-    const send = url.startsWith('https:') ? secureRequest : plainRequest
+    const limit = AbortSignal.timeout(Math.ceil(timeoutMs))
+    const isSecure = url.startsWith('https:')
+    const send = isSecure ? secureRequest : plainRequest
+    const agent = keepAlive && (isSecure ? keptSecure : keptPlain)
     try {
       const headers = body === undefined ? {} : { 'content-type': 'application/octet-stream' }
       const asked = send(url, {
         method,
         headers,
         signal: limit,
-        agent: false,
+        agent,
         lookup: lookUp,
         ...(ca === undefined ? {} : { ca }),
       })
-      asked.on('error', (trouble) => fail(limit.aborted ? new Error(`no answer within ${timeoutMs} ms`) : trouble))
+      asked.on('error', (trouble: NodeJS.ErrnoException) => {
+        // The server gave the kept connection up in the same moment: nothing was answered on it, so ask anew.
+        if (asked.reusedSocket && trouble.code === 'ECONNRESET')
+          ask({ ...question, keepAlive: false }).then(resolve, reject)
+        else fail(limit.aborted ? new Error(`no answer within ${timeoutMs} ms`) : trouble)
+      })
       asked.on('response', (response) => {
         const parts: Buffer[] = []
         let length = 0

@@ -6,6 +6,7 @@ import { realDatagrams } from './datagrams.ts'
 import { realDevices } from './devices.ts'
 import { realFiles } from './files.ts'
 import { realHttp } from './http-client.ts'
+import { realHttpServers } from './http-server.ts'
 import { realLocalSockets } from './local-sockets.ts'
 import { realNeighbours } from './neighbours.ts'
 import { realNetwork } from './network.ts'
@@ -25,6 +26,7 @@ export const realWorld = (): World => ({
   network: realNetwork,
   neighbours: realNeighbours,
   http: realHttp,
+  httpServers: realHttpServers,
   devices: realDevices,
   serialLines: realSerialLines,
   rawDisks: realRawDisks,

@@ -160,10 +160,36 @@ export type HttpQuestion = {
   readonly largestBytes?: number
   /** Authorities that an https server is believed from, PEM; without it the system's. */
   readonly ca?: string
+  /** Keeps the connection for the next question. */
+  readonly keepAlive?: boolean
 }
 export type HttpClient = {
-  /** One question on a connection of its own. @throws NetworkTrouble when no answer came, whatever the reason. */
+  /** @throws NetworkTrouble when no answer came, whatever the reason. */
   readonly ask: (question: HttpQuestion) => Promise<{ readonly status: number; readonly body: Uint8Array }>
+}
+
+export type HttpRequest = {
+  readonly method: string
+  /** With its query. */
+  readonly path: string
+  readonly body: Uint8Array
+  /** Address of the asker. */
+  readonly from: string
+}
+export type HttpAnswer = { readonly status: number; readonly body: string | Uint8Array; readonly type?: string }
+export type HttpServers = {
+  /** Serves until closed. Slow, large and many requests are cut off. @throws when it cannot be bound. */
+  readonly listen: (
+    at: {
+      readonly address: string
+      /** 0 = any that is free. */
+      readonly port: number
+      /** PEM texts; null = plain HTTP. */
+      readonly tls: { readonly certificate: string; readonly key: string } | null
+      readonly largestBytes: number
+    },
+    answer: (request: HttpRequest) => HttpAnswer,
+  ) => Promise<{ readonly port: number; readonly close: () => void }>
 }
 
 /** The other machines of one network segment (ARP, RFC 5227; neighbour discovery, RFC 4861). */
@@ -264,6 +290,7 @@ export type World = {
   readonly network: Network
   readonly neighbours: Neighbours
   readonly http: HttpClient
+  readonly httpServers: HttpServers
   readonly devices: Devices
   readonly serialLines: SerialLines
   readonly rawDisks: RawDisks

@@ -15,7 +15,7 @@ import type { World } from '../../world/world.ts'
 const magic = 'BTN1'
 const headBytes = 36
 /** Larger than any beat of seven servers; what is longer is none of ours. */
-const largestBytes = 16_384
+export const largestBeat = 16_384
 
 const count = z.number().int().min(0)
 const echo = z.object({
@@ -51,7 +51,7 @@ export const beatCodec = (world: Pick<World, 'authenticate'>, cluster: string, k
     return Buffer.concat([Buffer.from(magic), world.authenticate(key, body), body])
   },
   decode: (bytes) => {
-    if (bytes.length < headBytes || bytes.length > largestBytes) return 'foreign'
+    if (bytes.length < headBytes || bytes.length > largestBeat) return 'foreign'
     const all = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
     if (all.toString('latin1', 0, 4) !== magic) return 'foreign'
     const body = all.subarray(headBytes)

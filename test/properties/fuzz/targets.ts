@@ -3,6 +3,13 @@ import { commitTargets } from './commits.ts'
 import { lineAndDiskTargets } from './lines-and-disks.ts'
 import { orderTargets } from './orders.ts'
 import type { Target } from './target.ts'
+import { witnessTargets } from './witness.ts'
 
 /** Every place where bytes from outside come in. */
-export const targets: readonly Target[] = [...beatTargets, ...lineAndDiskTargets, ...commitTargets, ...orderTargets]
+export const targets: readonly Target[] = [
+  ...beatTargets,
+  ...lineAndDiskTargets,
+  ...commitTargets,
+  ...orderTargets,
+  ...witnessTargets,
+]
