@@ -4,6 +4,7 @@ import { addAlerts } from './alerts.ts'
 import { addCluster } from './cluster.ts'
 import { addConfig } from './config.ts'
 import { CommandFailed, type Deps, exitCode } from './deps.ts'
+import { addDoctor } from './doctor.ts'
 import { addFence } from './fence.ts'
 import { addGroup } from './group.ts'
 import { addLog } from './log.ts'
@@ -20,6 +21,7 @@ const commands = [
   addStatus,
   addWhy,
   addAlerts,
+  addDoctor,
   addGroup,
   addResource,
   addServer,

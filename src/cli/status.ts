@@ -53,7 +53,7 @@ const look = async (options: ReadOptions, deps: Deps): Promise<Known> => {
 }
 
 /** What the agent wrote last; null when there is none that can be read. */
-const snapshotOf = async (path: string): Promise<State | null> => {
+export const snapshotOf = async (path: string): Promise<State | null> => {
   try {
     const snapshot: unknown = JSON.parse(await readFile(path, 'utf8'))
     if (!isSnapshot(snapshot) || hash('sha256', snapshot.state, 'base64url') !== snapshot.digest) return null

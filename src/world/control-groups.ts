@@ -145,3 +145,6 @@ export const removeIfEmpty = (tag: string): void => {
   const directory = directoryOf(tag)
   if (directory !== null && existsSync(directory)) removeBelow(directory)
 }
+
+/** Whether this user may make control groups here. */
+export const mayMakeControlGroups = (): boolean => rootDirectory() !== null

@@ -82,7 +82,7 @@ export const startFakeAgent = async (log: HandBuiltLog, answers: Answers = () =>
 }
 
 /** As the agent of s2 would answer, with everything well. */
-const statusOf = (log: HandBuiltLog): AgentStatus => {
+export const statusOf = (log: HandBuiltLog): AgentStatus => {
   const state = log.state()
   const peer = (name: string, role: 'server' | 'witness') => ({
     voter: voterName(name),

@@ -1,0 +1,115 @@
+/** What follows from the agent's own word: leases, guardian, voters, paths, the log. */
+import type { AgentStatus, PeerStatus } from '../../agents/control-protocol.ts'
+import { type Finding, ok, problem, warning } from './finding.ts'
+
+export const agentChecks = (status: AgentStatus): readonly Finding[] => [
+  standing(status),
+  ...(status.role === 'server' ? [guardian(status)] : []),
+  log(status),
+  admission(status),
+  ...status.peers.map(peer),
+  ...status.peers.flatMap((one) => jeopardy(one)),
+  ...conditions(status),
+  ...lostPaths(status),
+]
+
+const standing = ({ role, lease, notDeciding, voter, version }: AgentStatus): Finding => {
+  const what = 'agent'
+  if (notDeciding !== null) return problem(what, `it decides nothing: ${notDeciding}`, 'docs/operations.md, "The log"')
+  if (role === 'witness') return ok(what, `witness ${voter}, version ${version}`)
+  return lease.held
+    ? ok(what, `server ${voter}, version ${version}, holds a lease`)
+    : problem(
+        what,
+        `server ${voter} holds no lease, so it runs nothing: ${lease.because}`,
+        'read the reason; `baton status`',
+      )
+}
+
+const guardian = ({ guardian: { running } }: AgentStatus): Finding =>
+  running
+    ? ok('guardian', 'it answers')
+    : problem('guardian', 'none answers', 'see log/guardian.log below the state directory')
+
+const log = ({ log: { reachable, leader, replicas } }: AgentStatus): Finding => {
+  const behind = replicas.filter(({ current }) => !current).map(({ voter }) => voter)
+  if (!reachable) return problem('log', 'it cannot be reached: nothing can be decided', 'start the other voters')
+  if (leader === null) return warning('log', 'it has no leader now', 'an election takes 4 to 9 s: look again')
+  return behind.length === 0
+    ? ok('log', `leader ${leader}, all replicas current`)
+    : warning('log', `behind, or gone: ${behind.join(', ')}`, 'start these voters, or look at their disks')
+}
+
+const admission = ({ notAdmitted }: AgentStatus): Finding =>
+  notAdmitted.length === 0
+    ? ok('stores of voters', 'all are those that were admitted')
+    : problem(
+        'stores of voters',
+        `the word of ${notAdmitted.join(', ')} does not count: another store than the admitted one`,
+        'if its disk was replaced: baton server readmit NAME',
+      )
+
+const heard = (at: number | null): boolean => at !== null && at < heardWithinMs
+/** Any beat of the slowest configuration that makes sense is heard more often. */
+const heardWithinMs = 10_000
+
+const peer = ({ voter, heardMsAgo, echoMsAgo }: PeerStatus): Finding => {
+  const what = `voter ${voter}`
+  if (!heard(heardMsAgo))
+    return problem(what, 'it is not heard on any path', 'is it on? is UDP of heartbeat.port let through?')
+  return heard(echoMsAgo)
+    ? ok(what, `heard ${heardMsAgo} ms ago, and it hears us`)
+    : problem(what, 'it is heard, but does not answer our beats', 'what we send is dropped: firewalls, one-way cuts')
+}
+
+const jeopardy = ({ voter, heardMsAgo, paths }: PeerStatus): readonly Finding[] => {
+  if (!heard(heardMsAgo)) return []
+  const what = `paths to ${voter}`
+  const names = Object.keys(paths)
+  const alive = names.filter((name) => heard(paths[name] ?? null))
+  const dead = names.filter((name) => !alive.includes(name))
+  const networks = alive.filter((name) => name !== 'nats')
+  if (dead.length > 0)
+    return [
+      warning(
+        what,
+        `alive: ${alive.join(', ')}; silent: ${dead.join(', ')}${alive.length < 2 ? ': jeopardy' : ''}`,
+        'repair it: with the last path, a healthy server cannot be told from a dead one',
+      ),
+    ]
+  return networks.length < 2
+    ? [warning(what, `alive: ${alive.join(', ')}, which is one cable`, 'configure a second network, or a serial cable')]
+    : [ok(what, `alive: ${alive.join(', ')}`)]
+}
+
+const remedies: Readonly<Record<string, string>> = {
+  watchdog: 'docs/watchdog.md',
+  'clock-rate': 'see what slews that clock, or raise heartbeat.clockRateError',
+  certificate: 'make new kits in time',
+}
+
+/** Of every server, as the log has it; of this one the doctor looks itself. */
+const conditions = ({ voter, state }: AgentStatus): readonly Finding[] =>
+  Object.values(state.servers.byName)
+    .filter(({ name }) => String(name) !== String(voter))
+    .flatMap(({ name, conditions: known }) =>
+      Object.entries(known ?? {}).map(([condition, { because }]) =>
+        warning(`${condition} of ${name}`, because, remedies[condition] ?? 'run baton doctor there'),
+      ),
+    )
+
+const lostPaths = ({ state }: AgentStatus): readonly Finding[] => {
+  const lost = Object.values(state.servers.byName).flatMap(({ name, lostPaths: known, status }) =>
+    status === 'up'
+      ? Object.entries(known).flatMap(([other, paths]) =>
+          paths.map((path) => `${name} does not hear ${other} on ${path}`),
+        )
+      : [],
+  )
+  return lost.length === 0
+    ? [ok('paths on the log', 'none is lost between any two voters')]
+    : [warning('paths on the log', lost.join('; '), 'baton alerts tells since when')]
+}
+
+export const noAgentFinding = (because: string): Finding =>
+  problem('agent', because, 'start it: systemctl start baton-agent, or baton-witness')

@@ -1,0 +1,155 @@
+/** What is so on this machine: kit, keys, certificates, the disk under the log, memory, control groups. */
+import { type Finding, ok, problem, unknown, warning } from './finding.ts'
+
+export type DiskFacts = {
+  readonly device: string
+  readonly fileSystem: string
+  readonly freeBytes: number
+  readonly totalBytes: number
+  /** Of several small writes, each followed by fsync; null when it could not be tried. */
+  readonly fsyncMs: readonly number[] | null
+}
+
+export type MachineFacts = {
+  readonly now: number
+  /** Null when the kit can be used. */
+  readonly kitTrouble: string | null
+  /** Differences between the kit and the configuration in force. */
+  readonly kitDifferences: readonly string[]
+  /** Moments, null where it cannot be told. */
+  readonly certificateEnds: number | null
+  readonly authorityEnds: number | null
+  /** Secrets that others may read, with their mode. */
+  readonly looseFiles: readonly { readonly path: string; readonly mode: string }[]
+  readonly disk: DiskFacts | null
+  /** Block devices that heartbeats or groups use. */
+  readonly sharedDevices: readonly string[]
+  readonly snapshotAgeMs: number | null
+  /** Of the agent, in KiB; null when there is none. */
+  readonly swappedKib: number | null
+  /** Null when groups' processes can be kept in control groups. */
+  readonly cgroupTrouble: string | null
+  /** TCP ports of other voters that do not answer. */
+  readonly closedPorts: readonly string[]
+  readonly openPorts: number
+}
+
+const dayMs = 86_400_000
+
+export const machineChecks = (facts: MachineFacts): readonly Finding[] => [
+  kit(facts),
+  ...certificates(facts),
+  keys(facts),
+  ports(facts),
+  ...disk(facts),
+  snapshot(facts),
+  memory(facts),
+  cgroups(facts),
+]
+
+const kit = ({ kitTrouble, kitDifferences }: MachineFacts): Finding => {
+  if (kitTrouble !== null) return problem('kit', kitTrouble, 'copy the kit of this voter again')
+  return kitDifferences.length === 0
+    ? ok('kit', 'complete, and as the configuration has it')
+    : problem('kit', kitDifferences.join('; '), 'copy the kit that belongs to this configuration')
+}
+
+const certificates = ({ now, certificateEnds, authorityEnds }: MachineFacts): readonly Finding[] =>
+  (
+    [
+      ['certificate', certificateEnds],
+      ['authority', authorityEnds],
+    ] as const
+  ).map(([what, ends]) => {
+    if (ends === null) return unknown(what, 'it cannot be read')
+    const days = Math.floor((ends - now) / dayMs)
+    const seen = `it ${days < 0 ? 'ended' : 'ends'} on ${new Date(ends).toISOString().slice(0, 10)} (${days < 0 ? `${-days} days ago` : `in ${days} days`})`
+    const remedy = 'make new kits (baton cluster create) and exchange them on every voter'
+    if (days < 14) return problem(what, seen, remedy)
+    return days < 90 ? warning(what, seen, remedy) : ok(what, seen)
+  })
+
+const keys = ({ looseFiles }: MachineFacts): Finding =>
+  looseFiles.length === 0
+    ? ok('keys', 'readable by their owner alone')
+    : problem(
+        'keys',
+        looseFiles.map(({ path, mode }) => `${path} has mode ${mode}`).join('; '),
+        `chmod 600 ${looseFiles.map(({ path }) => path).join(' ')}`,
+      )
+
+const ports = ({ closedPorts, openPorts }: MachineFacts): Finding => {
+  if (closedPorts.length > 0)
+    return problem('ports', `no TCP connection to ${closedPorts.join(', ')}`, 'is it on? ops/firewall.md')
+  return openPorts === 0
+    ? unknown('ports', 'there is nobody else to reach')
+    : ok('ports', `${openPorts} of other voters answer (TCP)`)
+}
+
+/** Below it the log server soon stops taking commits. */
+const leastFree = 1 << 30
+/** Every commit waits for one: some ms are a good disk; a tenth of a second is felt in every decision. */
+const slowFsyncMs = 50
+const badFsyncMs = 500
+
+const disk = ({ disk: facts, sharedDevices }: MachineFacts): readonly Finding[] => {
+  if (facts === null) return [unknown('disk', 'the state directory cannot be looked at')]
+  const { device, fileSystem, freeBytes, totalBytes } = facts
+  const where = `${device} (${fileSystem})`
+  const isShared = sharedDevices.includes(device) || /^\/dev\/(nbd|drbd)/.test(device)
+  const free = `${(freeBytes / 1e9).toFixed(1)} GB of ${(totalBytes / 1e9).toFixed(1)} GB free`
+  return [
+    isShared
+      ? problem(
+          'disk of the log',
+          `${where} is a mirror, or a disk of a group or of heartbeats`,
+          'give the state directory a disk of its own',
+        )
+      : ['tmpfs', 'ramfs'].includes(fileSystem)
+        ? problem(
+            'disk of the log',
+            `${where} is memory: promises and log are gone with the power`,
+            'put the state directory on a disk',
+          )
+        : ok('disk of the log', where),
+    freeBytes < Math.min(leastFree, totalBytes / 10)
+      ? problem('free space', free, 'make room: a full disk stops the log server')
+      : ok('free space', free),
+    fsync(facts),
+  ]
+}
+
+const fsync = ({ fsyncMs }: DiskFacts): Finding => {
+  if (fsyncMs === null || fsyncMs.length === 0) return unknown('fsync', 'it could not be tried')
+  const worst = Math.max(...fsyncMs)
+  const seen = `worst of ${fsyncMs.length}: ${worst < 10 ? worst.toFixed(1) : worst.toFixed(0)} ms`
+  const remedy = 'move the log to a disk that is not busy'
+  if (worst >= badFsyncMs) return problem('fsync', seen, remedy)
+  return worst >= slowFsyncMs ? warning('fsync', seen, remedy) : ok('fsync', seen)
+}
+
+/** Agents write one every minute while there is something new, and at their end. */
+const snapshot = ({ snapshotAgeMs }: MachineFacts): Finding =>
+  snapshotAgeMs === null
+    ? unknown('snapshot', 'there is none yet: the next start reads the whole log')
+    : ok('snapshot', `${Math.max(0, Math.round(snapshotAgeMs / 60_000))} min old`)
+
+const memory = ({ swappedKib }: MachineFacts): Finding => {
+  if (swappedKib === null) return unknown('memory', 'no agent to look at')
+  return swappedKib === 0
+    ? ok('memory', 'nothing of the agent is swapped out')
+    : warning(
+        'memory',
+        `${swappedKib} KiB of the agent are swapped out`,
+        'more memory, or less swappiness: reading it back may cost the lease',
+      )
+}
+
+const cgroups = ({ cgroupTrouble }: MachineFacts): Finding =>
+  cgroupTrouble === null
+    ? ok('control groups', 'can be made: whatever a resource starts can be found and ended')
+    : warning(
+        'control groups',
+        cgroupTrouble,
+        'processes are then found by session and environment, which they can shed',
+      )
