@@ -4,6 +4,7 @@ import { addAlerts } from './alerts.ts'
 import { addCluster } from './cluster.ts'
 import { addConfig } from './config.ts'
 import { CommandFailed, type Deps, exitCode } from './deps.ts'
+import { addDiskHeartbeat } from './disk-heartbeat.ts'
 import { addDoctor } from './doctor.ts'
 import { addFence } from './fence.ts'
 import { addGroup } from './group.ts'
@@ -30,6 +31,7 @@ const commands = [
   addCluster,
   addTimeoutRatio,
   addConfig,
+  addDiskHeartbeat,
   addLog,
   addProcesses,
 ]

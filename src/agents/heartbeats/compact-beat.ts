@@ -19,7 +19,7 @@
  * | 1 | number of supports; of each: |
  * | 1 + 6 + 1 | voter, generation, reason (0 silent, 1 renounced) |
  * | 1 | number of voters heard; of each: |
- * | 1 + 2 | voter, paths as bits: 1 nats, 2 com, 4 disk, then the networks in order |
+ * | 1 + 2 | voter, paths as bits: 1 nats, 2 com, 4 disk, then the networks by name |
  * | 1 | number of groups held, 255 at most; of each: |
  * | 4 + 6 | begin of the SHA-256 of its name, epoch |
  * | 16 | begin of the HMAC-SHA-256 of everything before it, by the cluster's key |
@@ -57,9 +57,17 @@ export type Agreement = {
 
 export const agreementOf = (configuration: Configuration): Agreement => {
   const { cluster, servers, witness } = configuration
-  const voters = [...servers, ...(witness ? [witness] : [])].map(({ name }) => voterName(name)).toSorted()
-  const paths = ['nats', 'com', 'disk', ...networksOf(configuration).map((network) => `lan:${network}`)]
-  return { cluster, voters, paths: paths.map(pathName).slice(0, pathBits) }
+  const voters = [...servers, ...(witness ? [witness] : [])].map(({ name }) => voterName(name))
+  return agreementOfMembers(cluster, voters, networksOf(configuration))
+}
+
+export const agreementOfMembers = (
+  cluster: string,
+  voters: readonly VoterName[],
+  networks: readonly string[],
+): Agreement => {
+  const paths = ['nats', 'com', 'disk', ...networks.toSorted().map((network) => `lan:${network}`)]
+  return { cluster, voters: voters.toSorted(), paths: paths.map(pathName).slice(0, pathBits) }
 }
 
 /** Why a beat could not be read. `differing`: it is authentic, but of a configuration that names others than ours. */

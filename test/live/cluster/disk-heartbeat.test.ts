@@ -1,0 +1,121 @@
+/** A partition of a shared disk as a heartbeat path: prepared, read past the caches, and never believed when it is old. */
+import { afterAll, describe, expect, type TestContext } from 'vitest'
+import { createLab } from '../lab/lab.ts'
+import { liveTest } from '../lab/live-test.ts'
+import { now, until } from '../lab/until.ts'
+import { type Cluster, createCluster, settleMs } from './cluster.ts'
+import { checked } from './cluster-test.ts'
+import { quick } from './configuration.ts'
+import { removeKits } from './kits.ts'
+
+afterAll(removeKits)
+
+const needs = { needs: ['lab', 'nats-server', 'losetup', 'mkfs.ext4'], timeoutMs: 150_000 } as const
+const timeoutMs = 1000
+
+const diskTest = (
+  name: string,
+  body: (cluster: Cluster, device: string, context: TestContext) => Promise<void>,
+  { fileSystem }: { readonly fileSystem?: 'ext4' } = {},
+): void => {
+  liveTest(name, needs, async (context) => {
+    await using lab = await createLab({ hosts: ['s1', 's2', 'w'] })
+    const { device } = await lab.loopDevice({ sizeMiB: 32, ...(fileSystem ? { fileSystem } : {}) })
+    const cluster = await createCluster(lab, {
+      perServer: { s1: { diskHeartbeat: device }, s2: { diskHeartbeat: device } },
+      more: { heartbeat: { ...quick, disk: { interval: '100ms' } } },
+    })
+    await checked(cluster, () => body(cluster, device, context))
+  })
+}
+
+const init = (cluster: Cluster, device: string, ...more: readonly string[]) =>
+  cluster.baton('s1', ['disk-heartbeat', 'init', device, '--yes', ...more])
+
+const diskAgo = async (cluster: Cluster, by: string, from: string): Promise<number | null> => {
+  const { peers } = await cluster.status(by)
+  return peers.find(({ voter }) => voter === from)?.paths.disk ?? null
+}
+const hearByDisk = (cluster: Cluster, by: string, from: string) =>
+  until(
+    async () => ((await diskAgo(cluster, by, from)) ?? Number.POSITIVE_INFINITY) < 500,
+    settleMs,
+    `${by} to hear ${from} by disk`,
+  )
+
+describe('a heartbeat disk', () => {
+  diskTest(
+    'is prepared only where nothing is lost, or by force',
+    async (cluster, device) => {
+      const refused = await init(cluster, device)
+      expect(refused).toMatchObject({ code: 3, stderr: expect.stringContaining('carries ext4') })
+      await cluster.host('s1').ok(['sh', '-c', `mkdir -p /run/m && mount ${device} /run/m`])
+      const busy = await init(cluster, device, '--force')
+      expect(busy).toMatchObject({ code: 3, stderr: expect.stringContaining('mounted') })
+      await cluster.host('s1').ok(['umount', '/run/m'])
+      expect(await init(cluster, device, '--force')).toMatchObject({ code: 0 })
+      const again = await init(cluster, device)
+      expect(again).toMatchObject({ code: 3, stderr: expect.stringContaining('heartbeat disk of live already') })
+      const other = await init(cluster, device, '--cluster', 'other')
+      expect(other).toMatchObject({ code: 3, stderr: expect.stringContaining('of the cluster live') })
+      const shown: unknown = JSON.parse(await cluster.do('s2', 'disk-heartbeat', 'show', device, '--json'))
+      expect(shown).toMatchObject({ cluster: 'live', slots: [{ state: 'empty' }, { state: 'empty' }] })
+    },
+    { fileSystem: 'ext4' },
+  )
+
+  diskTest('is used as soon as it is prepared; nobody is held up before', async (cluster, device) => {
+    await cluster.start()
+    expect(await diskAgo(cluster, 's1', 's2')).toBeNull()
+    expect(await init(cluster, device)).toMatchObject({ code: 0 })
+    await Promise.all([hearByDisk(cluster, 's1', 's2'), hearByDisk(cluster, 's2', 's1')])
+    expect(await cluster.do('s1', 'disk-heartbeat', 'show', device)).toMatch(/0 +s1 +beat \d+ of incarnation/)
+  })
+
+  diskTest('does not keep a dead server alive, however often its reader starts', async (cluster, device) => {
+    expect(await init(cluster, device)).toMatchObject({ code: 0 })
+    await cluster.start()
+    await hearByDisk(cluster, 's2', 's1')
+    const watch = await cluster.watch()
+    await watch.waitFor('s1', settleMs)
+    await cluster.powerOff('s1')
+    await watch.waitFor('s2', settleMs)
+    for (let start = 0; start < 2; start++) {
+      await cluster.restartAgent('s2')
+      const began = now()
+      await until(async () => (await cluster.status('s2')).lease.held, settleMs, 's2 to have its lease back')
+      await until(() => now() - began > 2 * timeoutMs, settleMs, 'many looks at the disk')
+      const peer = (await cluster.status('s2')).peers.find(({ voter }) => voter === 's1')
+      expect(peer).toMatchObject({ heardMsAgo: null, paths: { disk: null } })
+    }
+    expect(await cluster.do('s2', 'disk-heartbeat', 'show', device)).toMatch(/s1 +beat \d+/)
+    await cluster.powerOn('s1')
+    await hearByDisk(cluster, 's2', 's1')
+    await cluster.waitUntilSettled()
+  })
+})
+
+describe('the active server, with nothing left but its heartbeat disk', () => {
+  diskTest('is not given up, and hands over when it is told to', async (cluster, device, context) => {
+    expect(await init(cluster, device)).toMatchObject({ code: 0 })
+    await cluster.start()
+    const watch = await cluster.watch()
+    await watch.waitFor('s1', settleMs)
+    await Promise.all([hearByDisk(cluster, 's1', 's2'), hearByDisk(cluster, 's2', 's1')])
+    await cluster.lab.cut({ host: 's1', network: 'both' })
+    const lan = async () =>
+      (await cluster.status('s2')).peers.find(({ voter }) => voter === 's1')?.paths['lan:public'] ?? 0
+    await until(async () => (await lan()) > 4 * timeoutMs, settleMs, 'the cut to have lasted')
+    await until(async () => !(await cluster.status('s1')).log.reachable, settleMs, 's1 to have lost the log')
+    expect((await cluster.status('s1')).lease).toMatchObject({ held: true })
+    const asked = now()
+    const said = await cluster.do('s1', 'server', 'hand-over', '--yes')
+    await context.annotate(said.replaceAll('\n', ' | '))
+    await watch.waitFor('s2', settleMs)
+    const first = watch.atFloating.find(({ sentAt, banner }) => sentAt >= asked && banner.host === 's2')
+    await context.annotate(`clients reached s2 ${((first?.at ?? now()) - asked).toFixed(0)} ms after it was asked for`)
+    await cluster.lab.heal()
+    await cluster.waitUntilSettled()
+    expect(watch.lives()).toHaveLength(2)
+  })
+})
