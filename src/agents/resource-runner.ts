@@ -281,7 +281,8 @@ class Runner implements ResourceRunner {
       entry.condition = await this.#attemptDeactivation(entry, urgent, signal)
       // A stuck resource is tried again by a later order, not by this one.
       if (entry.condition === 'stuck') entry.since = state.position.sequence
-      await this.#writeManifest()
+      // What is off is off, whether or not the disk takes it: who reads of it later finds out by probing.
+      await this.#writeManifest().catch(() => {})
     })
   }
 

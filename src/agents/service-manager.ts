@@ -1,5 +1,4 @@
 /** systemd's notification protocol (sd_notify(3)): ready, a line of status, and signs of life. */
-import { openUnixDatagrams } from '../world/unix-datagram.ts'
 import type { World } from '../world/world.ts'
 
 export type ServiceManager = {
@@ -12,11 +11,11 @@ const nobody: ServiceManager = { ready: () => {}, status: () => {}, stopping: ()
 
 /** `socket`: NOTIFY_SOCKET, `watchdogMs`: WATCHDOG_USEC in ms; null where no service manager started us. */
 export const serviceManager = (
-  world: Pick<World, 'clock'>,
+  world: Pick<World, 'clock' | 'localDatagrams'>,
   { socket, watchdogMs }: { readonly socket: string | null; readonly watchdogMs: number | null },
 ): ServiceManager => {
   if (socket === null || !socket.startsWith('/')) return nobody
-  const datagrams = openUnixDatagrams()
+  const datagrams = world.localDatagrams()
   const notify = (text: string) => {
     try {
       datagrams.send(socket, Buffer.from(text))

@@ -1,4 +1,5 @@
 import { createHmac, hash as digestOf } from 'node:crypto'
+import { hostname } from 'node:os'
 import { hash } from '../events/ids.ts'
 import { bootId } from './boot.ts'
 import { realClock } from './clock.ts'
@@ -14,6 +15,7 @@ import { realProcesses } from './processes.ts'
 import { realRandom } from './random.ts'
 import { realRawDisks } from './raw-disks.ts'
 import { realSerialLines } from './serial-lines.ts'
+import { openUnixDatagrams } from './unix-datagram.ts'
 import type { World } from './world.ts'
 
 /** This machine. What its parts share (the exit watcher, the control group's place) is made when first needed. */
@@ -31,6 +33,8 @@ export const realWorld = (): World => ({
   serialLines: realSerialLines,
   rawDisks: realRawDisks,
   local: realLocalSockets,
+  localDatagrams: openUnixDatagrams,
+  hostName: hostname,
   digest: (bytes) => hash(digestOf('sha256', bytes, 'base64url')),
   authenticate: (key, bytes) => createHmac('sha256', key).update(bytes).digest(),
   bootId,

@@ -3,6 +3,7 @@
  * simulation brings its own. Nothing outside this folder may touch time, chance, network, disk or processes.
  */
 import type { Hash, Instant, WallTime } from '../events/ids.ts'
+import type { UnixDatagrams } from './unix-datagram.ts'
 
 export type Cancel = () => void
 
@@ -295,6 +296,10 @@ export type World = {
   readonly serialLines: SerialLines
   readonly rawDisks: RawDisks
   readonly local: LocalSockets
+  /** Opens a sender to datagram sockets of this machine: syslog's, a service manager's. */
+  readonly localDatagrams: () => UnixDatagrams
+  /** What this machine calls itself. */
+  readonly hostName: () => string
   /** SHA-256, base64url. */
   readonly digest: (bytes: string) => Hash
   /** HMAC-SHA-256. */

@@ -14,7 +14,8 @@ const visible: Readonly<Record<string, readonly string[]>> = {
   mirror: [...core, 'world'],
   agents: [...core, 'world', 'mirror'],
   web: [...core, 'world', 'mirror', 'agents'],
-  cli: [...core, 'world', 'mirror', 'agents', 'web'],
+  sim: [...core, 'world', 'mirror', 'agents'],
+  cli: [...core, 'world', 'mirror', 'agents', 'web', 'sim'],
 }
 
 /** The one adapter inside the core: it stands next to the contract it fulfils. */

@@ -1,7 +1,5 @@
 /** Where this server's alerts go, by the configuration. */
-import { hostname } from 'node:os'
 import type { Configuration } from '../../events/index.ts'
-import { openUnixDatagrams } from '../../world/unix-datagram.ts'
 import type { World } from '../../world/world.ts'
 import { alertFile } from './alert-file.ts'
 import { localSyslog, udpSyslog } from './syslog.ts'
@@ -18,13 +16,13 @@ export const alertTargets = (
   const { file, syslog } = configuration.alerts
   const identity: SyslogIdentity = {
     facility: syslog.facility,
-    hostname: hostname(),
-    processId: process.pid,
+    hostname: world.hostName(),
+    processId: world.processes.own().pid,
     cluster: configuration.cluster,
   }
   return [
     ...(file ? [alertFile(world.files, { path })] : []),
-    ...(syslog.local ? [localSyslog({ clock: world.clock, datagrams: openUnixDatagrams() }, { identity })] : []),
+    ...(syslog.local ? [localSyslog({ clock: world.clock, datagrams: world.localDatagrams() }, { identity })] : []),
     ...(syslog.udp === undefined ? [] : [udpSyslog(world, { identity, collector: syslog.udp })]),
   ]
 }

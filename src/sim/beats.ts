@@ -1,0 +1,72 @@
+/**
+ * Who was told of whose beats, and when: noted at the links, past all agents, and without looking into the beats. From it
+ * follows the latest moment to which a server can hold a lease, and how long a voter has truly heard nothing.
+ */
+
+type Sent = {
+  readonly from: string
+  readonly number: number
+  readonly at: number
+  /** The newest beat of each other that the sender had been told of when it sent this: what it can echo. */
+  readonly told: ReadonlyMap<string, Sent>
+}
+
+export class BeatOracle {
+  readonly #now: () => number
+  readonly #sent = new WeakMap<Uint8Array, Sent>()
+  readonly #counts = new Map<string, number>()
+  /** By listener, then by sender. */
+  readonly #told = new Map<string, Map<string, Sent>>()
+  readonly #heardAt = new Map<string, Map<string, number>>()
+  /** By server, then by voter: when the newest of its beats that the voter has answered was sent. */
+  readonly #answered = new Map<string, Map<string, number>>()
+
+  constructor(now: () => number) {
+    this.#now = now
+  }
+
+  /** The agent of a voter began anew: it has heard nothing, and nothing was answered to it. */
+  reborn(voter: string): void {
+    this.#told.set(voter, new Map())
+    this.#heardAt.set(voter, new Map())
+    this.#answered.set(voter, new Map())
+  }
+
+  /** The same bytes over several paths are one beat. */
+  sent(from: string, bytes: Uint8Array): void {
+    if (this.#sent.has(bytes)) return
+    const number = (this.#counts.get(from) ?? 0) + 1
+    this.#counts.set(from, number)
+    this.#sent.set(bytes, { from, number, at: this.#now(), told: new Map(this.#told.get(from)) })
+  }
+
+  arrived(at: string, bytes: Uint8Array): void {
+    const beat = this.#sent.get(bytes)
+    if (beat === undefined) return
+    const told = this.#told.get(at)
+    const known = told?.get(beat.from)
+    if (known === undefined || beat.number > known.number) {
+      told?.set(beat.from, beat)
+      this.#heardAt.get(at)?.set(beat.from, this.#now())
+    }
+    const mine = beat.told.get(at)
+    const answered = this.#answered.get(at)
+    if (mine && answered)
+      answered.set(beat.from, Math.max(mine.at, answered.get(beat.from) ?? Number.NEGATIVE_INFINITY))
+  }
+
+  /** When `voter` last heard something new of `server`; -Infinity = never since its agent began. */
+  heardAt(voter: string, server: string): number {
+    return this.#heardAt.get(voter)?.get(server) ?? Number.NEGATIVE_INFINITY
+  }
+
+  /** When the oldest of those beats of `server` was sent that together a majority of voters has answered. */
+  answeredAt(server: string, voters: readonly string[]): number {
+    const needed = Math.floor(voters.length / 2) + 1 - (voters.includes(server) ? 1 : 0)
+    if (needed <= 0) return Number.POSITIVE_INFINITY
+    const times = voters.flatMap((voter) =>
+      voter === server ? [] : [this.#answered.get(server)?.get(voter) ?? Number.NEGATIVE_INFINITY],
+    )
+    return times.toSorted((a, b) => b - a)[needed - 1] ?? Number.NEGATIVE_INFINITY
+  }
+}

@@ -1,0 +1,267 @@
+/** The machines of a simulated cluster, what is installed on them, and the programs that they run: the product's own. */
+
+import type { Machine } from '../agents/machine.ts'
+import { type ProcessOptions, runAgent, runGuardian, runWitness } from '../agents/main.ts'
+import type { MonitorDriver } from '../agents/monitors/driver.ts'
+import { placesIn } from '../agents/node.ts'
+import type { ResourceDriver } from '../agents/resources/driver.ts'
+import { clusterKeyBytes, kitFiles } from '../agents/voter-kit.ts'
+import { type Configuration, portsOf, votingMembersOf } from '../events/index.ts'
+import type { BeatOracle } from './beats.ts'
+import type { Scheduler } from './clock.ts'
+import { type Behaviour, type DriverParts, goodBehaviour, simulatedMonitor, simulatedResource } from './drivers.ts'
+import { SimulatedHost } from './host.ts'
+import type { Ledger, Run } from './ledger.ts'
+import type { ReplicaGroup } from './log/group.ts'
+import { simulatedLogLink } from './log/link.ts'
+import type { SimulatedNetwork } from './network.ts'
+import type { SimulatedProcess } from './process.ts'
+import type { Chance } from './random.ts'
+import { type Received, simulatedWorld } from './world.ts'
+
+export const stateDirectory = '/var/lib/baton'
+export const places = placesIn(stateDirectory)
+
+export type Program = 'agent' | 'guardian' | 'log-server'
+
+export type ClusterParts = {
+  readonly configuration: Configuration
+  readonly source: string
+  readonly scheduler: Scheduler
+  readonly chance: Chance
+  readonly network: SimulatedNetwork
+  readonly oracle: BeatOracle
+  readonly ledger: Ledger
+  readonly group: ReplicaGroup
+  /** Clock rates are within 1 ± this. */
+  readonly clockRateError: number
+  readonly wrote: (host: string, path: string, content: string) => void
+  /** Something a process says in its diary. */
+  readonly said: (host: string, process: string, what: string, fields: Readonly<Record<string, unknown>>) => void
+  readonly bug: (host: string, process: string, bug: unknown) => void
+}
+
+type Bound = { readonly process: SimulatedProcess; readonly received: Received }
+
+export class Cluster {
+  readonly hosts = new Map<string, SimulatedHost>()
+  readonly behaviour = new Map<string, Behaviour>()
+  readonly #parts: ClusterParts
+  readonly #bound = new Map<string, Bound>()
+  readonly #places = new Map<string, { readonly host: string; readonly network: string }>()
+  readonly #stops = new Map<SimulatedProcess, AbortController>()
+  readonly #watchers = new Map<Run, Set<(because: string) => void>>()
+  /** Servers whose service manager starts the agent: not those that were taken out of service. */
+  readonly enabled = new Set<string>()
+
+  constructor(parts: ClusterParts) {
+    this.#parts = parts
+    const { servers, witness } = parts.configuration
+    for (const voter of witness ? [...servers, witness] : servers) this.#install(voter)
+  }
+
+  get watchers(): DriverParts['watchers'] {
+    return this.#watchers
+  }
+
+  host(name: string): SimulatedHost {
+    const host = this.hosts.get(name)
+    if (host === undefined) throw new RangeError(`there is no host ${name}`)
+    return host
+  }
+
+  program(host: string, program: Program): SimulatedProcess | undefined {
+    const wanted = program === 'log-server' ? program : `/${program}`
+    return [...this.host(host).processes.values()].find(({ tag }) => tag.endsWith(wanted))
+  }
+
+  /** Power on; the service manager starts the agent. */
+  boot(name: string): void {
+    const host = this.host(name)
+    if (host.isOn) return
+    host.powerOn()
+    this.#startAgent(host, host.chance.between(20, 400))
+  }
+
+  /** As `systemctl stop`. */
+  stopAgent(name: string): void {
+    this.enabled.delete(name)
+    const agent = this.program(name, 'agent')
+    if (agent) agent.enter(() => this.#stops.get(agent)?.abort())
+  }
+  startAgent(name: string): void {
+    this.enabled.add(name)
+    if (this.program(name, 'agent') === undefined) this.#startAgent(this.host(name), 1)
+  }
+
+  #startAgent(host: SimulatedHost, delayMs: number): void {
+    const { boots } = host
+    host.scheduler.after(delayMs, () => {
+      const isDue = host.isOn && host.boots === boots && this.enabled.has(host.name)
+      if (!isDue || this.program(host.name, 'agent') !== undefined) return
+      const process = host.launch([host.name === this.#witness ? 'witness' : 'agent'], `${host.name}/agent`)
+      // RestartSec of the unit.
+      process.onExit(() => this.#startAgent(host, host.chance.between(100, 200)))
+    })
+  }
+
+  get #witness(): string | undefined {
+    return this.#parts.configuration.witness?.name
+  }
+
+  #install(voter: Configuration['servers'][number]): void {
+    const { scheduler, chance, clockRateError, wrote, configuration, ledger, group } = this.#parts
+    const own = chance.split(`host ${voter.name}`)
+    const host = new SimulatedHost({
+      name: voter.name,
+      addresses: voter.addresses,
+      clockRate: 1 + own.between(-clockRateError, clockRateError),
+      scheduler,
+      chance: own,
+      start: (process, argv) => this.#start(process, argv),
+      wrote: (path, content) => wrote(voter.name, path, content),
+    })
+    host.onPowerLoss.push(() => {
+      ledger.powerLost(host.name)
+      group.lost(host)
+    })
+    for (const [network, address] of Object.entries(voter.addresses))
+      this.#places.set(address, { host: voter.name, network })
+    for (const [path, content] of Object.entries(kitOf(configuration, voter, this.#parts.source)))
+      host.disk.begin(path, content).finish()
+    this.hosts.set(voter.name, host)
+    this.behaviour.set(voter.name, { ...goodBehaviour })
+    this.enabled.add(voter.name)
+  }
+
+  /** What a command line starts. */
+  #start(process: SimulatedProcess, [program, ...argv]: readonly string[]): void {
+    const { bug, group, oracle } = this.#parts
+    const { name } = process.host
+    process.onBug = (trouble) => bug(name, program ?? '', trouble)
+    if (program === 'log-server') {
+      group.start(process)
+      return
+    }
+    const options = this.#optionsOf(process)
+    const machine = this.#machineOf(process)
+    const instance = argv[argv.indexOf('--instance') + 1] ?? ''
+    if (program !== 'guardian') oracle.reborn(name)
+    const running =
+      program === 'guardian'
+        ? runGuardian(machine, { ...options, instance })
+        : program === 'witness'
+          ? runWitness(machine, options)
+          : runAgent(machine, options)
+    running.then(
+      () => process.exit(0),
+      (trouble: unknown) => {
+        this.#parts.said(name, program ?? '', 'ended', { trouble: String(trouble) })
+        process.exit(1)
+      },
+    )
+  }
+
+  #optionsOf(process: SimulatedProcess): ProcessOptions {
+    const stop = new AbortController()
+    this.#stops.set(process, stop)
+    process.onExit(() => this.#stops.delete(process))
+    return {
+      stateDirectory,
+      natsServer: 'nats-server',
+      version: '0.0.0-simulated',
+      self: ['node', 'baton'],
+      respawn: false,
+      reset: 'reset',
+      notifySocket: null,
+      watchdogMs: null,
+      signal: stop.signal,
+    }
+  }
+
+  #machineOf(process: SimulatedProcess): Machine {
+    const { host } = process
+    const { ledger, said, group } = this.#parts
+    const behaviour = this.behaviour.get(host.name) ?? { ...goodBehaviour }
+    const parts: DriverParts = { ledger, behaviour, chance: host.chance, watchers: this.#watchers }
+    const world = simulatedWorld(process, {
+      post: {
+        bind: (bound, address, port, received) => this.#bind(bound, `${address}:${port}`, received),
+        send: (from, bytes, { address, port }) => this.#send(from, bytes, address, port),
+      },
+      reset: () => this.reset(host.name),
+      told: () => {},
+    })
+    const resource: ResourceDriver = simulatedResource(process, parts)
+    const monitor: MonitorDriver = simulatedMonitor(process, parts)
+    return {
+      world,
+      openLog: simulatedLogLink(group, process, this.#parts.oracle),
+      resourceDrivers: { exec: resource, fip: resource, disk: resource, service: resource },
+      monitorDrivers: { ipw: monitor, pidw: monitor, miiw: monitor, genw: monitor },
+      osName: 'Simulated',
+      osVersion: '1',
+      diary: (name) => (what, fields) => said(host.name, name, what, fields),
+    }
+  }
+
+  /** As a watchdog does it: without a word. It boots again. */
+  reset(name: string): void {
+    const host = this.host(name)
+    host.scheduler.after(0, () => {
+      host.powerOff()
+      host.scheduler.after(host.chance.between(1000, 5000), () => this.boot(name))
+    })
+  }
+
+  #bind(process: SimulatedProcess, at: string, received: Received): () => void {
+    const bound: Bound = { process, received }
+    this.#bound.set(at, bound)
+    return () => {
+      if (this.#bound.get(at) === bound) this.#bound.delete(at)
+    }
+  }
+
+  #send(from: SimulatedProcess, bytes: Uint8Array, address: string, port: number): void {
+    const place = this.#places.get(address)
+    if (place === undefined || !from.isAlive) return
+    const { network, oracle } = this.#parts
+    oracle.sent(from.host.name, bytes)
+    network.datagram(place.network, from.host.name, place.host, () => {
+      const bound = this.#bound.get(`${address}:${port}`)
+      bound?.process.enter(() => {
+        oracle.arrived(place.host, bytes)
+        bound.received(bytes, { address, port })
+      })
+    })
+  }
+}
+
+/** The files of a voter's kit. Certificates and keys only have to look like some: nothing is encrypted here. */
+const kitOf = (
+  configuration: Configuration,
+  { name }: Configuration['servers'][number],
+  source: string,
+): Readonly<Record<string, string>> => {
+  const { servers, witness, cluster } = configuration
+  const keepers = new Set(votingMembersOf(configuration).map((voter) => voter.name))
+  const voters = (witness ? [...servers, witness] : servers).map((voter) => ({
+    name: voter.name,
+    role: voter === witness ? 'witness' : 'server',
+    hasLog: keepers.has(voter.name),
+    addresses: voter.addresses,
+    ports: portsOf(configuration, voter),
+  }))
+  const pem = (label: string) => `-----BEGIN ${label}-----\n-----END ${label}-----\n`
+  const nkey = { public: 'Usimulated', seed: 'SUsimulated' }
+  const at = (file: keyof typeof kitFiles) => `${places.kit}/${kitFiles[file]}`
+  return {
+    [at('identity')]: JSON.stringify({ cluster, voter: name, voters }),
+    [at('ca')]: pem('CERTIFICATE'),
+    [at('certificate')]: pem('CERTIFICATE'),
+    [at('key')]: pem('PRIVATE KEY'),
+    [at('nkeys')]: JSON.stringify({ agent: nkey, reader: nkey, system: nkey }),
+    [at('clusterKey')]: Buffer.alloc(clusterKeyBytes, 7).toString('base64url'),
+    [places.firstConfiguration]: source,
+  }
+}

@@ -1,0 +1,79 @@
+/**
+ * No server is declared down without supports of a majority for exactly its generation, each on the disk of its voter; and
+ * none of them is given before T of silence, or taken back.
+ */
+import { z } from 'zod'
+import { places } from '../cluster.ts'
+import type { Invariant, Scene } from '../scene.ts'
+
+const store = z.object({
+  store: z.string(),
+  supports: z.record(z.string(), z.object({ generation: z.number(), reason: z.string() })),
+  renounced: z.number(),
+})
+type Store = z.infer<typeof store>
+
+/** Timers of hosts count whole milliseconds. */
+const toleranceMs = 2
+
+export const supportedTakeover: Invariant = {
+  name: 'takeovers are supported',
+  watch: (scene) => {
+    const stores = new Map<string, Store>()
+    return {
+      wrote: (host, path, content) => {
+        if (path !== places.voterStore) return
+        const before = stores.get(host)
+        const now = store.parse(JSON.parse(content))
+        stores.set(host, now)
+        if (before?.store === now.store) noneTakenBack(scene, host, before, now)
+        noneEarly(scene, host, before, now)
+      },
+      committed: ({ commit, position }) => {
+        for (const event of commit.events) {
+          if (event.type !== 'ServerDeclaredDown') continue
+          const { server, generation, supports } = event.data
+          const voters = new Set(supports.map(({ voter }) => voter))
+          if (voters.size < Math.floor(scene.voters.length / 2) + 1)
+            scene.violate(
+              `commit ${position.sequence} declares ${server} down with ${voters.size} of ${scene.voters.length} supports`,
+            )
+          for (const voter of voters) {
+            const durable = stores.get(voter)?.supports[server]
+            if (durable === undefined || durable.generation < generation)
+              scene.violate(
+                `commit ${position.sequence} names a support of ${voter} for ${server} under generation ${generation}, but its disk holds ${durable?.generation ?? 'none'}`,
+              )
+          }
+        }
+      },
+    }
+  },
+}
+
+const noneTakenBack = ({ violate }: Scene, host: string, before: Store, now: Store): void => {
+  if (now.renounced < before.renounced) violate(`${host} takes its renunciation of ${before.renounced} back`)
+  for (const [server, { generation }] of Object.entries(before.supports))
+    if ((now.supports[server]?.generation ?? -1) < generation)
+      violate(`${host} takes its support against ${server} under generation ${generation} back`)
+}
+
+const noneEarly = (
+  { oracle, scheduler, configuration, violate }: Scene,
+  host: string,
+  before: Store | undefined,
+  now: Store,
+): void => {
+  const { timeout, clockRateError } = configuration.heartbeat
+  const least = timeout / (1 + clockRateError / 100) - toleranceMs
+  for (const [server, support] of Object.entries(now.supports)) {
+    if (before?.supports[server]?.generation === support.generation || support.reason !== 'silent') continue
+    const silence = scheduler.now - oracle.heardAt(host, server)
+    // What is written now was decided a moment ago: a beat may have come in between.
+    if (silence < least - decidedMs && silence > decidedMs)
+      violate(`${host} supports the removal of ${server} after ${Math.round(silence)} ms of silence`)
+  }
+}
+
+/** From the decision to support until the support is on disk, at most: a slow disk makes it longer. */
+const decidedMs = 50

@@ -1,0 +1,105 @@
+/** The networks between hosts: each direction of each pair of each network is a link that may lose, delay, repeat and be cut. */
+import type { Scheduler } from './clock.ts'
+import type { Chance } from './random.ts'
+
+export type LinkQuality = {
+  /** Of datagrams, 0 to 1. TCP repeats what is lost: there it costs time. */
+  readonly loss: number
+  readonly duplicates: number
+  /** ms, one way: uniform between them; a wide range reorders. */
+  readonly delay: readonly [least: number, most: number]
+}
+
+export const goodLink: LinkQuality = { loss: 0, duplicates: 0, delay: [0.05, 0.4] }
+
+type Link = {
+  quality: LinkQuality
+  /** Cuts that are in force: several faults may cut the same link. */
+  readonly cuts: Set<symbol>
+  cutSince: number
+  /** TCP keeps the order. */
+  lastStream: number
+}
+
+/** A connection whose acknowledgements do not come back is given up after this: ping_interval 2s, ping_max 2. */
+const streamPatienceMs = 5000
+/** What a lost segment costs: the least retransmission time-out of TCP. */
+const retransmissionMs = 200
+/** A second copy comes this much later at most. */
+const duplicateMs = 50
+
+export class SimulatedNetwork {
+  readonly #scheduler: Scheduler
+  readonly #chance: Chance
+  readonly #links = new Map<string, Link>()
+
+  constructor(scheduler: Scheduler, chance: Chance) {
+    this.#scheduler = scheduler
+    this.#chance = chance
+  }
+
+  /** Best effort; `arrive` is called for each copy that gets there. */
+  datagram(network: string, from: string, to: string, arrive: () => void): void {
+    const link = this.#link(network, from, to)
+    if (link.cuts.size > 0) return
+    const { loss, duplicates, delay } = link.quality
+    if (!this.#chance.happens(loss)) this.#scheduler.after(this.#chance.between(...delay), arrive)
+    if (this.#chance.happens(duplicates))
+      this.#scheduler.after(this.#chance.between(delay[0], delay[1] + duplicateMs), arrive)
+  }
+
+  /** Over a TCP connection that is kept: in order, late rather than lost, gone once the connection is. */
+  stream(network: string, from: string, to: string, arrive: () => void): void {
+    if (from === to) {
+      this.#scheduler.after(this.#chance.between(0.02, 0.1), arrive)
+      return
+    }
+    if (!this.isConnected(network, from, to)) return
+    const link = this.#link(network, from, to)
+    if (link.cuts.size > 0) return
+    const { loss, delay } = link.quality
+    let late = this.#chance.between(...delay)
+    while (this.#chance.happens(loss)) late += retransmissionMs
+    link.lastStream = Math.max(link.lastStream, this.#scheduler.now + late)
+    this.#scheduler.at(link.lastStream, arrive)
+  }
+
+  /** Whether two hosts have a TCP connection: one that neither has given up yet. */
+  isConnected(network: string, one: string, other: string): boolean {
+    return one === other || (this.#holds(network, one, other) && this.#holds(network, other, one))
+  }
+
+  quality(network: string, from: string, to: string, quality: LinkQuality): void {
+    this.#link(network, from, to).quality = quality
+  }
+
+  /** Cuts one direction; answers what mends it. */
+  cut(network: string, from: string, to: string): () => void {
+    const link = this.#link(network, from, to)
+    const cut = Symbol('cut')
+    if (link.cuts.size === 0) link.cutSince = this.#scheduler.now
+    link.cuts.add(cut)
+    return () => link.cuts.delete(cut)
+  }
+
+  mendAll(): void {
+    for (const link of this.#links.values()) {
+      link.cuts.clear()
+      link.quality = goodLink
+    }
+  }
+
+  #holds(network: string, from: string, to: string): boolean {
+    const link = this.#link(network, from, to)
+    return link.cuts.size === 0 || this.#scheduler.now - link.cutSince < streamPatienceMs
+  }
+
+  #link(network: string, from: string, to: string): Link {
+    const key = `${network}|${from}|${to}`
+    const known = this.#links.get(key)
+    if (known) return known
+    const link: Link = { quality: goodLink, cuts: new Set(), cutSince: 0, lastStream: 0 }
+    this.#links.set(key, link)
+    return link
+  }
+}

@@ -1,0 +1,127 @@
+/** What a simulated cluster is like: its size, times, groups; and the configuration file that follows from it. */
+import { checkConfiguration, formatProblem } from '../decisions/check-configuration.ts'
+import { nearestSafe } from '../decisions/configuration-liveness-rule.ts'
+import { type Configuration, formatDuration } from '../events/index.ts'
+
+export type ClusterPlan = {
+  readonly servers: number
+  readonly hasWitness: boolean
+  /** The first is the interconnect. */
+  readonly networks: readonly string[]
+  /** T and the time between beats, in ms; the rest follows from them. */
+  readonly timeoutMs: number
+  readonly intervalMs: number
+  /** ρ, in percent. */
+  readonly clockRateError: number
+  readonly groups: readonly GroupPlan[]
+  readonly startSyncMs: number
+  /** A configuration file written by hand, in place of the one that follows from the above. */
+  readonly source?: string
+}
+export type GroupPlan = {
+  readonly name: string
+  /** Resources in a chain: each needs the one before. */
+  readonly resources: number
+  readonly failover: 'auto' | 'dynamic' | 'manual'
+  readonly failback: 'manual' | 'auto'
+  readonly exclusion: 'off' | 'normal' | 'absolute'
+  readonly retries: number
+  readonly failovers: number
+  /** Time between the looks of its monitor; null = it has none. */
+  readonly monitorMs: number | null
+  /** Which server comes first in its list. */
+  readonly home: number
+}
+
+export const serverNames = ({ servers }: Pick<ClusterPlan, 'servers'>): readonly string[] =>
+  Array.from({ length: servers }, (_, at) => `s${at + 1}`)
+
+/** 1, 3 or 5 of them vote. */
+export const votersIn = (plan: Pick<ClusterPlan, 'servers' | 'hasWitness'>): readonly string[] => {
+  const all = [...serverNames(plan), ...(plan.hasWitness ? ['w'] : [])]
+  if (plan.servers % 2 === 1 && plan.servers <= 5) return serverNames(plan)
+  return all.length <= 5 ? all : all.slice(-5)
+}
+
+export const addressesOf = (networks: readonly string[], at: number): Readonly<Record<string, string>> =>
+  Object.fromEntries(networks.map((network, place) => [network, `10.0.${place}.${at + 1}`]))
+
+const durationOf = (ms: number): string => formatDuration(Math.max(1, Math.round(ms)))
+
+/** R and D for a time-out: D leaves room for the guardian's grace and for taking down. */
+export const heartbeatOf = ({ timeoutMs, intervalMs, clockRateError }: ClusterPlan) => {
+  const stop = Math.round(timeoutMs * 0.25)
+  const wish = {
+    interval: intervalMs,
+    timeout: timeoutMs,
+    release: Math.round(stop * 1.2),
+    stop,
+    clockRateError,
+    delay: 5,
+    stall: Math.round(timeoutMs * 0.05),
+    lostBeats: 1,
+  }
+  return { ...wish, ...nearestSafe(wish) }
+}
+
+/** JSON is YAML, too. */
+export const sourceOf = (plan: ClusterPlan): string => {
+  if (plan.source !== undefined) return plan.source
+  const names = serverNames(plan)
+  const { interval, timeout, release, stop, delay, stall, ...rest } = heartbeatOf(plan)
+  const times = Object.entries({ interval, timeout, release, stop, delay, stall })
+  const monitored = plan.groups.flatMap((group) =>
+    group.monitorMs === null ? [] : [[group, group.monitorMs] as const],
+  )
+  return JSON.stringify(
+    {
+      cluster: 'simulated',
+      servers: names.map((name, at) => ({ name, addresses: addressesOf(plan.networks, at) })),
+      ...(plan.hasWitness ? { witness: { name: 'w', addresses: addressesOf(plan.networks, names.length) } } : {}),
+      voters: votersIn(plan),
+      heartbeat: { ...Object.fromEntries(times.map(([key, ms]) => [key, durationOf(ms)])), ...rest },
+      startSync: durationOf(plan.startSyncMs),
+      alerts: { syslog: { local: false } },
+      groups: Object.fromEntries(plan.groups.map((group) => [group.name, groupOf(group, names)])),
+      monitors: Object.fromEntries(
+        monitored.map(([group, everyMs]) => [`${group.name}-mon`, monitorOf(group, everyMs)]),
+      ),
+    },
+    null,
+    1,
+  )
+}
+
+const groupOf = ({ resources, home, retries, failovers, ...rest }: GroupPlan, servers: readonly string[]) => ({
+  servers: [...servers.slice(home % servers.length), ...servers.slice(0, home % servers.length)],
+  failover: rest.failover,
+  failback: rest.failback,
+  exclusion: rest.exclusion,
+  resources: Object.fromEntries(
+    Array.from({ length: resources }, (_, at) => [
+      `r${at}`,
+      {
+        // Whose end somebody notices: a service tells of it, the processes of an exec are looked at.
+        ...(at % 2 === 0 ? { type: 'exec', start: 'run' } : { type: 'service', unit: `${rest.name}-${at}.service` }),
+        after: at === 0 ? [] : [`r${at - 1}`],
+        activation: { timeout: '20s', retries, failovers },
+        deactivation: { timeout: '20s', retries: 1 },
+      },
+    ]),
+  ),
+})
+
+const monitorOf = ({ name }: GroupPlan, everyMs: number) => ({
+  type: 'genw',
+  script: 'look',
+  interval: durationOf(everyMs),
+  when: 'active',
+  target: { group: name },
+})
+
+/** @throws Error when the plan makes no valid configuration: a mistake of whoever made the plan */
+export const configurationOf = (plan: ClusterPlan): Configuration => {
+  const checked = checkConfiguration(sourceOf(plan))
+  if (checked.ok) return checked.configuration
+  throw new Error(checked.problems.map((problem) => formatProblem(problem, 'cluster.yaml')).join('\n'))
+}

@@ -1,0 +1,38 @@
+/** What an invariant sees of a simulation, and what it is told of. */
+import type { Configuration, Recorded } from '../events/index.ts'
+import type { State } from '../projections/state.ts'
+import type { BeatOracle } from './beats.ts'
+import type { Scheduler } from './clock.ts'
+import type { Cluster } from './cluster.ts'
+import type { Ledger, Run } from './ledger.ts'
+import type { ReplicaGroup } from './log/group.ts'
+
+export type Scene = {
+  readonly scheduler: Scheduler
+  readonly configuration: Configuration
+  readonly voters: readonly string[]
+  readonly cluster: Cluster
+  readonly ledger: Ledger
+  readonly oracle: BeatOracle
+  readonly group: ReplicaGroup
+  /** Every commit of the log, as a majority of replicas has them; folded. */
+  readonly committed: readonly Recorded[]
+  readonly state: () => State
+  /** Voter stores that the simulation has wiped on purpose. */
+  readonly violate: (what: string) => void
+}
+
+/** Told of everything as it happens; looks, and changes nothing. */
+export type Observer = {
+  readonly committed?: (recorded: Recorded, before: State, after: State) => void
+  /** A replica has a commit in its stream. */
+  readonly applied?: (host: string, sequence: number, bytes: string) => void
+  readonly began?: (run: Run) => void
+  readonly ended?: (run: Run, at: number) => void
+  /** A file is as it was written. */
+  readonly wrote?: (host: string, path: string, content: string) => void
+  /** Nothing moves any more, and nothing is broken any more. */
+  readonly settled?: () => void
+}
+
+export type Invariant = { readonly name: string; readonly watch: (scene: Scene) => Observer }

@@ -1,0 +1,95 @@
+/** One seed from its first boot to the demand that everything is well again. */
+import { type Command, groupName, monitorName, serverName } from '../events/index.ts'
+import { reportOf } from './report.ts'
+import { Simulation, Violation } from './simulation.ts'
+import type { Scenario } from './swarm.ts'
+
+export type SeedOutcome = {
+  readonly seed: number
+  readonly trace: string
+  readonly simulatedMs: number
+  readonly commits: number
+  readonly steps: number
+  /** What a person needs to see what went wrong; null when nothing did. */
+  readonly failure: string | null
+}
+
+/** How soon everything has to be well after the last fault, beside what follows from T. */
+const progressMs = 180_000
+const progressTimeouts = 12
+/** How often an operator looks after what only operators may mend. */
+const lookMs = 5000
+
+export const runSeed = async (scenario: Scenario): Promise<SeedOutcome> => {
+  const sim = new Simulation({ seed: scenario.seed, plan: scenario.plan })
+  let failure: string | null = null
+  try {
+    await live(sim, scenario)
+  } catch (trouble) {
+    if (!(trouble instanceof Violation)) throw trouble
+    failure = reportOf(sim, scenario, trouble.message)
+  }
+  const { trace, now, commits, scheduler } = sim
+  return { seed: scenario.seed, trace, simulatedMs: now, commits: commits.length, steps: scheduler.steps, failure }
+}
+
+const live = async (sim: Simulation, { faults, everyMs, faultsMs }: Scenario): Promise<void> => {
+  const chance = sim.chance.split('faults')
+  sim.boot()
+  const strike = () => {
+    if (sim.now > faultsMs || faults.length === 0) return
+    chance.pick(faults).strike(sim, chance)
+    // Exponential: faults come alone, and in swarms.
+    sim.after(-Math.log(1 - chance.fraction()) * everyMs, strike)
+  }
+  sim.after(chance.between(0, 20_000), strike)
+  await sim.run(faultsMs)
+  sim.heal()
+  await recover(sim)
+}
+
+/** Demands that everything is well within the bound. @throws Violation */
+export const recover = async (sim: Simulation): Promise<void> => {
+  const end = sim.now + progressMs + progressTimeouts * sim.configuration.heartbeat.timeout
+  // What struck at last mends itself a while later; and a cluster needs a moment to see it.
+  const patience = sim.now + progressMs / 2
+  while (!sim.isEverythingOnline() && sim.now < end) {
+    await sim.run(lookMs)
+    if (!sim.isEverythingOnline()) mend(sim, sim.now > patience)
+  }
+  if (!sim.isEverythingOnline()) throw new Violation(`not everything is online again: ${whatIsWrong(sim)}`)
+  sim.settled()
+}
+
+/** What only an operator may do: groups that failed or were stopped, a suspended cluster, stopped servers. */
+const mend = (sim: Simulation, isImpatient: boolean): void => {
+  const { cluster, servers, groups, monitors } = sim.state
+  const broken = new Set(sim.ledger.running().flatMap(({ group, isBroken }) => (isBroken ? [group] : [])))
+  const orders: readonly Command[] = [
+    ...(cluster.suspended ? [{ do: 'resume-cluster' as const }] : []),
+    ...(cluster.stopped ? [{ do: 'start-cluster' as const }] : []),
+    ...Object.values(servers.byName).flatMap(({ name, stopOrdered }): Command[] =>
+      stopOrdered ? [{ do: 'start-server', server: serverName(name) }] : [],
+    ),
+    ...Object.entries(monitors).flatMap(([name, { suspendedOn }]): Command[] =>
+      suspendedOn.length > 0 ? [{ do: 'resume-monitor', monitor: monitorName(name), server: null }] : [],
+    ),
+    ...Object.values(groups).flatMap(({ name, wanted, ownership }): Command[] => {
+      const isFailed = ownership.status === 'assigned' && ownership.phase === 'failed'
+      // Its monitors have restarted it as often as they may.
+      if (isImpatient && broken.has(name)) return [{ do: 'stop-group', group: groupName(name) }]
+      return wanted === 'stopped' || isFailed ? [{ do: 'start-group', group: groupName(name), server: null }] : []
+    }),
+  ]
+  const [server] = sim.servers
+  for (const order of orders) if (server !== undefined) sim.order(server, order)
+}
+
+const whatIsWrong = (sim: Simulation): string => {
+  const runs = sim.ledger.running().map(({ host, group, resource }) => `${group}/${resource} on ${host}`)
+  const groups = Object.values(sim.state.groups).map(({ name, wanted, ownership, waiting }) => {
+    const where = ownership.status === 'assigned' ? `${ownership.phase} on ${ownership.server}` : ownership.because
+    return `${name} is ${ownership.status} (${where}), wanted ${wanted}${waiting ? `, ${waiting.because}` : ''}`
+  })
+  return `${groups.join('; ')}; there run: ${runs.join(', ') || 'nothing'}`
+}

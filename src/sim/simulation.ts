@@ -1,0 +1,381 @@
+/** A cluster of simulated machines that run the product, on virtual time; faults and orders by hand; invariants at each step. */
+
+import { hash as digestOf } from 'node:crypto'
+import {
+  type Command,
+  type Configuration,
+  decodeCommit,
+  hash,
+  type Recorded,
+  sequence,
+  start,
+  votingMembersOf,
+} from '../events/index.ts'
+import { votersOf } from '../projections/configuration.ts'
+import { fold, initialState, type State } from '../projections/state.ts'
+import { describeEvent } from '../projections/words.ts'
+import { BeatOracle } from './beats.ts'
+import { Scheduler } from './clock.ts'
+import { Cluster, type Program, places } from './cluster.ts'
+import { type Behaviour, breakRun, goodBehaviour } from './drivers.ts'
+import { invariants } from './invariants/all.ts'
+import { Ledger, type Run } from './ledger.ts'
+import { ReplicaGroup } from './log/group.ts'
+import { type LinkQuality, SimulatedNetwork } from './network.ts'
+import { type ClusterPlan, configurationOf, sourceOf } from './plan.ts'
+import { Chance, digested } from './random.ts'
+import type { Observer, Scene } from './scene.ts'
+import { ask } from './sockets.ts'
+
+/** Something that must never be was seen. */
+export class Violation extends Error {
+  override readonly name = 'Violation'
+}
+
+export type Moment = {
+  readonly at: number
+  readonly kind: 'fault' | 'order' | 'commit' | 'run' | 'said'
+  readonly text: string
+}
+/** Older ones are forgotten. */
+const keptMoments = 20_000
+/** A frozen machine is reset by its watchdog after this part of D. */
+const watchdogPart = 0.5
+
+export type SimulationOptions = {
+  readonly seed: number
+  readonly plan: ClusterPlan
+  /** Machines have a hardware watchdog; without one a freeze may double a group up, as GUARANTEES.md says. */
+  readonly hasWatchdog?: boolean
+}
+
+export class Simulation {
+  readonly seed: number
+  readonly plan: ClusterPlan
+  readonly configuration: Configuration
+  readonly scheduler = new Scheduler()
+  readonly network: SimulatedNetwork
+  readonly cluster: Cluster
+  readonly ledger: Ledger
+  readonly group: ReplicaGroup
+  readonly chance: Chance
+  readonly history: Moment[] = []
+  readonly #committed: Recorded[] = []
+  readonly #observers: Observer[] = []
+  readonly #hasWatchdog: boolean
+  #state: State = initialState
+  #violation: Violation | null = null
+  #digest = 1
+
+  constructor({ seed, plan, hasWatchdog = true }: SimulationOptions) {
+    this.seed = seed
+    this.plan = plan
+    this.#hasWatchdog = hasWatchdog
+    this.configuration = configurationOf(plan)
+    this.chance = new Chance(seed)
+    this.network = new SimulatedNetwork(this.scheduler, this.chance.split('network'))
+    const oracle = new BeatOracle(() => this.scheduler.now)
+    this.ledger = new Ledger(() => this.scheduler.now, {
+      began: (run) => this.#began(run),
+      ended: (run) => this.#ended(run),
+    })
+    this.group = new ReplicaGroup({
+      names: votingMembersOf(this.configuration).map(({ name }) => name),
+      network: this.network,
+      interconnect: plan.networks[0] ?? '',
+      applied: (replica, at, bytes) => this.#applied(replica.name, at, bytes),
+    })
+    this.cluster = new Cluster({
+      configuration: this.configuration,
+      source: sourceOf(plan),
+      scheduler: this.scheduler,
+      chance: this.chance.split('hosts'),
+      network: this.network,
+      oracle,
+      ledger: this.ledger,
+      group: this.group,
+      clockRateError: plan.clockRateError / 100,
+      wrote: (host, path, content) => this.#tell((observer) => observer.wrote?.(host, path, content)),
+      said: (host, process, what, fields) =>
+        this.#note('said', `${host} ${process}: ${what} ${JSON.stringify(fields)}`),
+      bug: (host, process, bug) =>
+        this.#violate(`a bug felled the ${process} of ${host}: ${bug instanceof Error ? bug.stack : String(bug)}`),
+    })
+    const scene: Omit<Scene, 'violate'> = {
+      scheduler: this.scheduler,
+      configuration: this.configuration,
+      voters: votersOf(this.configuration),
+      cluster: this.cluster,
+      ledger: this.ledger,
+      oracle,
+      group: this.group,
+      committed: this.#committed,
+      state: () => this.#state,
+    }
+    for (const { name, watch } of invariants)
+      this.#observers.push(watch({ ...scene, violate: (what) => this.#violate(`${name}: ${what}`) }))
+  }
+
+  // ---- what happens ------------------------------------------------------------------------------------------
+
+  get now(): number {
+    return this.scheduler.now
+  }
+  /** The configuration file that the cluster began with. */
+  get source(): string {
+    return sourceOf(this.plan)
+  }
+  /** The log as it is, folded. */
+  get state(): State {
+    return this.#state
+  }
+  get commits(): readonly Recorded[] {
+    return this.#committed
+  }
+  get hosts(): readonly string[] {
+    return [...this.cluster.hosts.keys()]
+  }
+  get servers(): readonly string[] {
+    return this.configuration.servers.map(({ name }) => name)
+  }
+  /** Two runs of a seed have the same: of every commit, every run, every fault, and how many steps there were. */
+  get trace(): string {
+    return digested(digested(this.#digest, this.scheduler.steps), this.scheduler.now).toString(16).padStart(8, '0')
+  }
+
+  /** Lets virtual time go by. @throws Violation */
+  async run(ms: number): Promise<void> {
+    process.on('unhandledRejection', this.#unhandled)
+    try {
+      await this.scheduler.run(this.now + ms, this.#check)
+    } finally {
+      process.off('unhandledRejection', this.#unhandled)
+    }
+  }
+
+  /** Until something is so, or for `ms`; answers whether it is. Looked at every `everyMs`. */
+  async until(isSo: () => boolean, ms: number, everyMs = 50): Promise<boolean> {
+    const end = this.now + ms
+    while (!isSo() && this.now < end) await this.run(Math.min(everyMs, end - this.now))
+    return isSo()
+  }
+
+  readonly at = (time: number, run: () => void): void => {
+    this.scheduler.at(time, run)
+  }
+  readonly after = (ms: number, run: () => void): void => {
+    this.scheduler.after(ms, run)
+  }
+
+  /** Every group that is wanted runs, whole, where the log says, and nowhere else. */
+  isEverythingOnline(): boolean {
+    const groups = Object.values(this.#state.groups)
+    return (
+      groups.length > 0 &&
+      groups.every(({ name, ownership }) => {
+        if (ownership.status !== 'assigned' || ownership.phase !== 'online') return false
+        const runs = this.ledger.running().filter(({ group }) => group === name)
+        const wanted = Object.keys(this.#state.configuration.current?.groups[name]?.resources ?? {}).length
+        return runs.length === wanted && runs.every((run) => run.isUp && !run.isBroken && run.host === ownership.server)
+      })
+    )
+  }
+  ownerOf(group: string): string | null {
+    const ownership = this.#state.groups[group]?.ownership
+    return ownership?.status === 'assigned' ? ownership.server : null
+  }
+
+  /** Told once everything is healed and stands: looks at what is only looked at in the end. @throws Violation */
+  settled(): void {
+    this.#tell((observer) => observer.settled?.())
+    this.#check()
+  }
+
+  // ---- power, processes, time --------------------------------------------------------------------------------
+
+  /** All machines are switched on, within a moment. */
+  boot(): void {
+    for (const name of this.hosts) this.scheduler.after(this.chance.between(0, 500), () => this.cluster.boot(name))
+  }
+  powerOn(name: string): void {
+    this.#note('fault', `power on ${name}`)
+    this.cluster.boot(name)
+  }
+  powerOff(name: string): void {
+    this.#note('fault', `power off ${name}`)
+    this.cluster.host(name).powerOff()
+  }
+  /** Stands still for so long, unless its watchdog resets it before. */
+  freeze(name: string, ms: number): void {
+    this.#note('fault', `freeze ${name} for ${Math.round(ms)} ms`)
+    const host = this.cluster.host(name)
+    const { boots } = host
+    host.freeze()
+    const watchdogMs = this.configuration.heartbeat.stop * watchdogPart
+    const isReset = this.#hasWatchdog && ms > watchdogMs
+    this.scheduler.after(isReset ? watchdogMs : ms, () => {
+      if (host.boots !== boots || !host.isFrozen) return
+      if (isReset) this.cluster.reset(name)
+      else host.thaw()
+    })
+  }
+  suspend(name: string, ms: number): void {
+    this.#note('fault', `suspend ${name} for ${Math.round(ms)} ms`)
+    const host = this.cluster.host(name)
+    host.suspend()
+    this.scheduler.after(ms, () => host.resume())
+  }
+  /** SIGSTOP, and SIGCONT after so long. */
+  pause(name: string, program: Program, ms: number): void {
+    this.#note('fault', `stop the ${program} of ${name} for ${Math.round(ms)} ms`)
+    const process = this.cluster.program(name, program)
+    process?.stop()
+    this.scheduler.after(ms, () => process?.go())
+  }
+  kill(name: string, program: Program): void {
+    this.#note('fault', `kill the ${program} of ${name}`)
+    this.cluster.program(name, program)?.exit(null)
+  }
+  /** As `systemctl stop baton`, and `start`. */
+  stopAgent(name: string): void {
+    this.#note('fault', `end the agent of ${name}`)
+    this.cluster.stopAgent(name)
+  }
+  startAgent(name: string): void {
+    this.#note('fault', `start the agent of ${name}`)
+    this.cluster.startAgent(name)
+  }
+  setWall(name: string, ms: number): void {
+    this.#note('fault', `set the wall clock of ${name} by ${Math.round(ms)} ms`)
+    this.cluster.host(name).wallError += ms
+  }
+
+  // ---- network, disks, resources -----------------------------------------------------------------------------
+
+  /** Cuts one direction of one network; answers what mends it. */
+  cut(network: string, from: string, to: string): () => void {
+    this.#note('fault', `cut ${network} from ${from} to ${to}`)
+    const mend = this.network.cut(network, from, to)
+    return () => {
+      this.#note('fault', `mend ${network} from ${from} to ${to}`)
+      mend()
+    }
+  }
+  /** Cuts a host off on some networks, all when none is named; `direction` as the host sees it. */
+  isolate(name: string, networks = this.plan.networks, direction: 'both' | 'in' | 'out' = 'both'): () => void {
+    this.#note('fault', `isolate ${name} on ${networks.join(', ')} (${direction})`)
+    const mends = networks.flatMap((network) =>
+      this.hosts.flatMap((other) => {
+        if (other === name) return []
+        const out = direction === 'in' ? [] : [this.network.cut(network, name, other)]
+        return direction === 'out' ? out : [...out, this.network.cut(network, other, name)]
+      }),
+    )
+    return () => {
+      this.#note('fault', `reconnect ${name} on ${networks.join(', ')}`)
+      for (const mend of mends) mend()
+    }
+  }
+  quality(network: string, from: string, to: string, quality: LinkQuality): void {
+    this.#note('fault', `${network} from ${from} to ${to}: ${JSON.stringify(quality)}`)
+    this.network.quality(network, from, to, quality)
+  }
+  stallDisk(name: string, ms: number): void {
+    this.#note('fault', `the disk of ${name} stalls for ${Math.round(ms)} ms`)
+    this.cluster.host(name).disk.stall(ms)
+  }
+  /** Every write fails until `null` is given. */
+  failDisk(name: string, trouble: string | null): void {
+    this.#note('fault', trouble === null ? `the disk of ${name} works` : `the disk of ${name} fails: ${trouble}`)
+    this.cluster.host(name).disk.trouble = trouble
+  }
+  behave(name: string, behaviour: Partial<Behaviour>): void {
+    this.#note('fault', `resources of ${name}: ${JSON.stringify(behaviour)}`)
+    Object.assign(this.cluster.behaviour.get(name) ?? {}, behaviour)
+  }
+  /** A resource dies by itself, wherever it runs. */
+  breakResource(group: string, resource: string): void {
+    this.#note('fault', `${group}/${resource} dies`)
+    for (const run of this.ledger.running())
+      if (run.group === group && run.resource === resource)
+        breakRun({ watchers: this.cluster.watchers }, run, 'it died')
+  }
+
+  /** An order of an operator, given on that server; what becomes of it is on the log. Answers whether an agent took it. */
+  order(server: string, command: Command): boolean {
+    const body = JSON.stringify({ command, by: 'operator:test', waitMs: 0 })
+    const isTaken = ask(this.cluster.host(server), places.control, { method: 'POST', path: '/command', body }, () => {})
+    this.#note('order', `on ${server}: ${JSON.stringify(command)}${isTaken ? '' : ' (no agent there)'}`)
+    return isTaken
+  }
+
+  /** All faults of the network, of disks, of time and of power end. */
+  heal(): void {
+    this.#note('fault', 'everything heals')
+    this.network.mendAll()
+    for (const [name, host] of this.cluster.hosts) {
+      Object.assign(this.cluster.behaviour.get(name) ?? {}, goodBehaviour)
+      host.disk.mend()
+      host.resume()
+      host.thaw()
+      for (const process of host.processes.values()) process.go()
+      this.cluster.enabled.add(name)
+      this.cluster.boot(name)
+      this.cluster.startAgent(name)
+    }
+  }
+
+  // ---- the record --------------------------------------------------------------------------------------------
+
+  /** In a real process it would be the end. */
+  readonly #unhandled = (bug: unknown): void => {
+    this.#violate(`a promise was rejected and nobody cared: ${bug instanceof Error ? bug.stack : String(bug)}`)
+  }
+
+  readonly #check = (): void => {
+    if (this.#violation !== null) throw this.#violation
+  }
+
+  #violate(what: string): void {
+    this.#note('fault', `VIOLATION ${what}`)
+    this.#violation ??= new Violation(what)
+  }
+
+  #note(kind: Moment['kind'], text: string): void {
+    this.history.push({ at: this.now, kind, text })
+    if (kind !== 'said') this.#digest = digested(digested(this.#digest, text), this.now)
+    if (this.history.length > 2 * keptMoments) this.history.splice(0, keptMoments)
+  }
+
+  #tell(tell: (observer: Observer) => void): void {
+    for (const observer of this.#observers) tell(observer)
+  }
+
+  #began(run: Run): void {
+    this.#note('run', `${run.host} runs ${run.group}/${run.resource} (epoch ${run.epoch})`)
+    this.#tell((observer) => observer.began?.(run))
+  }
+  #ended(run: Run): void {
+    this.#note('run', `${run.host} runs ${run.group}/${run.resource} no more`)
+    this.#tell((observer) => observer.ended?.(run, this.now))
+  }
+
+  /** The first replica that has a commit in its stream makes it one of the log. */
+  #applied(host: string, at: number, bytes: string): void {
+    if (at === this.#committed.length + 1) this.#commit(bytes)
+    this.#tell((observer) => observer.applied?.(host, at, bytes))
+  }
+
+  #commit(bytes: string): void {
+    const { commit, previous } = decodeCommit(bytes)
+    const last = this.#committed.at(-1)?.position ?? start
+    const position = { sequence: sequence(last.sequence + 1), hash: hash(digestOf('sha256', bytes, 'base64url')) }
+    const recorded: Recorded = { position, previous, commit, bytes }
+    if (previous !== last.hash) this.#violate(`commit ${position.sequence} does not follow from the one before`)
+    this.#committed.push(recorded)
+    const before = this.#state
+    this.#state = fold(before, [recorded])
+    this.#note('commit', `#${position.sequence} ${commit.by}: ${commit.events.map(describeEvent).join('; ')}`)
+    this.#tell((observer) => observer.committed?.(recorded, before, this.#state))
+  }
+}

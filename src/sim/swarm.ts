@@ -1,0 +1,72 @@
+/** What a seed means: a cluster, a mix of faults of its own, and how often they strike. Each run is bad in its own way. */
+import { allFaults, type Fault, Peace } from './faults.ts'
+import type { ClusterPlan, GroupPlan } from './plan.ts'
+import { Chance } from './random.ts'
+
+export type Scenario = {
+  readonly seed: number
+  readonly plan: ClusterPlan
+  readonly faults: readonly Fault[]
+  /** Mean time between two faults, in ms. */
+  readonly everyMs: number
+  /** How long they strike. */
+  readonly faultsMs: number
+}
+
+/** Clusters by their frequency among the seeds. */
+const sizes: readonly (readonly [servers: number, hasWitness: boolean])[] = [
+  [2, true],
+  [2, true],
+  [2, true],
+  [3, false],
+  [3, false],
+  [4, true],
+  [5, false],
+  [1, false],
+]
+
+/** Faults strike for so many T. */
+const timeouts = 60
+
+export const scenarioOf = (seed: number, wish: Partial<ClusterPlan> = {}): Scenario => {
+  const chance = new Chance(seed).split('scenario')
+  const plan = { ...planOf(chance.split('plan')), ...wish }
+  const mix = chance.split('mix')
+  const likelihood = mix.between(0.15, 0.7)
+  const chosen = allFaults(new Peace()).filter(() => mix.happens(likelihood))
+  return {
+    seed,
+    plan,
+    faults: chosen,
+    everyMs: plan.timeoutMs * mix.magnitude(0.3, 10),
+    faultsMs: plan.timeoutMs * timeouts + 30_000,
+  }
+}
+
+const planOf = (chance: Chance): ClusterPlan => {
+  const [servers, hasWitness] = chance.pick(sizes)
+  const timeoutMs = Math.round(chance.magnitude(500, 90_000))
+  const groups = Array.from({ length: chance.whole(1, 3) }, (_, at) => groupOf(chance.split(`group ${at}`), at))
+  return {
+    servers,
+    hasWitness,
+    networks: chance.happens(0.7) ? ['lan', 'public'] : ['lan'],
+    timeoutMs,
+    intervalMs: Math.round(timeoutMs / chance.between(10, 30)),
+    clockRateError: chance.pick([0, 0.5, 2, 5]),
+    startSyncMs: chance.pick([1000, 10_000, 60_000]),
+    groups,
+  }
+}
+
+const groupOf = (chance: Chance, at: number): GroupPlan => ({
+  name: `g${at + 1}`,
+  resources: chance.whole(1, 3),
+  failover: chance.pick(['auto', 'auto', 'auto', 'dynamic']),
+  failback: chance.pick(['manual', 'manual', 'auto']),
+  exclusion: chance.pick(['off', 'off', 'normal']),
+  retries: chance.whole(0, 2),
+  failovers: chance.whole(0, 3),
+  monitorMs: chance.happens(0.7) ? Math.round(chance.magnitude(1000, 60_000)) : null,
+  home: at,
+})

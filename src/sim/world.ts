@@ -1,0 +1,113 @@
+/** The world as a process of a simulated host has it. */
+import { hash as digestOf } from 'node:crypto'
+import { hash, instant, wallTime } from '../events/index.ts'
+import type { Datagrams, Devices, Files, Neighbours, Network, World } from '../world/world.ts'
+import type { SimulatedProcess } from './process.ts'
+import { simulatedProcesses } from './programs.ts'
+import { simulatedSockets } from './sockets.ts'
+
+/** How datagrams travel: given to whoever is bound to the address. */
+export type Post = {
+  readonly bind: (process: SimulatedProcess, address: string, port: number, received: Received) => () => void
+  readonly send: (from: SimulatedProcess, bytes: Uint8Array, to: { address: string; port: number }) => void
+}
+export type Received = (bytes: Uint8Array, from: { readonly address: string; readonly port: number }) => void
+
+export type WorldParts = {
+  readonly post: Post
+  readonly reset: () => void
+  /** A datagram went to a UNIX socket, such as syslog's. */
+  readonly told: (path: string, bytes: Uint8Array) => void
+}
+
+export const simulatedWorld = (process: SimulatedProcess, { post, reset, told }: WorldParts): World => {
+  const { host } = process
+  const chance = host.chance.split(`process-${host.boots}-${process.identity.pid}`)
+  return {
+    clock: {
+      now: () => instant(host.monotonic()),
+      sinceBoot: () => instant(host.sinceBoot()),
+      wall: () => wallTime(host.wall()),
+      after: (delayMs, run) => process.after(delayMs, run),
+    },
+    random: { id: chance.id, fraction: chance.fraction },
+    processes: simulatedProcesses(process, { reset }),
+    files: simulatedFiles(process),
+    datagrams: simulatedDatagrams(process, post),
+    network: quietNetwork,
+    neighbours: quietNeighbours,
+    devices: quietDevices,
+    local: simulatedSockets(process),
+    localDatagrams: () => ({
+      send: (path, bytes) => {
+        told(path, bytes)
+        return 'sent'
+      },
+      close: () => {},
+    }),
+    hostName: () => host.name,
+    digest: (bytes) => hash(digestOf('sha256', bytes, 'base64url')),
+    authenticate: checksum,
+    bootId: () => host.bootId,
+  }
+}
+
+const simulatedFiles = (process: SimulatedProcess): Files => {
+  const { disk } = process.host
+  const done = (act: () => void): Promise<void> => process.answer(disk.writeMs(), act)
+  return {
+    read: (path) => process.answer(disk.readMs(), () => disk.read(path)),
+    writeDurably: (path, content) => {
+      const { finish, abandon } = disk.begin(path, content)
+      const forget = process.onExit(abandon)
+      return process.answer(disk.syncMs(), () => {
+        forget()
+        finish()
+      })
+    },
+    write: (path, content) => done(() => disk.write(path, content)),
+    append: (path, content) => done(() => disk.append(path, content)),
+    rotate: (path) =>
+      done(() => {
+        disk.rename(`${path}.1`, `${path}.2`)
+        disk.rename(path, `${path}.1`)
+      }),
+    remove: (path) => done(() => disk.remove(path)),
+    makeDirectory: () => done(() => {}),
+    list: (path) => process.answer(disk.readMs(), () => disk.list(path)),
+    size: (path) => process.answer(disk.readMs(), () => disk.read(path)?.length ?? 0),
+    rename: (from, to) => done(() => disk.rename(from, to)),
+  }
+}
+
+const simulatedDatagrams = (process: SimulatedProcess, post: Post): Datagrams => ({
+  bind: ({ address, port }, received) =>
+    process.answer(0.1, () => {
+      const close = post.bind(process, address, port, received)
+      return { send: (bytes, to) => post.send(process, bytes, to), close }
+    }),
+})
+
+/** NICs and their addresses are the drivers' business, which the simulation has of its own. */
+const quietNetwork: Network = {
+  nics: () => [],
+  addresses: () => [],
+  addAddress: () => 'done',
+  removeAddress: () => 'done',
+  onNicChange: () => () => {},
+  answering: async (addresses) => addresses,
+}
+const quietNeighbours: Neighbours = { isTaken: async () => null, announce: async () => {} }
+const quietDevices: Devices = { isHeld: async () => false, isSame: async () => false, users: async () => [] }
+
+const checksumBytes = 32
+
+/** Stands for the HMAC: nobody forges here, but what is damaged must be noticed. */
+const checksum = (key: Uint8Array, bytes: Uint8Array): Uint8Array => {
+  let digest = key[0] ?? 0
+  for (let at = 0; at < bytes.length; at++) digest = Math.imul(digest ^ (bytes[at] ?? 0), 0x01000193)
+  return new Uint8Array(checksumBytes)
+    .fill(digest >>> 24)
+    .fill(digest >>> 8, 0, 16)
+    .fill(digest, 0, 8)
+}

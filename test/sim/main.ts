@@ -1,0 +1,40 @@
+/**
+ * `npm run sim -- [--minutes N] [--seed S] [--runs N] [--timeout MS] [--show]`: seeds from S on, for so long; says what was
+ * simulated, and prints whatever failed. The same seeds as in the tests, and more.
+ */
+import { parseArgs } from 'node:util'
+import { runSeed } from '../../src/sim/seed.ts'
+import { scenarioOf } from '../../src/sim/swarm.ts'
+
+const { values } = parseArgs({
+  options: {
+    minutes: { type: 'string', default: '1' },
+    seed: { type: 'string', default: '1' },
+    runs: { type: 'string' },
+    timeout: { type: 'string' },
+  },
+})
+const end = process.hrtime.bigint() + BigInt(Math.round(Number(values.minutes) * 60)) * 1_000_000_000n
+const most = values.runs === undefined ? Number.POSITIVE_INFINITY : Number(values.runs)
+const wish = values.timeout === undefined ? {} : { timeoutMs: Number(values.timeout) }
+
+let simulatedMs = 0
+let failed = 0
+let runs = 0
+const began = process.cpuUsage()
+for (let seed = Number(values.seed); runs < most && process.hrtime.bigint() < end; seed++) {
+  const outcome = await runSeed(scenarioOf(seed, wish))
+  runs += 1
+  simulatedMs += outcome.simulatedMs
+  if (outcome.failure !== null) {
+    failed += 1
+    console.log(`${outcome.failure}\n${'='.repeat(120)}`)
+  }
+}
+const { user, system } = process.cpuUsage(began)
+const cpuMinutes = (user + system) / 6e7
+const hours = simulatedMs / 3.6e6
+console.log(
+  `${runs} seeds, ${failed} failed: ${hours.toFixed(1)} cluster hours in ${cpuMinutes.toFixed(2)} CPU minutes, ${(hours / cpuMinutes).toFixed(0)} per minute`,
+)
+process.exitCode = failed === 0 ? 0 : 1

@@ -1,0 +1,69 @@
+import { describe, expect, test } from 'vitest'
+import { groupName, serverName } from '../../src/events/index.ts'
+import { recover } from '../../src/sim/seed.ts'
+import { minutes, runningCluster, seconds } from './clusters.ts'
+
+describe('a simulated cluster', () => {
+  test('comes up by itself, and its group is at home', async () => {
+    const sim = await runningCluster()
+    expect(sim.ownerOf('web')).toBe('s1')
+  })
+  test('takes over what a server ran that lost its power', async () => {
+    const sim = await runningCluster()
+    sim.powerOff('s1')
+    expect(await sim.until(() => sim.isEverythingOnline() && sim.ownerOf('web') === 's2', seconds(10))).toBe(true)
+  })
+  test('stops on a server that is cut off before another starts it', async () => {
+    const sim = await runningCluster()
+    const mend = sim.isolate('s1')
+    expect(await sim.until(() => sim.isEverythingOnline() && sim.ownerOf('web') === 's2', seconds(20))).toBe(true)
+    mend()
+    await sim.run(minutes(1))
+    expect(sim.state.servers.byName.s1?.status).toBe('up')
+  })
+  test('keeps running while its log has no leader', async () => {
+    const sim = await runningCluster()
+    for (const host of sim.hosts) sim.isolate(host, ['lan'])
+    await sim.run(minutes(2))
+    expect(sim.isEverythingOnline()).toBe(true)
+    expect(sim.commits.some(({ commit }) => commit.events.some(({ type }) => type === 'ServerDeclaredDown'))).toBe(
+      false,
+    )
+  })
+  test('moves a group when it is told to', async () => {
+    const sim = await runningCluster()
+    sim.order('s2', { do: 'move-group', group: groupName('web'), server: serverName('s2') })
+    expect(await sim.until(() => sim.isEverythingOnline() && sim.ownerOf('web') === 's2', seconds(10))).toBe(true)
+  })
+  test('survives its guardian, its agent and its log server, one after the other', async () => {
+    const sim = await runningCluster()
+    for (const program of ['guardian', 'agent', 'log-server'] as const) {
+      sim.kill('s1', program)
+      await sim.run(seconds(20))
+      expect(sim.isEverythingOnline()).toBe(true)
+    }
+    expect(sim.ownerOf('web')).toBe('s1')
+  })
+  test('of one server needs nobody else', async () => {
+    const sim = await runningCluster({ servers: 1, hasWitness: false })
+    sim.powerOff('s1')
+    await sim.run(seconds(5))
+    sim.powerOn('s1')
+    await recover(sim)
+  })
+})
+
+describe('the same seed', () => {
+  const live = async (seed: number): Promise<string> => {
+    const sim = await runningCluster({}, seed)
+    sim.powerOff('s1')
+    await sim.run(seconds(20))
+    sim.powerOn('s1')
+    await sim.run(minutes(1))
+    return sim.trace
+  }
+  test('gives the same run, step by step; another gives another', async () => {
+    expect(await live(7)).toBe(await live(7))
+    expect(await live(8)).not.toBe(await live(7))
+  })
+})
