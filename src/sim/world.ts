@@ -1,7 +1,16 @@
 /** The world as a process of a simulated host has it. */
 import { hash as digestOf } from 'node:crypto'
 import { hash, instant, wallTime } from '../events/index.ts'
-import type { Datagrams, Devices, Files, Neighbours, Network, World } from '../world/world.ts'
+import type { Datagrams, Files, World } from '../world/world.ts'
+import {
+  absentDevices,
+  absentHttp,
+  absentHttpServers,
+  absentNeighbours,
+  absentNics,
+  absentRawDisks,
+  absentSerialLines,
+} from './absent.ts'
 import type { SimulatedProcess } from './process.ts'
 import { simulatedProcesses } from './programs.ts'
 import { simulatedSockets } from './sockets.ts'
@@ -34,9 +43,13 @@ export const simulatedWorld = (process: SimulatedProcess, { post, reset, told }:
     processes: simulatedProcesses(process, { reset }),
     files: simulatedFiles(process),
     datagrams: simulatedDatagrams(process, post),
-    network: quietNetwork,
-    neighbours: quietNeighbours,
-    devices: quietDevices,
+    network: absentNics,
+    neighbours: absentNeighbours,
+    http: absentHttp,
+    httpServers: absentHttpServers,
+    devices: absentDevices,
+    serialLines: absentSerialLines,
+    rawDisks: absentRawDisks,
     local: simulatedSockets(process),
     localDatagrams: () => ({
       send: (path, bytes) => {
@@ -87,18 +100,6 @@ const simulatedDatagrams = (process: SimulatedProcess, post: Post): Datagrams =>
       return { send: (bytes, to) => post.send(process, bytes, to), close }
     }),
 })
-
-/** NICs and their addresses are the drivers' business, which the simulation has of its own. */
-const quietNetwork: Network = {
-  nics: () => [],
-  addresses: () => [],
-  addAddress: () => 'done',
-  removeAddress: () => 'done',
-  onNicChange: () => () => {},
-  answering: async (addresses) => addresses,
-}
-const quietNeighbours: Neighbours = { isTaken: async () => null, announce: async () => {} }
-const quietDevices: Devices = { isHeld: async () => false, isSame: async () => false, users: async () => [] }
 
 const checksumBytes = 32
 
