@@ -215,8 +215,22 @@ const reportPaths = (state: State, { me, voter, now }: Sight): Decision | null =
       return [isLost ? { type: 'PathLost', data } : { type: 'PathRestored', data }]
     })
   })
-  const [first, ...rest] = events
+  const [first, ...rest] = [...events, ...unusedPaths(state, me)]
   return first ? { events: [first, ...rest], because: {}, causedBy: null } : null
+}
+
+/** A cable or a disk that was lost, and is configured no more, is not missed any longer. */
+const unusedPaths = (state: State, me: ServerName): readonly Event[] => {
+  const own = state.configuration.current?.servers.find(({ name }) => name === me)
+  const isUnused = (path: string) =>
+    (path === 'com' && own?.com === undefined) || (path === 'disk' && own?.diskHeartbeat === undefined)
+  return Object.entries(serverOf(state.servers, me).lostPaths).flatMap(([peer, lost]) =>
+    lost
+      .filter(isUnused)
+      .map(
+        (path): Event => ({ type: 'PathRestored', data: { server: me, peer: voterName(peer), path: pathName(path) } }),
+      ),
+  )
 }
 
 /** Only on a change, and only when something is known. */
