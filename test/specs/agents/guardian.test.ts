@@ -115,6 +115,16 @@ describe('when a lease is over and groups run', () => {
     expect(budget.agentMs + budget.guardianMs).toBeLessThan(budgetMs(budget))
   })
 
+  test('a machine that wakes from a suspend does not wait for what was left of the lease before', async () => {
+    running('httpd')
+    leaseFor(10_000)
+    await pass(1000)
+    guarded.virtual.suspendedMs += 60_000
+    await pass(300)
+    expect(guarded.killed).toEqual([agentPid])
+    expect(said.at(-1)).toBe('everything is off')
+  })
+
   test('it goes on trying when the reset does nothing, better late than never', async () => {
     canStop = false
     running('httpd')
