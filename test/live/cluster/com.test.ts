@@ -17,12 +17,13 @@ const timeoutMs = 1000
 const cableTest = (
   name: string,
   body: (cluster: Cluster, cable: SerialCable, context: TestContext) => Promise<void>,
+  { isConfigured = true } = {},
 ): void => {
   liveTest(name, needs, async (context) => {
     await using cable = await SerialCable.create()
     await using lab = await createLab({ hosts: ['s1', 's2', 'w'] })
     const cluster = await createCluster(lab, {
-      perServer: { s1: { com: cable.end(0) }, s2: { com: cable.end(1) } },
+      perServer: isConfigured ? { s1: { com: cable.end(0) }, s2: { com: cable.end(1) } } : {},
       more: { heartbeat: { ...quick, com: { baudRate: 38_400 } } },
     })
     await checked(cluster, async () => {
@@ -75,6 +76,37 @@ describe('two servers with a serial cable', () => {
     expect(watch.lives()).toHaveLength(1)
     expect(await cluster.events('ServerDeclaredDown')).toEqual([])
   })
+})
+
+describe('a serial cable that is configured while the cluster runs', () => {
+  const change = async (cluster: Cluster, how: (text: string) => string) => {
+    const input = how(await cluster.do('s1', 'config', 'show'))
+    await cluster.host('s1').ok(['sh', '-c', `cat >${place}`], { input })
+    await cluster.do('s1', 'config', 'apply', place, '--yes')
+  }
+  const place = '/var/lib/baton/next.yaml'
+  cableTest(
+    'is used at once, and no more when it is configured no more, lost or not',
+    async (cluster, cable) => {
+      const watch = await cluster.watch()
+      await watch.waitFor('s1', settleMs)
+      await change(cluster, (text) =>
+        text
+          .replace('"name": "s1",', `"name": "s1", "com": ${JSON.stringify(cable.end(0))},`)
+          .replace('"name": "s2",', `"name": "s2", "com": ${JSON.stringify(cable.end(1))},`),
+      )
+      await Promise.all([hearByCable(cluster, 's1', 's2'), hearByCable(cluster, 's2', 's1')])
+      await cable.unplug()
+      const isLost = async () => (await cluster.do('s1', 'status')).includes('com')
+      const lost = async () => (await cluster.events('PathLost')).filter(({ data }) => data.path === 'com').length
+      await until(async () => (await lost()) === 2, settleMs, 'both to say that the cable is lost')
+      expect(await isLost()).toBe(true)
+      await change(cluster, (text) => text.replaceAll(/"com": "[^"]*",/g, ''))
+      await until(async () => !(await isLost()), settleMs, 'the cable not to be missed any more')
+      expect(watch.lives()).toHaveLength(1)
+    },
+    { isConfigured: false },
+  )
 })
 
 describe('the active server, with nothing left but its serial cable', () => {

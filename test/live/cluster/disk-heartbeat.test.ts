@@ -60,6 +60,8 @@ describe('a heartbeat disk', () => {
       expect(other).toMatchObject({ code: 3, stderr: expect.stringContaining('of the cluster live') })
       const shown: unknown = JSON.parse(await cluster.do('s2', 'disk-heartbeat', 'show', device, '--json'))
       expect(shown).toMatchObject({ cluster: 'live', slots: [{ state: 'empty' }, { state: 'empty' }] })
+      await cluster.start()
+      await Promise.all([hearByDisk(cluster, 's1', 's2'), hearByDisk(cluster, 's2', 's1')])
     },
     { fileSystem: 'ext4' },
   )
