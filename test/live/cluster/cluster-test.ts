@@ -12,6 +12,8 @@ export type ClusterTestOptions = ClusterOptions & {
   readonly timeoutMs?: number
   /** The test starts the cluster itself. */
   readonly isOff?: boolean
+  /** Further computers in the lab, without an agent. */
+  readonly others?: readonly string[]
 }
 
 /** A cluster test starts a cluster, breaks it, and waits for elections. */
@@ -19,11 +21,11 @@ const defaultTimeoutMs = 150_000
 
 export const clusterTest = (
   name: string,
-  { needs = [], timeoutMs = defaultTimeoutMs, isOff = false, ...options }: ClusterTestOptions,
+  { needs = [], timeoutMs = defaultTimeoutMs, isOff = false, others = [], ...options }: ClusterTestOptions,
   body: (cluster: Cluster, context: TestContext) => Promise<void>,
 ): void => {
   liveTest(name, { needs: ['lab', 'nats-server', ...needs], timeoutMs }, async (context) => {
-    await using lab = await createLab({ hosts: votersOf(options) })
+    await using lab = await createLab({ hosts: [...votersOf(options), ...others] })
     const cluster = await createCluster(lab, options)
     await checked(cluster, async () => {
       if (!isOff) await cluster.start()

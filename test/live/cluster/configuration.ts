@@ -40,8 +40,8 @@ export type ClusterOptions = {
   readonly monitors?: Readonly<Record<string, Part>>
   /** Anything else about a server, by its name. */
   readonly perServer?: Readonly<Record<string, Part>>
-  /** Anything else at the top of the configuration. */
-  readonly more?: Part
+  /** Anything else at the top of the configuration; it may need addresses of the lab. */
+  readonly more?: Part | ((lab: Lab) => Part)
   /** Of every agent, and so of all it starts. */
   readonly environment?: Readonly<Record<string, string>>
 }
@@ -68,7 +68,7 @@ export const configurationOf = (lab: Lab, options: ClusterOptions): string => {
       alerts: { syslog: { local: false } },
       groups: Object.fromEntries(all),
       monitors,
-      ...more,
+      ...(typeof more === 'function' ? more(lab) : more),
     },
     null,
     2,

@@ -13,6 +13,7 @@ export type Need =
   | 'ipv6'
   | 'ipmi'
   | 'socat'
+  | 'fence-agents'
   | NbdClient
 export type NbdClient = 'nbdinfo' | 'nbdcopy' | 'qemu-img' | 'qemu-io' | 'fio'
 
@@ -39,6 +40,7 @@ const checks: Record<Exclude<Need, 'lab'>, () => string | null> = {
   'qemu-io': () => onPath('qemu-io'),
   fio: () => onPath('fio'),
   losetup: () => (existsSync('/dev/loop-control') ? onPath('losetup') : 'no loop devices in this kernel'),
+  'fence-agents': () => onPath('fence_dummy') ?? onPath('fence_ipmilan'),
   ipmi: () => onPath('ipmi_sim') ?? onPath('ipmitool'),
   socat: () => onPath('socat') ?? onPath('setpriv'),
   ipv6: () => (existsSync('/proc/sys/net/ipv6') ? null : 'no IPv6 in this kernel'),
