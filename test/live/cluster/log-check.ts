@@ -1,5 +1,5 @@
 /** What every log must say after every test, whatever was done to the cluster. */
-import type { Recorded } from '../../../src/events/index.ts'
+import type { Event, Recorded } from '../../../src/events/index.ts'
 import { fold, initialState, type State } from '../../../src/projections/state.ts'
 
 export type LogFinding = { readonly sequence: number; readonly what: string }
@@ -18,15 +18,35 @@ export const findingsIn = (commits: readonly Recorded[]): readonly LogFinding[] 
   return [...state.anomalies, ...findings]
 }
 
+/** The server whose groups may be given away from this event on; one that is to be fenced first is none. */
+const provenOff = (event: Event, companions: readonly Event[]): string | null => {
+  switch (event.type) {
+    case 'ServerDeclaredDown': {
+      const { server } = event.data
+      const waits = companions.some((one) => one.type === 'FencingRequested' && one.data.server === server)
+      return waits ? null : server
+    }
+    case 'ServerLeft':
+    case 'FencingConfirmed':
+    case 'FencingConfirmedByOperator':
+    case 'FencingUnneeded':
+    case 'FencingForgone':
+      return event.data.server
+    default:
+      return null
+  }
+}
+
 /** Reads the events themselves, not the projection: it could be wrong in the same way as what it projects. */
 const twoOwners = (before: State, { commit }: Recorded): readonly string[] => {
   const faults: string[] = []
   const freed = new Set<string>()
   for (const event of commit.events) {
     if (event.type === 'GroupStopped') freed.add(event.data.group)
-    if (event.type === 'ServerDeclaredDown' || event.type === 'ServerLeft')
+    const gone = provenOff(event, commit.events)
+    if (gone !== null)
       for (const { name, ownership } of Object.values(before.groups))
-        if (ownership.status === 'assigned' && ownership.server === event.data.server) freed.add(name)
+        if (ownership.status === 'assigned' && ownership.server === gone) freed.add(name)
     if (event.type === 'GroupAssigned') {
       const { group, server } = event.data
       const ownership = before.groups[group]?.ownership
