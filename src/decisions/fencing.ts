@@ -21,6 +21,10 @@ export const needsFence = (state: State, server: ServerName): FenceNeed => {
   )
   // F4: that it could not be stopped is known; so the end of its lease says nothing about it.
   if (stuck.length > 0) return { need: 'required', because: `${stuck.join(', ')} could not be stopped there` }
+  // Rule 12: it cannot tell isolation from double failure, and goes on running in both.
+  const heartbeat: { readonly interval: number; readonly onQuorumLoss?: unknown } = current.heartbeat
+  if (heartbeat.onQuorumLoss === 'keep')
+    return { need: 'required', because: 'heartbeat.onQuorumLoss is keep: it may run on without a quorum' }
   const { policy, levels } = current.fencing
   if (policy === 'required') return { need: 'required', because: 'fencing.policy is required' }
   if (policy === 'off' || !levels[server]) return { need: 'none', because: 'its expired lease is enough' }

@@ -56,12 +56,20 @@ const aboutness = (state: State, commits: readonly Recorded[], group: GroupName)
       if (event.type === 'OperationRequested' && 'group' in event.data.command && event.data.command.group === group)
         operations.add(event.data.operation)
   const isCompanion = companionsOf(commits, group)
+  const isFence = fencesOf(commits, group)
   return (event) => {
     switch (event.type) {
       case 'OperationRequested':
       case 'OperationRefused':
       case 'OperationFinished':
         return operations.has(event.data.operation) || isCompanion(event)
+      case 'FencingRequested':
+      case 'FencingFailed':
+      case 'FencingConfirmed':
+      case 'FencingConfirmedByOperator':
+      case 'FencingUnneeded':
+      case 'FencingForgone':
+        return isFence(event.data)
       case 'RecoveryStarted':
         return event.data.group === group || monitors.has(event.data.monitor)
       case 'MonitorVerdictChanged':
@@ -76,11 +84,31 @@ const aboutness = (state: State, commits: readonly Recorded[], group: GroupName)
   }
 }
 
+/** By its own name, or as one of those that wait for a fence. */
+const concerns = (event: Event, group: GroupName): boolean =>
+  event.type === 'FencingRequested'
+    ? event.data.groups.includes(group)
+    : 'group' in event.data && event.data.group === group
+
+/** What became of the requests to prove a server off that the group waited for. */
+const fencesOf = (
+  commits: readonly Recorded[],
+  group: GroupName,
+): ((fence: { readonly server: string; readonly generation: number }) => boolean) => {
+  const key = ({ server, generation }: { readonly server: string; readonly generation: number }) =>
+    `${server} ${generation}`
+  const waitedFor = new Set<string>()
+  for (const { commit } of commits)
+    for (const event of commit.events)
+      if (event.type === 'FencingRequested' && event.data.groups.includes(group)) waitedFor.add(key(event.data))
+  return (fence) => waitedFor.has(key(fence))
+}
+
 /** What was decided in one commit with something about the group: the end of its server, a new configuration. */
 const companionsOf = (commits: readonly Recorded[], group: GroupName): ((event: Event) => boolean) => {
   const companions = new Set<Event>()
   for (const { commit } of commits) {
-    const isAboutGroup = commit.events.some((event) => 'group' in event.data && event.data.group === group)
+    const isAboutGroup = commit.events.some((event) => concerns(event, group))
     if (!isAboutGroup) continue
     for (const event of commit.events) if (!('group' in event.data)) companions.add(event)
   }
@@ -94,6 +122,7 @@ const turning: ReadonlySet<Event['type']> = new Set<Event['type']>([
   'GroupFailed',
   'GroupWaiting',
   'FailoverSuppressed',
+  'FencingRequested',
 ])
 
 /** The latest commit that moved the group, or said why it does not move. */
@@ -102,7 +131,7 @@ export const turningPointOf = (relevant: Relevant): number | null =>
     relevant.eventsAt(at).some((event) => turning.has(event.type) && isOf(relevant, event)),
   ) ?? null
 
-const isOf = ({ group }: Relevant, event: Event): boolean => 'group' in event.data && event.data.group === group
+const isOf = ({ group }: Relevant, event: Event): boolean => concerns(event, group)
 
 /** `members`: what the root led to, and the signs that came before its decision. */
 export type Chain = { readonly root: Sequence; readonly members: ReadonlySet<number> } | { readonly needs: Sequence }

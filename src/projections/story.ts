@@ -131,12 +131,15 @@ const kindOf = (
   { root, end }: { readonly root: number; readonly end: number | null },
 ): StepKind => {
   const has = (...types: readonly Event['type'][]) => events.some(({ type }) => types.includes(type))
+  if (has('FencingFailed')) return 'trouble'
   if (has('GroupFailed', 'ActivationFailed', 'DeactivationFailed', 'ResourceLost') && sequence !== root)
     return 'trouble'
   if (has('FailoverSuppressed', 'RecoverySuppressed', 'OperationRefused', 'GroupWaiting')) return 'non-action'
   if (sequence === end) return 'outcome'
   if (sequence === root) return 'cause'
-  return has('GroupAssigned', 'GroupStopping', 'ServerDeclaredDown', 'RecoveryStarted') ? 'decision' : 'progress'
+  return has('GroupAssigned', 'GroupStopping', 'ServerDeclaredDown', 'RecoveryStarted', 'FencingRequested')
+    ? 'decision'
+    : 'progress'
 }
 
 /** The start of what has ended says nothing that its end, with its duration, does not. */

@@ -108,6 +108,51 @@ export const crash = (): HandBuiltLog => {
   return log
 }
 
+/** s1 crashes and must be proven off; the first attempt fails. With `isFenced` the second does not. */
+export const fencedCrash = ({ isFenced }: { readonly isFenced: boolean }): HandBuiltLog => {
+  const { log } = settled()
+  const supports = [
+    { voter: 'w', reason: 'silent' as const },
+    { voter: 's2', reason: 'silent' as const },
+  ]
+  const which = { server: 's1', generation: 2 }
+  const request = log.record({
+    afterMs: 3_600_000,
+    by: s2,
+    because: { supports, majority: 2, generation: 2 },
+    events: [
+      {
+        type: 'FencingRequested',
+        data: { ...which, groups: ['web'], executor: 's2', because: 'fencing.policy is required' },
+      },
+      { type: 'ServerDeclaredDown', data: { ...which, supports } },
+    ],
+  })
+  const because = 'level 1: bmc-s1: ipmitool power off did not answer in 8020 ms'
+  log.record({
+    afterMs: 8100,
+    by: s2,
+    causedBy: request,
+    events: [{ type: 'FencingFailed', data: { ...which, executor: 's2', attempt: 1, because } }],
+  })
+  if (!isFenced) return log
+  const verdicts = [
+    { server: 's1', fit: 'unfit' as const, because: 'it is down' },
+    { server: 's2', fit: 'chosen' as const, because: 'number 2 of its list' },
+  ]
+  const epoch = log.record({
+    afterMs: 5600,
+    by: s2,
+    causedBy: request,
+    events: [
+      { type: 'FencingConfirmed', data: { ...which, by: 's2', level: 1, devices: ['bmc-s1'], ms: 412 } },
+      { type: 'GroupAssigned', data: { group: 'web', server: 's2', reason: 'failover', verdicts } },
+    ],
+  })
+  comesUp(log, s2, { epoch, causedBy: epoch })
+  return log
+}
+
 /** An operator moves web to s2. */
 export const plannedMove = (): HandBuiltLog => {
   const { log, epoch } = settled()

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { runCli } from './command-line.ts'
 import type { HandBuiltLog } from './hand-built-log.ts'
-import { crash, ladder, plannedMove, settled, startRefused, suppressedFailover } from './scenarios.ts'
+import { crash, fencedCrash, ladder, plannedMove, settled, startRefused, suppressedFailover } from './scenarios.ts'
 
 let directory = ''
 beforeAll(() => {
@@ -22,6 +22,14 @@ const whyOf = async (log: HandBuiltLog, group: string, ...more: readonly string[
 
 test('a server crashes, two voters support its removal, the other takes over', async () => {
   await expect(await whyOf(crash(), 'web')).toMatchFileSnapshot('why-crash.txt')
+})
+
+test('a server that crashed is fenced at the second attempt, then the other takes over', async () => {
+  await expect(await whyOf(fencedCrash({ isFenced: true }), 'web')).toMatchFileSnapshot('why-fenced.txt')
+})
+
+test('a server that crashed is not proven off yet', async () => {
+  await expect(await whyOf(fencedCrash({ isFenced: false }), 'web')).toMatchFileSnapshot('why-uncertain.txt')
 })
 
 test('an operator moves a group', async () => {
