@@ -6,6 +6,7 @@
  * |---|---|
  * | `GET /status` | `AgentStatus` as JSON |
  * | `GET /log?after=N&follow=0|1` | lines of an exported log (exported-log.ts), from sequence N+1 on |
+ * | `POST /alone` with `AloneRequest` | `CommandProgress` as JSON lines until the log goes on here |
  * | `POST /hand-over` with `HandOverRequest` | `CommandProgress` as JSON lines until somebody took note |
  * | `POST /command` with `CommandRequest` | `CommandProgress` as JSON lines until it is settled |
  */
@@ -25,6 +26,12 @@ export type CommandRequest = z.infer<typeof commandRequest>
 
 /** X6: without the log, so it is no command. */
 export const handOverRequest = z.object({ waitMs: z.number().min(0).max(3_600_000) })
+/** Topology `pair`: the person vouches that the other server is off, and that nothing of its log is needed. */
+export const aloneRequest = z.object({
+  by: z.string().regex(/^operator:.{1,60}$/),
+  waitMs: z.number().min(0).max(3_600_000),
+})
+export type AloneRequest = z.infer<typeof aloneRequest>
 export type HandOverRequest = z.infer<typeof handOverRequest>
 
 export type CommandProgress =

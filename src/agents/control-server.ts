@@ -16,6 +16,7 @@ import { describeEvent } from '../projections/words.ts'
 import type { Cancel, LocalReply, LocalRequest, World } from '../world/world.ts'
 import {
   type AgentStatus,
+  aloneRequest,
   type CommandProgress,
   type CommandRequest,
   commandRequest,
@@ -23,6 +24,7 @@ import {
 } from './control-protocol.ts'
 import type { HandOver } from './hand-over.ts'
 import type { Answer, Recorder } from './recorder.ts'
+import type { ServerAgent } from './server-agent.ts'
 
 export type ControlOptions = {
   readonly socket: string
@@ -36,6 +38,8 @@ export type ControlOptions = {
     | null
   /** Null on a witness: it holds nothing. */
   readonly handOver: HandOver['ask'] | null
+  /** Topology `pair`: an operator vouches that the other server is off. Null on a witness. */
+  readonly goAlone: ServerAgent['goAlone'] | null
 }
 
 /** Serves until cancelled. @throws when the socket cannot be had. */
@@ -47,6 +51,7 @@ const answer = async (world: World, options: ControlOptions, request: LocalReque
   if (method === 'GET' && path === '/status') return json(reply, options.status())
   if (method === 'GET' && path === '/log') return sendLog(options, request)
   if (method === 'POST' && path === '/hand-over') return runHandOver(options, request)
+  if (method === 'POST' && path === '/alone') return runGoAlone(options, request)
   if (method === 'POST' && path === '/command') return runCommand(world, options, request)
   reply.begin(404, 'text/plain')
   reply.end(`there is no ${method} ${path}\n`)
@@ -119,6 +124,19 @@ const runHandOver = async ({ handOver }: ControlOptions, { body, reply }: LocalR
   }
   reply.begin(200, 'application/x-ndjson')
   await handOver((progress) => reply.write(`${JSON.stringify(progress)}\n`), request.waitMs)
+  reply.end()
+}
+
+const runGoAlone = async ({ goAlone }: ControlOptions, { body, reply }: LocalRequest): Promise<void> => {
+  const request = parsed(aloneRequest, body)
+  if (typeof request === 'string' || goAlone === null) {
+    reply.begin(400, 'text/plain')
+    return reply.end(`${typeof request === 'string' ? request : 'a witness keeps no log alone'}\n`)
+  }
+  reply.begin(200, 'application/x-ndjson')
+  const { by, waitMs } = request
+  // cast: the schema has checked its form.
+  await goAlone(by as Author, (progress) => reply.write(`${JSON.stringify(progress)}\n`), waitMs)
   reply.end()
 }
 

@@ -5,6 +5,8 @@ import { failBack, forgetFailovers } from '../decisions/fail-back.ts'
 import { endFencing, takeOverFencing } from '../decisions/fence-server.ts'
 import { admitVoters, joinServer, leaveCluster } from '../decisions/join-server.ts'
 import { hearersOf, needsGeneration } from '../decisions/liveness.ts'
+import { hearersNeeded } from '../decisions/liveness-pair.ts'
+import { type PairSight, takeCopyBack, tellSetAside } from '../decisions/log-copy.ts'
 import { settlement } from '../decisions/operate.ts'
 import type { Observed } from '../decisions/plan.ts'
 import { majorityOf } from '../decisions/quorum.ts'
@@ -48,6 +50,8 @@ export type Sight = {
   readonly conditions: ConditionFacts
   /** Since this agent saw that the heartbeat time-out is stretched. */
   readonly stretchedMs: number
+  /** Null in topologies other than `pair`. */
+  readonly pair: PairSight | null
 }
 
 /**
@@ -128,6 +132,8 @@ export const duties: readonly Duty[] = [
     inTurn: true,
     decide: (state, { stretchedMs }) => endStretch(state, stretchedMs),
   },
+  { key: 'take the copy back', needs: 'lease', decide: (state, { me, pair }) => takeCopyBack(state, me, pair) },
+  { key: 'tail set aside', needs: 'barrier', decide: (_, { me, pair }) => tellSetAside(me, pair) },
   { key: 'settle orphaned operations', needs: 'lease', inTurn: true, decide: (state) => settleOrphans(state) },
   { key: 'settle operations', needs: 'log', decide: (state, { me }) => settle(state, me) },
   { key: 'paths', needs: 'lease', everyMs: 500, decide: (state, sight) => reportPaths(state, sight) },
@@ -153,7 +159,7 @@ const join = (state: State, { me, boot, now, voter, hasBarrier, joinedMs }: Sigh
     boot,
     needs: needsGeneration(liveness, membership, hasBarrier, now),
     heardBy: hearersOf(liveness, membership, now),
-    majority: majorityOf(membership.voters),
+    majority: hearersNeeded(me, voter.pair(), majorityOf(membership.voters)),
   })
 }
 

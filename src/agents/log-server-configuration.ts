@@ -39,19 +39,20 @@ export const logServerConfiguration = (kit: VoterKit, places: LogServerPlaces): 
       strict: true,
     },
     // With one voter there is no cluster block: its log server would wait for others for ever.
-    ...(keepers.length > 1 && {
-      cluster: {
-        name: identity.cluster,
-        listen: hostPort(listenAddress(own), own.ports.route),
-        routes: routes(own, keepers),
-        no_advertise: true,
-        ...pings,
-        // Whoever publishes writes to the routes itself. A peer that lost its power answers nothing: its socket's buffer
-        // (16 KiB at first) is full within a second, and everything published here would wait for as long as this.
-        write_deadline: '50ms',
-        tls,
-      },
-    }),
+    ...(keepers.length > 1 &&
+      identity.topology !== 'pair' && {
+        cluster: {
+          name: identity.cluster,
+          listen: hostPort(listenAddress(own), own.ports.route),
+          routes: routes(own, keepers),
+          no_advertise: true,
+          ...pings,
+          // Whoever publishes writes to the routes itself. A peer that lost its power answers nothing: its socket's buffer
+          // (16 KiB at first) is full within a second, and everything published here would wait for as long as this.
+          write_deadline: '50ms',
+          tls,
+        },
+      }),
     accounts: {
       SYS: { users: [{ nkey: nkeys.system.public }] },
       BATON: {

@@ -6,6 +6,7 @@ import { realWatchdogs, type Watchdogs } from '../world/watchdog.ts'
 import type { World } from '../world/world.ts'
 import type { OpenLogLink, Say } from './log-link.ts'
 import { monitorDrivers } from './monitors/drivers.ts'
+import { pairLogLink } from './pair/pair-log-link.ts'
 import { quorumLogLink } from './quorum-log-link.ts'
 import { resourceDrivers } from './resources/drivers.ts'
 
@@ -27,7 +28,8 @@ export const realMachine = (natsServer: string): Machine => {
   const world = realWorld()
   return {
     world,
-    openLog: quorumLogLink(natsServer),
+    openLog: (inWorld, options) =>
+      (options.kit.identity.topology === 'pair' ? pairLogLink : quorumLogLink)(natsServer)(inWorld, options),
     resourceDrivers: resourceDrivers(world),
     monitorDrivers: monitorDrivers(world),
     watchdogs: realWatchdogs,

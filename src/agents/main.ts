@@ -67,8 +67,7 @@ export const runAgent = async (machine: Machine, options: ProcessOptions): Promi
   const node = await openNode(world, { stateDirectory: options.stateDirectory, openLog: machine.openLog, say })
   checkRole(node, 'server')
   const { places, instance, recorder } = node
-  const { osName, osVersion } = machine
-  const installation = { version: options.version, path: options.stateDirectory, osName, osVersion }
+  const installation = installationOf(machine, options)
   const me = serverName(node.kit.own.name)
   let agent: ServerAgent | null = null
   const wake = () => agent?.wake()
@@ -108,6 +107,7 @@ export const runAgent = async (machine: Machine, options: ProcessOptions): Promi
       environment: (monitor) => monitorEnvironment(recorder.state(), monitor, me, installation),
     },
     conditions,
+    pair: node.pair && { link: node.pair, giveUpHistory: node.giveUpHistory },
     ping: (targets, timeoutMs) => pingTargets(world, targets, timeoutMs),
     say,
   })
@@ -125,12 +125,20 @@ export const runAgent = async (machine: Machine, options: ProcessOptions): Promi
   })
   manager.ready()
   say('agent started', { server: me, incarnation: node.store.incarnation })
-  await untilAborted(options.signal)
+  const isToComeBack = await Promise.race([node.givenUp, untilAborted(options.signal).then(() => false)])
   manager.stopping()
-  await stopServer({ running, runner, guardian, closeControl, sink, voter, node })
+  await stopServer({ isToComeBack, running, runner, guardian, closeControl, sink, voter, node })
 }
 
+const installationOf = ({ osName, osVersion }: Machine, { version, stateDirectory }: ProcessOptions) => ({
+  version,
+  path: stateDirectory,
+  osName,
+  osVersion,
+})
+
 const stopServer = async (parts: {
+  readonly isToComeBack: boolean
   readonly running: ServerAgent
   readonly runner: ResourceRunner
   readonly guardian: GuardianLink
@@ -141,7 +149,7 @@ const stopServer = async (parts: {
 }): Promise<void> => {
   const { running, runner, guardian, closeControl, sink, voter, node } = parts
   running.stop()
-  takeLeave(guardian, runner)
+  takeLeave(guardian, parts.isToComeBack || !runner.isAllOff())
   closeControl()
   // Beats go on until the end: what an alert's target takes of our time must not cost the lease.
   await sink.close()
@@ -150,9 +158,9 @@ const stopServer = async (parts: {
 }
 
 /** What runs goes on under the lease it has; the guardian ends it if no agent comes back in time. */
-const takeLeave = (guardian: GuardianLink, runner: ResourceRunner): void => {
-  if (runner.isAllOff()) guardian.end()
-  else guardian.leave()
+const takeLeave = (guardian: GuardianLink, isNeeded: boolean): void => {
+  if (isNeeded) guardian.leave()
+  else guardian.end()
 }
 
 /** The witness: log server, beats, grants and supports; nothing else. */
@@ -246,7 +254,7 @@ const reachGuardian = (world: World, options: ProcessOptions, { places, instance
 const serveNode = (
   world: World,
   node: Node,
-  agent: Pick<ServerAgent, 'command' | 'handOver'> | null,
+  agent: Pick<ServerAgent, 'command' | 'handOver' | 'goAlone'> | null,
   seen: Omit<Parameters<typeof agentStatus>[1], 'node'>,
 ): ReturnType<typeof serveControl> =>
   serveControl(world, {
@@ -257,6 +265,7 @@ const serveNode = (
     status: () => agentStatus(world, { node, ...seen }),
     command: agent?.command ?? null,
     handOver: agent?.handOver ?? null,
+    goAlone: agent?.goAlone ?? null,
   })
 
 const joinVoters = (

@@ -1,9 +1,9 @@
 /** What every voter's process has, server or witness: its kit, its store, the log server, the log, beats, control. */
 
-import type { Author, EventLog, LogTrouble } from '../events/index.ts'
+import { type Author, type EventLog, type LogTrouble, type Sequence, unknownHash } from '../events/index.ts'
 import type { State } from '../projections/state.ts'
 import type { World } from '../world/world.ts'
-import type { LogLink, OpenLogLink, Say } from './log-link.ts'
+import type { LogLink, OpenLogLink, PairLink, Say } from './log-link.ts'
 import { type Recorder, startRecorder } from './recorder.ts'
 import { readSnapshot, writeSnapshot } from './snapshots.ts'
 import { readVoterKit, type VoterKit } from './voter-kit.ts'
@@ -22,6 +22,7 @@ export const placesIn = (stateDirectory: string) => ({
   firstConfiguration: `${stateDirectory}/kit/cluster.yaml`,
   voterStore: `${stateDirectory}/voter.json`,
   snapshot: `${stateDirectory}/snapshot.json`,
+  setAside: `${stateDirectory}/set-aside.json`,
   run: `${stateDirectory}/run`,
   control: `${stateDirectory}/run/control.sock`,
   guardian: `${stateDirectory}/run/guardian.sock`,
@@ -47,6 +48,12 @@ export type Node = {
   readonly notDeciding: () => string | null
   /** Beats over the log's own connection (H1). */
   readonly onBeatChannel: LogLink['onBeatChannel']
+  /** Topology `pair` alone. */
+  readonly pair: PairLink | null
+  /** N6: gives up this server's own history after `common`. Nothing may run here; the process must start anew. */
+  readonly giveUpHistory: (common: Sequence) => Promise<void>
+  /** Resolves when that is done: what was folded is everywhere in this process, which is of no use any more. */
+  readonly givenUp: Promise<true>
   /** Leaves the log server running: replacing the agent must not cost the log a replica. */
   readonly stop: () => Promise<void>
 }
@@ -84,10 +91,14 @@ class OpenNode implements Node {
   readonly log: EventLog
   readonly recorder: Recorder
   readonly onBeatChannel: LogLink['onBeatChannel']
+  readonly pair: PairLink | null
   readonly #world: World
   readonly #say: Say
   readonly #link: LogLink
   #isStopped = false
+  #hasGivenUp = false
+  readonly #givenUp = Promise.withResolvers<true>()
+  readonly givenUp = this.#givenUp.promise
   #inTouchAt: number
   #isShorter: string | null = null
   #snapshotAt: { sequence: number; ms: number }
@@ -100,9 +111,10 @@ class OpenNode implements Node {
     this.places = places
     this.instance = instance
     this.#inTouchAt = world.clock.now()
-    this.#link = openLog(world, { kit, places, seen: store.seen, say })
+    this.#link = openLog(world, { kit, places, seen: store.seen, from: snapshot, say })
     this.log = this.#link.log
     this.onBeatChannel = this.#link.onBeatChannel
+    this.pair = this.#link.pair ?? null
     this.recorder = startRecorder(world, this.log, {
       by: `server:${kit.own.name}` satisfies Author,
       from: snapshot,
@@ -126,9 +138,22 @@ class OpenNode implements Node {
       : `the log holds ${watching.type} (commit ${watching.sequence}), which this version does not know: it only watches`
   }
 
+  readonly giveUpHistory = async (common: Sequence): Promise<void> => {
+    this.#isStopped = true
+    this.#hasGivenUp = true
+    this.recorder.stop()
+    await this.pair?.yield(common, async () => {
+      // The hash there is not known here: nobody asks for it.
+      await this.store.forgetAfter({ sequence: common, hash: unknownHash })
+      await this.#world.files.remove(this.places.snapshot)
+    })
+    this.#givenUp.resolve(true)
+  }
+
   readonly stop = async (): Promise<void> => {
     this.#isStopped = true
     this.recorder.stop()
+    if (this.#hasGivenUp) return this.#link.close()
     const state = this.recorder.state()
     await this.store.see(state.position).catch(() => {})
     if (state.position.sequence > this.#snapshotAt.sequence) await this.#snapshot().catch(() => {})
@@ -170,6 +195,7 @@ class OpenNode implements Node {
   }
 
   async #snapshot(): Promise<void> {
+    if (this.#hasGivenUp) return
     const state = this.recorder.state()
     this.#snapshotAt = { sequence: state.position.sequence, ms: this.#world.clock.now() }
     await writeSnapshot(this.#world, this.places.snapshot, this.kit.identity.cluster, state)

@@ -127,6 +127,9 @@ const followLog = (
   }
 }
 
+/** Nobody rests after this one: a decision that changes how the log is kept waits behind it. */
+const abandoned: Answer = { answer: 'given-up', because: 'the log goes on without the other server' }
+
 const next = (after: Position): Sequence => sequence(after.sequence + 1)
 
 /** Appends until it is known whether it stands there: `after + 1` is its only possible place. */
@@ -135,7 +138,7 @@ const settle = async (
   log: EventLog,
   feed: Feed,
   { after, commit }: { readonly after: Position; readonly commit: Commit },
-): Promise<'appended' | 'conflict' | 'given-up'> => {
+): Promise<'appended' | 'conflict' | 'given-up' | 'abandoned'> => {
   const deadline = world.clock.now() + giveUpMs
   let wasUnknown = false
   while (!feed.isStopped()) {
@@ -147,6 +150,7 @@ const settle = async (
       feed.accept([{ position: answer.position, previous: after.hash, commit, bytes }])
       return 'appended'
     }
+    if (result === 'abandoned') return 'abandoned'
     wasUnknown ||= result === 'unknown'
     if (result === 'unavailable' && !wasUnknown) return 'given-up'
     const hasAdvanced = await feed.advance(after, result === 'conflict' ? catchUpMs : againMs)
@@ -187,6 +191,7 @@ export const startRecorder = (
       const after = state.position
       const commit: Commit = { id: commitId(world.random.id()), by, at: world.clock.wall(), ...decision }
       const outcome = await settle(world, log, feed, { after, commit })
+      if (outcome === 'abandoned') return abandoned
       if (outcome === 'given-up') return { answer: 'given-up', because: 'the log could not be written' }
       if (outcome === 'conflict') continue
       barrier = true
@@ -197,7 +202,7 @@ export const startRecorder = (
 
   /** Whoever asked asks again at once: a log that takes nothing must not be asked a thousand times a second. */
   const rest = async (answer: Answer): Promise<void> => {
-    if (answer.answer === 'given-up' && !feed.isStopped())
+    if (answer.answer === 'given-up' && answer !== abandoned && !feed.isStopped())
       await new Promise<void>((resolve) => world.clock.after(pauseMs, resolve))
   }
 

@@ -41,6 +41,7 @@ import { logTroubleWatch } from './log-trouble-watch.ts'
 import { type MonitorJudge, monitorJudge } from './monitor-judge.ts'
 import { type MonitorRunner, type MonitorRunnerOptions, monitorRunner } from './monitor-runner.ts'
 import { type PartitionWatch, partitionWatch } from './np/partition-watch.ts'
+import { type PairKeeper, type PairKeeperParts, pairKeeper } from './pair/pair-keeper.ts'
 import type { Answer, Recorder } from './recorder.ts'
 import { mayStart, type Renouncer, renouncer } from './renouncer.ts'
 import type { ResourceRunner } from './resource-runner.ts'
@@ -63,6 +64,8 @@ export type ServerAgentParts = {
   readonly conditions?: ConditionWatch
   /** The ping targets that answer now; called in a loop of its own. */
   readonly ping: (targets: readonly string[], timeoutMs: number) => Promise<readonly string[]>
+  /** Topology `pair` alone. */
+  readonly pair: Pick<PairKeeperParts, 'link' | 'giveUpHistory'> | null
   readonly say: (what: string, fields: Readonly<Record<string, unknown>>) => void
 }
 
@@ -79,6 +82,8 @@ export type ServerAgent = {
   readonly note: (event: Event) => void
   /** Gives everything away without the log. */
   readonly handOver: HandOver['ask']
+  /** Topology `pair`: an operator vouches that the other server is off. */
+  readonly goAlone: PairKeeper['order']
   readonly stop: () => void
 }
 
@@ -96,6 +101,7 @@ class Agent implements ServerAgent {
   readonly #doubles: DoubleWatch
   readonly #handOver: HandOver
   readonly #renouncer: Renouncer
+  readonly #pair: PairKeeper | null
   readonly #roster: DutyRoster
   readonly #fencing: FencingAgent
   readonly #watchLog: () => void
@@ -157,6 +163,9 @@ class Agent implements ServerAgent {
       note: this.#reporter.note,
       changed: this.wake,
     })
+    this.#pair =
+      parts.pair && pairKeeper(world, { ...parts, ...parts.pair, np: this.#partition, facts: () => this.#facts() })
+    parts.pair?.link.onChange(this.wake)
     this.wake()
   }
 
@@ -203,6 +212,11 @@ class Agent implements ServerAgent {
     this.#reporter.note(event)
     this.wake()
   }
+
+  readonly goAlone: PairKeeper['order'] = async (by, say, waitMs) =>
+    this.#pair
+      ? await this.#pair.order(by, say, waitMs)
+      : say({ step: 'refused', because: 'this cluster is no pair', possible: 'nothing: here a majority decides' })
 
   readonly lost = (group: GroupName, resource: ResourceName, because: string): void => {
     const { current } = this.#state.configuration
@@ -265,8 +279,11 @@ class Agent implements ServerAgent {
       me,
       now: this.#world.clock.now(),
       reachable: voter.reachable(),
-      supporters: (server) =>
-        supportersOf(liveness, server, serverOf(this.#state.servers, server).generation, membership),
+      supporters: (server) => {
+        const { generation } = serverOf(this.#state.servers, server)
+        const standingIn = this.#pair?.supports(server, generation) ?? []
+        return [...supportersOf(liveness, server, generation, membership), ...standingIn]
+      },
       majority: majorityOf(membership.voters),
       renounced: (server) => liveness.heard[server]?.renounced ?? noGeneration,
     }
@@ -275,6 +292,7 @@ class Agent implements ServerAgent {
   #step(): void {
     const { voter, recorder, runner } = this.#parts
     const now = this.#world.clock.now()
+    this.#pair?.step(now)
     const isLeased = voter.hasLease()
     const state = this.#state
     this.#watchLease(isLeased, now)
@@ -316,6 +334,7 @@ class Agent implements ServerAgent {
       stretchedMs: now - this.#stretchedSince,
       np: this.#partition.resolution(),
       conditions: conditionFacts(this.#parts),
+      pair: this.#pair?.sight(now) ?? null,
     }
   }
 

@@ -15,7 +15,13 @@ const kitVoter = z.object({
   ports: z.object({ heartbeat: port, log: port, route: port }),
 })
 const identitySchema = z
-  .object({ cluster: name, voter: decode.voter, voters: z.array(kitVoter).min(1) })
+  .object({
+    cluster: name,
+    voter: decode.voter,
+    voters: z.array(kitVoter).min(1),
+    /** Two log servers that know nothing of each other: the agents keep both alike. */
+    topology: z.literal('pair').optional(),
+  })
   .refine(({ voter, voters }) => voters.some((v) => v.name === voter), 'the voter itself is not among the voters')
   .refine(({ voters }) => voters.some((v) => v.hasLog), 'nobody keeps the log')
 

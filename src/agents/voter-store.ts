@@ -51,6 +51,9 @@ export type VoterStore = {
   readonly promise: (promised: Promised) => Promise<void>
   readonly stopEpoch: (group: GroupName, epoch: Epoch) => Promise<void>
   readonly see: (position: Position) => Promise<void>
+  /** Topology `pair`: the log goes on without what this server has seen after `position`, and without all promises
+   *  about generations and epochs that were given there. */
+  readonly forgetAfter: (position: Position) => Promise<void>
 }
 
 /** Opens `path`, or makes it with a new store id. @throws VoterStoreDamaged when it is there but unreadable. */
@@ -78,8 +81,22 @@ export const openVoterStore = async (world: World, path: string): Promise<VoterS
     renounce: (generation) => write((now) => ({ ...now, renounced: newer(now.renounced, generation) })),
     promise: (promised) => write((now) => ({ ...now, promised })),
     stopEpoch: (group, epoch) => write((now) => ({ ...now, stoppedEpochs: { ...now.stoppedEpochs, [group]: epoch } })),
+    forgetAfter: (position) => write((now) => withoutAfter(now, position)),
     see: (position) =>
       position.sequence > content.seen.sequence ? write((now) => ({ ...now, seen: position })) : Promise.resolve(),
+  }
+}
+
+const withoutAfter = (now: Content, { sequence, hash }: Position): Content => {
+  const isBefore = (at: number) => at <= sequence
+  const before = <T>(all: Readonly<Record<string, T>>, at: (one: T) => number) =>
+    Object.fromEntries(Object.entries(all).filter(([, one]) => isBefore(at(one))))
+  return {
+    ...now,
+    supports: before(now.supports, ({ generation }) => generation),
+    renounced: isBefore(now.renounced) ? now.renounced : noGeneration,
+    stoppedEpochs: before(now.stoppedEpochs, (epoch) => epoch),
+    seen: isBefore(now.seen.sequence) ? now.seen : { sequence, hash },
   }
 }
 

@@ -23,6 +23,7 @@ import {
   silence,
   supportsDue,
 } from '../decisions/liveness.ts'
+import { type Judgement, noJudgement, type Pair, pairOf, standIn } from '../decisions/liveness-pair.ts'
 import { membershipOf, noMembers, timingOf } from '../decisions/membership.ts'
 import { mayPromise, promise, promiseDue, type Timing } from '../decisions/promises.ts'
 import {
@@ -33,7 +34,10 @@ import {
   noGeneration,
   type PathName,
   pathName,
+  serverName,
+  type VoterName,
 } from '../events/index.ts'
+import { pairMembersOf } from '../projections/configuration.ts'
 import type { State } from '../projections/state.ts'
 import type { Cancel, World } from '../world/world.ts'
 import { type BeatCodec, beatCodec } from './heartbeats/beat-codec.ts'
@@ -69,6 +73,12 @@ export type Voter = {
   readonly hear: (beat: Beat, path: PathName) => void
   /** Sends a beat at once: something worth knowing has happened. */
   readonly beatNow: () => void
+  /** Topology `pair`: what this server knows that may stand in for the other's voice. */
+  readonly judge: (judgement: Judgement) => void
+  /** Null in other topologies. */
+  readonly pair: () => Pair | null
+  /** Runs nothing more under this generation, without giving its word on that. */
+  readonly giveUpLease: (generation: Generation) => void
   /** Rule 5: writes the renunciation down, then says it. */
   readonly renounceNow: (generation: Generation) => Promise<void>
   readonly hasLease: () => boolean
@@ -99,6 +109,8 @@ class RunningVoter implements Voter {
   readonly #paths = new Map<PathName, HeartbeatPath>()
   #liveness: Liveness
   #membership: Membership = noMembers
+  #pair: Pair | null = null
+  #judgement = noJudgement
   #sequence = 0
   #intervalMs = firstIntervalMs
   #cancelBeat: Cancel = () => {}
@@ -130,6 +142,18 @@ class RunningVoter implements Voter {
 
   readonly liveness = () => this.#liveness
   readonly membership = () => this.#membership
+  readonly pair = () => this.#pair
+  readonly giveUpLease = (generation: Generation): void => {
+    this.#liveness = giveUpLease(this.#liveness, generation)
+    this.#options.changed()
+  }
+  readonly judge = (judgement: Judgement): void => {
+    this.#judgement = judgement
+    if (this.#pair === null) return
+    const stood = standIn(this.#liveness, this.#pair, judgement, this.#noticePause())
+    this.#liveness = stood.liveness
+    this.#pair = stood.pair
+  }
   readonly withheld = () => this.#options.withheld?.() ?? null
   readonly hasLease = () => this.withheld() === null && holdsLease(this.#liveness, this.#membership, this.#now())
   readonly leasedUntil = () => (this.withheld() === null ? leasedUntil(this.#liveness, this.#membership) : noLease)
@@ -139,6 +163,7 @@ class RunningVoter implements Voter {
     const configuration = state.configuration.current
     if (configuration === null) return
     this.#membership = membershipOf(state)
+    this.#pair = pairIn(state, this.#liveness.me, this.#pair)
     this.#intervalMs = configuration.heartbeat.interval
     this.#liveness = retimed(this.#liveness, timingOf(state) ?? firstTiming)
     this.#keepPromises(this.#now())
@@ -221,6 +246,7 @@ class RunningVoter implements Voter {
     const { liveness, number } = beatDue(this.#liveness, now)
     this.#liveness = liveness
     this.#keepPromises(now)
+    this.judge(this.#judgement)
     const beat = this.#content(number)
     this.#liveness = promise(this.#liveness, beat.echoes)
     const bytes = this.#codec.encode(beat)
@@ -317,4 +343,11 @@ class RunningVoter implements Voter {
       () => this.#options.suspicious('a support could not be written to disk'),
     )
   }
+}
+
+/** The pair as the log tells of it; what stood in for the peer so far is not on the log. */
+const pairIn = ({ configuration, logSides }: State, me: VoterName, before: Pair | null): Pair | null => {
+  const peer = pairMembersOf(configuration.current)?.find((member) => member !== me)
+  if (peer === undefined) return null
+  return { ...(before ?? pairOf(serverName(peer))), alone: logSides.isAlone ? logSides.head : null }
 }

@@ -1,7 +1,13 @@
 /** The agent of this machine, over its control socket (control-protocol.ts). */
 import { type IncomingMessage, request } from 'node:http'
 import { join } from 'node:path'
-import type { AgentStatus, CommandProgress, CommandRequest, HandOverRequest } from '../agents/control-protocol.ts'
+import type {
+  AgentStatus,
+  AloneRequest,
+  CommandProgress,
+  CommandRequest,
+  HandOverRequest,
+} from '../agents/control-protocol.ts'
 import { CommandFailed, exitCode } from './deps.ts'
 
 /** An agent that takes longer than this to begin its answer is stuck. */
@@ -52,6 +58,12 @@ export const agentHandOver = (
   body: HandOverRequest,
   signal?: AbortSignal,
 ): AsyncGenerator<CommandProgress> => stepsOf(stateDirectory, '/hand-over', body, signal)
+
+export const agentAlone = (
+  stateDirectory: string,
+  body: AloneRequest,
+  signal?: AbortSignal,
+): AsyncGenerator<CommandProgress> => stepsOf(stateDirectory, '/alone', body, signal)
 
 async function* stepsOf(
   stateDirectory: string,

@@ -3,7 +3,7 @@ import type { Command as Subcommand } from 'commander'
 import type { CommandProgress } from '../agents/control-protocol.ts'
 import type { Command } from '../events/index.ts'
 import { durationInWords } from '../projections/wording.ts'
-import { agentCommand, agentHandOver } from './agent-client.ts'
+import { agentAlone, agentCommand, agentHandOver } from './agent-client.ts'
 import { CommandFailed, type Deps, exitCode } from './deps.ts'
 import { type StateOption, withState } from './options.ts'
 
@@ -41,6 +41,13 @@ export const send = async (command: Command, options: SendOptions, deps: Deps): 
 export const sendHandOver = async (options: SendOptions, deps: Deps): Promise<void> => {
   const waitMs = await waitOf(options.wait)
   await follow(agentHandOver(options.state, { waitMs }, deps.signal), { ...options, waitMs }, deps)
+}
+
+/** Topology `pair`. @throws CommandFailed for every end but `done`. */
+export const sendAlone = async (options: SendOptions, deps: Deps): Promise<void> => {
+  const waitMs = await waitOf(options.wait)
+  const request = { by: `operator:${deps.user.slice(0, 60)}`, waitMs }
+  await follow(agentAlone(options.state, request, deps.signal), { ...options, waitMs }, deps)
 }
 
 const follow = async (

@@ -4,7 +4,7 @@ import type { ServerName } from '../events/index.ts'
 import type { AddCommands, Deps } from './deps.ts'
 import { serverNamed, voterNamed } from './names.ts'
 import { examples } from './options.ts'
-import { changing, dangerous, mustConfirm, type SendOptions, send, sendHandOver } from './send.ts'
+import { changing, dangerous, mustConfirm, type SendOptions, send, sendAlone, sendHandOver } from './send.ts'
 
 export const addServer: AddCommands = (program, deps) => {
   const server = program
@@ -38,6 +38,15 @@ export const addServer: AddCommands = (program, deps) => {
   examples(dangerous(handOver, deps), 'baton server hand-over --yes').action(async (options: SendOptions) => {
     await mustConfirm('Stop every group of this server, and leave them to the others?', options, deps)
     await sendHandOver(options, deps)
+  })
+  const alone = server
+    .command('go-alone')
+    .description(
+      'In a pair: this server goes on without the other one. Only after making sure that the other is off and stays off until it can be reached again: what it decided alone, if it did, is set aside then. Asks first.',
+    )
+  examples(dangerous(alone, deps), 'baton server go-alone --yes').action(async (options: SendOptions) => {
+    await mustConfirm('Is the other server off, and may what it decided alone be lost?', options, deps)
+    await sendAlone(options, deps)
   })
   const readmit = server
     .command('readmit <voter>')

@@ -1,5 +1,6 @@
 /** What must be so between servers and witness: names, votes, networks, addresses, ports. */
 import { networksOf, portsOf, type VoterConfiguration, votingMembersOf } from '../events/configuration.ts'
+import { pairRules } from './configuration-pair-rules.ts'
 import type { RuleContext } from './configuration-rules.ts'
 import type { Path, Problem } from './configuration-source.ts'
 import { didYouMean } from './did-you-mean.ts'
@@ -39,9 +40,17 @@ const votersRule = (context: RuleContext, members: readonly Member[]): readonly 
   const { configuration, report, broken } = context
   if (broken(['voters']) || broken(['witness']) || broken(['servers'])) return []
   const { voters, witness, servers } = configuration
+  if (configuration.topology === 'pair') return pairRules(context)
   if (servers.length === 2 && !witness) {
     const message = 'two servers without a witness: when they lose each other, neither can know who may go on'
-    return [report({ path: ['servers'], place: 'key', message, remedy: 'add a witness, or a third server' })]
+    return [
+      report({
+        path: ['servers'],
+        place: 'key',
+        message,
+        remedy: 'add a witness, or a third server; or say topology: pair, after reading docs/pair.md',
+      }),
+    ]
   }
   if (voters) return listedVoters(context, voters, members)
   const count = votingMembersOf(configuration).length

@@ -7,11 +7,11 @@ import {
   type Instant,
   type Sequence,
   type ServerName,
+  type SupportReason,
   type VoterName,
 } from '../events/index.ts'
 import type { Group, Ownership } from '../projections/groups.ts'
 import type { State } from '../projections/state.ts'
-import type { Support } from './liveness.ts'
 
 /** Events to record as one commit. `because`: the inputs that decided it, as values (for `baton why`). */
 export type Decision = {
@@ -33,9 +33,7 @@ export type Facts = {
   /** Servers heard within T, ourselves included. */
   readonly reachable: ReadonlySet<string>
   /** Supports for exactly (server, current generation), and how many would do. */
-  readonly supporters: (
-    server: ServerName,
-  ) => readonly { readonly voter: VoterName; readonly reason: Support['reason'] }[]
+  readonly supporters: (server: ServerName) => readonly { readonly voter: VoterName; readonly reason: SupportReason }[]
   readonly majority: number
   /** The generation up to which a server itself says, durably, that it released everything (rule 4). */
   readonly renounced?: (server: ServerName) => Generation

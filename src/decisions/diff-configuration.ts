@@ -150,6 +150,7 @@ const refusals = (before: Configuration, after: Configuration, changes: readonly
 
 const refusedPath = (path: string, before: Configuration, after: Configuration): string | null => {
   if (path === 'cluster') return 'the name of a cluster is part of its log'
+  if (path === 'topology') return 'a pair keeps its log in another way than a quorum'
   const [top, name = '', field] = path.split('.')
   if (top === 'ports') return 'beats and the log use these ports now'
   const member = top === 'servers' ? name : top === 'witness' ? before.witness?.name : undefined

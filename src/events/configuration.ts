@@ -74,6 +74,10 @@ const configurationOf = (form: Form) => {
   const voter = voterOf(form)
   return object({
     cluster: name.describe('The name of the cluster; it cannot change later.'),
+    topology: z
+      .enum(['pair'])
+      .optional()
+      .describe('`pair`: two servers and nobody else; NP resolution stands in for the one that is missing.'),
     servers: z
       .array(voter.extend(heartbeatDevicesOf(form)))
       .min(1)

@@ -8,12 +8,14 @@ import type { Sequence, VoterName } from './ids.ts'
  * - `unavailable`: nobody could take it (no leader, no quorum); nothing was stored.
  * - `unknown`: the reply was lost. The commit is at `after + 1` or nowhere: once the reader has seen what stands there,
  *   the answer is known; append again with the same commit until then (the same id makes that harmless).
+ * - `abandoned`: the reply will never come, and whoever waits for it stands in the way: decide again on what is read.
  */
 export type AppendResult =
   | { readonly result: 'appended'; readonly position: Position }
   | { readonly result: 'conflict' }
   | { readonly result: 'unavailable'; readonly because: string }
   | { readonly result: 'unknown'; readonly because: string }
+  | { readonly result: 'abandoned'; readonly because: string }
 
 /** What a reader is told when the log itself is not in order. Decisions stop until `repaired`. */
 export type LogTrouble =

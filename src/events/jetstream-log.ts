@@ -120,11 +120,14 @@ type Append = {
   readonly digest: LogWorld['digest']
 }
 
-const appendTo = async (
+const appendTo = (connection: LogConnection, { cluster, after, commit, digest }: Append): Promise<AppendResult> =>
+  store(connection, { cluster, after, commit, bytes: encodeCommit(commit, after.hash), digest })
+
+/** Puts a commit directly after `after`, or not at all, as exactly these bytes: a copy is the same in every one. */
+export const store = async (
   connection: LogConnection,
-  { cluster, after, commit, digest }: Append,
+  { cluster, after, commit, bytes: text, digest }: Append & { readonly bytes: string },
 ): Promise<AppendResult> => {
-  const text = encodeCommit(commit, after.hash)
   const bytes = new TextEncoder().encode(text)
   if (bytes.length > largestCommitBytes)
     return { result: 'unavailable', because: `a commit of ${bytes.length} bytes: ${largestCommitBytes} at most` }

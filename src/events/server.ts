@@ -2,9 +2,11 @@
 import { z } from 'zod'
 import type { FactOf } from './fact.ts'
 import { decode } from './ids.ts'
+import { logCopyEvents } from './log-copy.ts'
 
-/** Why a voter supports a removal (liveness.md rule 4). */
-export const supportReason = z.enum(['silent', 'renounced'])
+/** Why a voter supports a removal (liveness.md rule 4); the last three: what stands in for the missing one of a pair. */
+export const supportReason = z.enum(['silent', 'renounced', 'np-resolution', 'alone', 'operator'])
+export type SupportReason = z.infer<typeof supportReason>
 
 /** What may not be as it should, though nothing has failed: no armed watchdog, a clock rate beyond ρ, a certificate that ends. */
 export const serverCondition = z.enum(['watchdog', 'clock-rate', 'certificate'])
@@ -50,6 +52,7 @@ export const serverEvents = {
   /** As earlier versions said that a server is cut off, when there was no method but ping. */
   PingTargetsLost: z.object({ server: decode.server, targets: z.array(z.string()) }),
   PingTargetsRestored: z.object({ server: decode.server, targets: z.array(z.string()) }),
+  ...logCopyEvents,
   /** The agent saw trouble with the log on its machine; decisions stop until `LogRepaired`. */
   LogTroubleSeen: z.object({ server: decode.server, trouble: z.string() }),
   /** Something came in that is not what it claims to be, so often since it was last told: forged, damaged, replayed. */

@@ -72,6 +72,8 @@ export const catalogue = {
 
   logTrouble: error('log', 1, 'Server %1 has trouble with the log and decides nothing until it is repaired.(%2)'),
   logRepaired: info('log', 2, 'The log of server %1 is repaired.'),
+  logCopyJoined: info('log', 3, 'The copy of the log on server %1 is complete: a commit is on both servers again.'),
+  logTailSetAside: error('log', 4, 'Server %1 had decided %2 commits after %3 by itself; they are kept in %4.'),
   alertsDropped: warning('log', 20, '%1 alerts are missing here: they came faster than they could be written.'),
   alertsPassedOver: warning('log', 21, 'Alerts of log sequences %1 to %2 are missing here: they were not read.'),
 

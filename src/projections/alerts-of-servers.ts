@@ -1,5 +1,5 @@
 /** What there is to tell of events of the stream `server`. */
-import type { ServerCondition, ServerEvent, ServerName } from '../events/index.ts'
+import type { ServerCondition, ServerEvent, ServerName, SupportReason } from '../events/index.ts'
 import { authorInWords, listed, secondsOf } from './alert-words.ts'
 import type { Scene, Told } from './alerts.ts'
 import { serverOf } from './servers.ts'
@@ -41,6 +41,10 @@ export const tellServer = ({ type, data }: ServerEvent, scene: Scene): readonly 
       return known.isCutOff ? told('serverConnected', data.reasons.join('; ')) : []
     case 'PartitionLost':
       return told(data.practice ? 'partitionLostPractice' : 'partitionLost', data.action, data.reasons.join('; '))
+    case 'LogCopyJoined':
+      return told('logCopyJoined')
+    case 'LogTailSetAside':
+      return told('logTailSetAside', String(data.count), String(data.after), data.file)
     case 'LogTroubleSeen':
       return known.logTrouble === data.trouble ? [] : told('logTrouble', data.trouble)
     case 'LogRepaired':
@@ -70,7 +74,14 @@ const tellAdmission = ({ voter, store }: Data<'VoterAdmitted'>, { before, moment
 }
 
 const supportsInWords = ({ supports }: Data<'ServerDeclaredDown'>): string =>
-  listed(supports.map(({ voter, reason }) => `${voter}: ${reason === 'silent' ? 'hears nothing of it' : 'it gave up'}`))
+  listed(supports.map(({ voter, reason }) => `${voter}: ${supportWords[reason]}`))
+const supportWords: Readonly<Record<SupportReason, string>> = {
+  silent: 'hears nothing of it',
+  renounced: 'it gave up',
+  'np-resolution': 'stood in for by NP resolution',
+  alone: 'not asked, the log is with the other alone',
+  operator: 'stood in for by an operator',
+}
 
 const ownedBy = ({ groups }: State, server: ServerName): string =>
   listed(

@@ -44,6 +44,10 @@ export const applied = (
   longestMs: state.longestMs,
 })
 
+/** The two servers of topology `pair`, in order of priority; null in any other. */
+export const pairMembersOf = (configuration: Configuration | null): readonly VoterName[] | null =>
+  configuration?.topology === 'pair' ? configuration.servers.map(({ name }) => voterName(name)) : null
+
 /** Depth of each resource of a group: 0 has no dependencies; a resource comes after everything it depends on. */
 export const depthsOf = (
   resources: Readonly<Record<string, { readonly after: readonly string[] }>>,

@@ -16,7 +16,7 @@ import {
   type WallTime,
   wallTime,
 } from '../events/index.ts'
-import { applied, type ConfigurationState, noConfiguration } from './configuration.ts'
+import { applied, type ConfigurationState, noConfiguration, pairMembersOf } from './configuration.ts'
 import { cameBack, type FencingState, foldFencing, noFencing } from './fencing.ts'
 import {
   foldGroup,
@@ -29,6 +29,7 @@ import {
   ownerRestarted,
   ownerUncertain,
 } from './groups.ts'
+import { foldSides, type LogSides, sidesOf } from './log-sides.ts'
 import { foldMonitor, type Monitors } from './monitors.ts'
 import { foldOperation, type Operations } from './operations.ts'
 import { reservedNameIn } from './reserved-names.ts'
@@ -55,6 +56,8 @@ export type State = {
   readonly cluster: ClusterState
   readonly configuration: ConfigurationState
   readonly servers: Servers
+  /** Topology `pair`: whose copy of the log counts. */
+  readonly logSides: LogSides
   readonly groups: Groups
   readonly monitors: Monitors
   readonly operations: Operations
@@ -70,6 +73,7 @@ export const initialState: State = {
   cluster: { name: '', suspended: false, stopped: false, starting: true, stretch: null },
   configuration: noConfiguration,
   servers: noServers,
+  logSides: sidesOf([]),
   groups: {},
   monitors: {},
   operations: [],
@@ -109,6 +113,8 @@ const foldEvent = (draft: Draft<State>, event: Event, moment: Moment): string | 
     draft.watching ??= { type: event.data.was, sequence: moment.sequence }
     return null
   }
+  const members = pairMembersOf(draft.configuration.current)
+  if (members !== null) draft.logSides = foldSides(draft.logSides, event, { sequence: moment.sequence, members })
   return byStream(event, folds, { draft, moment })
 }
 
@@ -208,6 +214,8 @@ const configured = (draft: Draft<State>, data: Applied, { sequence, at, by }: Mo
     else group.wanted = 'stopped'
   }
   for (const server of data.configuration.servers) ensure(draft.servers, serverName(server.name))
+  const members = pairMembersOf(data.configuration)
+  if (members !== null && draft.logSides.head === null) draft.logSides = sidesOf(members)
   noteTimeout(draft)
 }
 

@@ -11,6 +11,7 @@ import {
   type ResourceEvent,
   type ServerEvent,
   type StopFactor,
+  type SupportReason,
 } from '../events/index.ts'
 import { describeCommand, durationInWords, listInWords, onWhich } from './wording.ts'
 import { describeFencing } from './words-of-fencing.ts'
@@ -107,6 +108,10 @@ const describeServer = ({ type, data }: ServerEvent): string => {
       return data.practice
         ? `${data.server} had lost a partition and would have done ${data.action}, were it not for practice (${data.reasons.join('; ')})`
         : `${data.server} had lost a partition and did ${data.action} (${data.reasons.join('; ')})`
+    case 'LogCopyJoined':
+      return `the log is on ${data.server} again: from here on a commit stands once both servers have it`
+    case 'LogTailSetAside':
+      return `${data.count} ${data.count === 1 ? 'commit' : 'commits'} after ${data.after}, which only ${data.server} had, ${data.count === 1 ? 'is' : 'are'} not on the log and kept there in ${data.file}`
     case 'LogTroubleSeen':
       return `${data.server} sees trouble with its log and decides nothing: ${data.trouble}`
     case 'LogRepaired':
@@ -124,8 +129,15 @@ const conditions = {
   'clock-rate': { found: 'its clock runs at a wrong rate', ended: 'its clock runs at the right rate again' },
   certificate: { found: 'its certificate ends soon', ended: 'its certificate is good for long' },
 } as const
-const support = ({ voter, reason }: { readonly voter: string; readonly reason: 'silent' | 'renounced' }): string =>
-  reason === 'silent' ? `${voter} hears it no more` : `${voter} has its word that it released everything`
+const support = ({ voter, reason }: { readonly voter: string; readonly reason: SupportReason }): string =>
+  supports[reason].replace('%', voter)
+const supports: Readonly<Record<SupportReason, string>> = {
+  silent: '% hears it no more',
+  renounced: '% has its word that it released everything',
+  'np-resolution': 'NP resolution says that this side is connected, which stands in for %',
+  alone: 'the log is with the other server alone, which needs no word of %',
+  operator: 'an operator vouches that % is off',
+}
 
 const describeGroup = ({ type, data }: GroupEvent): string => {
   switch (type) {

@@ -25,6 +25,8 @@ export type PartitionWatchParts = {
 export type PartitionWatch = {
   /** What NP resolution says of this side now. */
   readonly resolution: () => Resolution
+  /** For how long it has said the same. */
+  readonly verdictMs: () => number
   /** N5: does what is to be done by a server that has lost. */
   readonly consider: (state: State, facts: Pick<LossFacts, 'leaseLostMs' | 'isAllOff'>) => void
   readonly stop: () => void
@@ -40,6 +42,7 @@ export const partitionWatch = (world: World, parts: PartitionWatchParts): Partit
   const loss = lossWatch(world, { ...parts, np })
   return {
     resolution: np.resolution,
+    verdictMs: np.verdictMs,
     consider: ({ cluster, servers }, facts) => {
       const { stopOrdered, status } = serverOf(servers, me)
       const isExempt = stopOrdered || status === 'left' || cluster.suspended || cluster.stopped

@@ -10,6 +10,7 @@ import { createAuthority, createNodeCertificate, type KeyAndCertificate } from '
 export type ClusterKeys = {
   readonly cluster: string
   readonly voters: readonly KitVoter[]
+  readonly isPair: boolean
   /** Its key makes new members of the cluster: keep it apart from the servers. */
   readonly authority: KeyAndCertificate
   readonly certificates: ReadonlyMap<VoterName, KeyAndCertificate>
@@ -30,6 +31,7 @@ export const createClusterKeys = async (configuration: Configuration): Promise<C
   return {
     cluster: configuration.cluster,
     voters,
+    isPair: configuration.topology === 'pair',
     authority,
     certificates,
     nkeys: { agent: newNkey(), reader: newNkey(), system: newNkey() },
@@ -41,7 +43,12 @@ export const createClusterKeys = async (configuration: Configuration): Promise<C
 export const writeVoterKit = async (directory: string, voter: VoterName, keys: ClusterKeys): Promise<void> => {
   const own = keys.certificates.get(voter)
   if (!own) throw new Error(`there is no certificate for ${voter}`)
-  const identity: KitIdentity = { cluster: keys.cluster, voter, voters: [...keys.voters] }
+  const identity: KitIdentity = {
+    cluster: keys.cluster,
+    voter,
+    voters: [...keys.voters],
+    ...(keys.isPair && { topology: 'pair' }),
+  }
   await mkdir(directory, { recursive: true, mode: 0o700 })
   await chmod(directory, 0o700)
   const write = async (file: keyof typeof kitFiles, content: string) => {

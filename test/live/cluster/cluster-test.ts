@@ -4,7 +4,7 @@ import { createLab } from '../lab/lab.ts'
 import { liveTest } from '../lab/live-test.ts'
 import type { Need } from '../lab/needs.ts'
 import { type Cluster, createCluster } from './cluster.ts'
-import { type ClusterOptions, votersOf } from './configuration.ts'
+import { type ClusterOptions, hostsOf } from './configuration.ts'
 import { findingsIn } from './log-check.ts'
 
 export type ClusterTestOptions = ClusterOptions & {
@@ -25,7 +25,7 @@ export const clusterTest = (
   body: (cluster: Cluster, context: TestContext) => Promise<void>,
 ): void => {
   liveTest(name, { needs: ['lab', 'nats-server', ...needs], timeoutMs }, async (context) => {
-    await using lab = await createLab({ hosts: [...votersOf(options), ...others] })
+    await using lab = await createLab({ hosts: [...hostsOf(options), ...others] })
     const cluster = await createCluster(lab, options)
     await checked(cluster, async () => {
       if (!isOff) await cluster.start()

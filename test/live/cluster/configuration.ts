@@ -40,6 +40,8 @@ export type ClusterOptions = {
   readonly monitors?: Readonly<Record<string, Part>>
   /** Anything else about a server, by its name. */
   readonly perServer?: Readonly<Record<string, Part>>
+  /** Two servers and nobody else; a third host, `gw`, answers pings on both networks. */
+  readonly isPair?: boolean
   /** Anything else at the top of the configuration; it may need addresses of the lab. */
   readonly more?: Part | ((lab: Lab) => Part)
   /** Of every agent, and so of all it starts. */
@@ -50,20 +52,30 @@ export const serversOf = ({ servers = 2 }: ClusterOptions): readonly string[] =>
   Array.from({ length: servers }, (_, index) => `s${index + 1}`)
 
 export const votersOf = (options: ClusterOptions): readonly string[] =>
-  serversOf(options).length === 2 ? [...serversOf(options), 'w'] : serversOf(options)
+  serversOf(options).length === 2 && !options.isPair ? [...serversOf(options), 'w'] : serversOf(options)
+
+/** Hosts of the lab: the voters, and what they ping. */
+export const hostsOf = (options: ClusterOptions): readonly string[] => [
+  ...votersOf(options),
+  ...(options.isPair ? ['gw'] : []),
+]
+
+/** Pings as fast as a lease of 600 ms needs them. */
+const pingsTo = (target: string): Part => ({ ping: { targets: [target], interval: '150ms', timeout: '200ms' } })
 
 /** JSON is YAML. */
 export const configurationOf = (lab: Lab, options: ClusterOptions): string => {
   const { timing = quick, groups = { web: webGroup() }, monitors = {}, perServer = {}, more = {} } = options
   const voter = (name: string) => ({ name, addresses: lab.host(name).address })
   const servers = serversOf(options)
-  const isPair = servers.length === 2
+  const hasWitness = votersOf(options).includes('w')
   const all = Object.entries(groups).map(([name, group]) => [name, { servers, ...group }])
   return JSON.stringify(
     {
       cluster: 'live',
       servers: servers.map((name) => ({ ...voter(name), ...perServer[name] })),
-      ...(isPair ? { witness: voter('w') } : {}),
+      ...(hasWitness ? { witness: voter('w') } : {}),
+      ...(options.isPair ? { topology: 'pair', npResolution: pingsTo(lab.host('gw').address.public) } : {}),
       heartbeat: timing,
       alerts: { syslog: { local: false } },
       groups: Object.fromEntries(all),

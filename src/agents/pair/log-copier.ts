@@ -1,0 +1,285 @@
+/**
+ * Keeps this server's copy of a pair's log the same as the other's, and finds out when it cannot be: behind the log it
+ * catches up; a tail that never stood is kept in a file, and the copy made anew; where both have gone on alone, it is
+ * decided which one was right (decisions/which-log-wins.ts), and nothing is copied before its loser has stopped.
+ */
+import { newestEpoch, whichLogWins } from '../../decisions/which-log-wins.ts'
+import { readNext } from '../../events/chain.ts'
+import {
+  formatHeader,
+  formatRecorded,
+  type Position,
+  type Recorded,
+  type Sequence,
+  type ServerName,
+  sequence,
+  serverName,
+  start,
+} from '../../events/index.ts'
+import type { RawCommit } from '../../events/jetstream-direct-get.ts'
+import type { Cancel, World } from '../../world/world.ts'
+import type { LogSide } from './log-side.ts'
+import type { PairLog } from './pair-log.ts'
+
+/** How often the two copies are compared. */
+const lookMs = 200
+/** The other copy may lag so far and count as the same: whoever appends next brings it up. */
+const currentWithin = 8
+const pageCommits = 500
+/** Commits on their way at once; a log server takes them in order. */
+const putsAhead = 64
+/** A tail is looked through for what it decided up to here. */
+const longestTail = 20_000
+/** Both ends must have stood still for so many looks before it is decided whose history goes on. */
+const stillLooks = 4
+
+/** What is kept of commits that are not on the log: `count` of them after `after`. */
+export type SetAside = { readonly after: Sequence; readonly count: number; readonly file: string }
+
+export type CopierParts = {
+  readonly cluster: string
+  /** In order of priority. */
+  readonly members: readonly ServerName[]
+  readonly log: PairLog
+  readonly own: LogSide
+  readonly peer: LogSide
+  /** Writes the lines of an exported log down for good, and answers where. */
+  readonly keep: (
+    lines: readonly string[],
+    tail: { readonly after: Sequence; readonly count: number },
+  ) => Promise<string>
+  readonly setAside: (what: SetAside) => Promise<void>
+  readonly say: (what: string, fields: Readonly<Record<string, unknown>>) => void
+  readonly changed: () => void
+}
+
+/** `peer`: how the other's copy is, seen from the head. `behind`: commits that the other's copy, or our own, lacks. */
+export type CopyStanding = {
+  readonly peer: 'unreachable' | 'behind' | 'current'
+  readonly behind: number
+  /** Both have gone on alone from here on; `isOurs` = this server's history is the one that goes on. */
+  readonly split: { readonly common: Sequence; readonly isOurs: boolean } | null
+}
+
+export type LogCopier = {
+  readonly standing: () => CopyStanding
+  /** The loser's part, once it runs nothing any more: keeps its tail in a file and empties its copy. */
+  readonly yield: (common: Sequence, beforeEmptied: () => Promise<void>) => Promise<void>
+  readonly stop: () => void
+}
+
+export const logCopier = (world: Pick<World, 'clock' | 'digest'>, parts: CopierParts): LogCopier =>
+  new Copier(world, parts)
+
+class Copier implements LogCopier {
+  readonly #world: Pick<World, 'clock' | 'digest'>
+  readonly #parts: CopierParts
+  #standing: CopyStanding = { peer: 'unreachable', behind: 0, split: null }
+  #still = { ends: '', looks: 0 }
+  /** Where our copy ended at the last look, when the other's was longer. */
+  #laggedAt: Sequence | null = null
+  #isStopped = false
+  #isYielding = false
+  #cancel: Cancel = () => {}
+
+  constructor(world: Pick<World, 'clock' | 'digest'>, parts: CopierParts) {
+    this.#world = world
+    this.#parts = parts
+    void this.#run()
+  }
+
+  readonly standing = (): CopyStanding => this.#standing
+
+  readonly stop = (): void => {
+    this.#isStopped = true
+    this.#cancel()
+  }
+
+  readonly yield: LogCopier['yield'] = async (common, beforeEmptied) => {
+    this.#isYielding = true
+    const end = await this.#parts.own.end()
+    if (end === null) throw new Error('the own log server does not answer')
+    await this.#setAside(common, end, beforeEmptied)
+  }
+
+  async #run(): Promise<void> {
+    try {
+      if (!this.#isYielding) await this.#look()
+    } catch (trouble) {
+      this.#parts.say('the copies of the log could not be compared', { trouble: String(trouble) })
+    }
+    if (!this.#isStopped) this.#cancel = this.#world.clock.after(lookMs, () => void this.#run())
+  }
+
+  async #look(): Promise<void> {
+    const { own, peer, log } = this.#parts
+    const { isAlone, head } = log.sides()
+    const isHead = head === own.voter
+    if (!peer.isConnected()) return this.#set({ peer: 'unreachable', behind: 0, split: null })
+    const [ownEnd, peerEnd] = await Promise.all([own.end(), peer.end()])
+    if (ownEnd === null) return
+    if (peerEnd === null) return this.#set({ peer: 'unreachable', behind: 0, split: null })
+    if (isHead && isAlone) return this.#observe(ownEnd, peerEnd)
+    // The head lacks something only if its copy was lost: what stands is on the other one.
+    const end = isHead ? sequence(Math.min(peerEnd, log.reached().sequence)) : peerEnd
+    if (isHead && ownEnd >= end) return this.#set({ peer: 'current', behind: 0, split: null })
+    if (!(await this.#isSameAt(ownEnd, peerEnd))) return this.#diverged(ownEnd, peerEnd)
+    const behind = end - ownEnd
+    // Whoever appends to both does this itself, sooner: only what stays behind is brought up.
+    const isStale = behind > currentWithin || this.#laggedAt === ownEnd || isAlone
+    this.#laggedAt = behind > 0 ? ownEnd : null
+    if (behind > 0 && isStale) await this.#copy(ownEnd, end)
+    this.#set({ peer: 'current', behind, split: null })
+  }
+
+  /** As the one that is alone: whether the other's copy is part of ours, and up to date. */
+  async #observe(ownEnd: Sequence, peerEnd: Sequence): Promise<void> {
+    if (peerEnd <= ownEnd && (await this.#isSameAt(peerEnd, ownEnd))) {
+      const behind = ownEnd - peerEnd
+      return this.#set({ peer: behind <= currentWithin ? 'current' : 'behind', behind, split: null })
+    }
+    const common = await this.#commonEnd(ownEnd, peerEnd)
+    const theirs = await this.#tailOf(this.#parts.peer, common, peerEnd)
+    const declaredUs = theirs.some(({ commit }) =>
+      commit.events.some((event) => event.type === 'ServerDeclaredDown' && event.data.server === this.#parts.own.voter),
+    )
+    // What never stood there is for the other to set aside.
+    if (!declaredUs) return this.#set({ peer: 'behind', behind: ownEnd - common, split: null })
+    await this.#split(common, theirs, [ownEnd, peerEnd])
+  }
+
+  /** Ends that still move are decided about by nobody: the other side must come to the same answer. */
+  async #split(
+    common: Sequence,
+    theirs: readonly Recorded[],
+    [ownEnd, peerEnd]: readonly [Sequence, Sequence],
+  ): Promise<void> {
+    const { own, peer, members, log, say } = this.#parts
+    if (this.#standing.split !== null) return
+    log.hold('both servers have gone on alone, and it is not decided yet which of them was right')
+    const ends = `${ownEnd} ${peerEnd}`
+    this.#still = { ends, looks: this.#still.ends === ends ? this.#still.looks + 1 : 0 }
+    if (this.#still.looks < stillLooks) return
+    const ours = await this.#tailOf(own, common, ownEnd)
+    const tail = (side: LogSide, commits: readonly Recorded[], end: Sequence) => ({
+      server: serverName(side.voter),
+      priority: members.findIndex((member) => member === side.voter),
+      epoch: newestEpoch(
+        commits.map(({ position, commit }) => ({ sequence: position.sequence, events: commit.events })),
+      ),
+      end,
+    })
+    const winner = whichLogWins(tail(own, ours, ownEnd), tail(peer, theirs, peerEnd))
+    say('both servers had gone on alone', { common, winner, ours: ours.length, theirs: theirs.length })
+    this.#set({ peer: 'behind', behind: 0, split: { common, isOurs: winner === own.voter } })
+  }
+
+  /** Our copy is not a part of the other's. What of it was never read as standing may go; anything else is a split. */
+  async #diverged(ownEnd: Sequence, peerEnd: Sequence): Promise<void> {
+    const { log } = this.#parts
+    const common = await this.#commonEnd(ownEnd, peerEnd)
+    const reached = log.reached().sequence
+    const isOnPeer =
+      reached <= peerEnd && (await this.#positionAt(this.#parts.peer, reached))?.hash === log.reached().hash
+    if (reached <= common || isOnPeer) return this.#setAside(common, ownEnd)
+    // The other copy only ends too soon: its disk was lost, or it is being filled. That is not for this side to mend.
+    const isShorter = common === peerEnd
+    this.#set({ peer: 'behind', behind: 0, split: isShorter ? null : { common, isOurs: false } })
+  }
+
+  async #setAside(common: Sequence, ownEnd: Sequence, beforeEmptied = async () => {}): Promise<void> {
+    const { own, keep, setAside, say, cluster } = this.#parts
+    const count = ownEnd - common
+    if (count > 0) {
+      const tail = await this.#tailOf(own, common, ownEnd, count)
+      if (tail.length !== count) throw new Error('the own copy of the log could not be read')
+      const file = await keep([formatHeader(cluster), ...tail.map(formatRecorded)], { after: common, count })
+      say('commits that never stood on the log are set aside', { after: common, count, file })
+      await setAside({ after: common, count, file })
+    }
+    await beforeEmptied()
+    await own.startOver()
+  }
+
+  /** Copies what stands after `from`, byte by byte, as far as it is chained. */
+  async #copy(from: Sequence, end: Sequence): Promise<void> {
+    const { own, peer } = this.#parts
+    let position = await this.#positionAt(own, from)
+    while (position !== null && position.sequence < end && !this.#isStopped) {
+      const raws = await peer.read(sequence(position.sequence + 1), Math.min(pageCommits, end - position.sequence))
+      const chained = this.#chain(position, raws)
+      if (chained.length === 0) return
+      for (let at = 0; at < chained.length; at += putsAhead) {
+        const chunk = chained.slice(at, at + putsAhead)
+        const befores = [position, ...chunk.map((one) => one.position)]
+        const results = await Promise.all(
+          chunk.map(({ bytes, commit }, index) => own.put(befores[index] ?? start, { bytes, commit })),
+        )
+        // Somebody else may have put it there: the next look goes on from what is there.
+        if (results.some(({ result }) => result !== 'appended')) return
+        position = chunk.at(-1)?.position ?? position
+      }
+      this.#set({ ...this.#standing, behind: end - position.sequence })
+    }
+  }
+
+  #chain(after: Position, raws: readonly RawCommit[]): readonly Recorded[] {
+    const chained: Recorded[] = []
+    let before = after
+    for (const raw of raws) {
+      const read = readNext(this.#world.digest, before, raw)
+      if ('trouble' in read) break
+      before = read.position
+      chained.push(read)
+    }
+    return chained
+  }
+
+  async #positionAt(side: LogSide, at: Sequence): Promise<Position | null> {
+    if (at === start.sequence) return start
+    const raw = await side.at(at)
+    return typeof raw === 'string' ? null : { sequence: at, hash: this.#world.digest(raw.bytes) }
+  }
+
+  /** The hash of a commit vouches for everything before it. @param at the end of the shorter copy. */
+  async #isSameAt(at: Sequence, otherEnd: Sequence): Promise<boolean> {
+    if (at > otherEnd) return false
+    if (at === start.sequence) return true
+    const [mine, theirs] = await Promise.all([this.#parts.own.at(at), this.#parts.peer.at(at)])
+    if (mine === 'unreachable' || theirs === 'unreachable') throw new Error('a log server does not answer')
+    return mine !== 'missing' && theirs !== 'missing' && mine.bytes === theirs.bytes
+  }
+
+  async #commonEnd(ownEnd: Sequence, peerEnd: Sequence): Promise<Sequence> {
+    let same = 0
+    let different = Math.min(ownEnd, peerEnd) + 1
+    while (different - same > 1) {
+      const middle = Math.floor((same + different) / 2)
+      if (await this.#isSameAt(sequence(middle), sequence(middle))) same = middle
+      else different = middle
+    }
+    return sequence(same)
+  }
+
+  async #tailOf(side: LogSide, common: Sequence, end: Sequence, most = longestTail): Promise<readonly Recorded[]> {
+    const tail: Recorded[] = []
+    let position = await this.#positionAt(side, common)
+    while (position !== null && position.sequence < end && tail.length < most) {
+      const raws = await side.read(sequence(position.sequence + 1), pageCommits)
+      const chained = this.#chain(position, raws)
+      if (chained.length === 0) break
+      tail.push(...chained)
+      position = chained.at(-1)?.position ?? position
+    }
+    return tail
+  }
+
+  #set(standing: CopyStanding): void {
+    const before = this.#standing
+    this.#standing = standing
+    if (standing.split === null && before.split !== null) this.#still = { ends: '', looks: 0 }
+    if (standing.split === null) this.#parts.log.hold(null)
+    this.#parts.log.onCurrent(standing.peer === 'current')
+    if (standing.peer !== before.peer || (standing.split === null) !== (before.split === null)) this.#parts.changed()
+  }
+}

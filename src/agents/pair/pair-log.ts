@@ -1,0 +1,333 @@
+/**
+ * Topology `pair`: one log on two log servers that know nothing of each other, kept alike by whoever appends.
+ *
+ * The log itself says where a commit must be (projections/log-sides.ts): on both, or on one server's copy alone. So that
+ * is known for certain from what stands before the commit, by everybody who appends after it.
+ *
+ * - *On both*: first to the head's copy by compare-and-set, then the same bytes to the other one, the tail. It stands once
+ *   the tail has it; what only the head has may vanish. So everybody reads the tail.
+ * - *Alone*: entered by the commit that declares the other server down, which the survivor puts on its own copy, under
+ *   the rules of liveness-pair.ts (`judge`). Whatever stood was on both, so it is on that copy, whichever it is.
+ * - Whoever comes back is behind, or has a tail of its own that never stood: log-copier.ts.
+ */
+import {
+  type AppendResult,
+  type Commit,
+  decodeCommit,
+  type EventLog,
+  encodeCommit,
+  type LogReader,
+  type LogStatus,
+  type Position,
+  type Recorded,
+  type Subscription,
+  sequence,
+  start,
+  type VoterName,
+} from '../../events/index.ts'
+import { foldSides, type LogSides } from '../../projections/log-sides.ts'
+import type { World } from '../../world/world.ts'
+import type { LogSide, Message } from './log-side.ts'
+
+/** For how long an append waits until what it follows has been read here. */
+const readMs = 500
+
+export type PairLogOptions = {
+  readonly me: VoterName
+  /** In order of priority. */
+  readonly members: readonly VoterName[]
+  readonly own: LogSide
+  readonly peer: LogSide
+  /** What has been folded before: a snapshot's place on the log, and what was so there. */
+  readonly from: { readonly position: Position; readonly sides: LogSides }
+}
+
+export type PairLog = EventLog & {
+  /** Whether the rules of who lives let this server's copy go on alone, as of now. */
+  readonly judge: (mayGoAlone: boolean) => void
+  /** As of what has been read. */
+  readonly sides: () => LogSides
+  readonly reached: () => Position
+  /** Appends nothing from now on, and says why; null = goes on. */
+  readonly hold: (because: string | null) => void
+  /** The other copy is the same as this one, or nearly so. */
+  readonly onCurrent: (isCurrent: boolean) => void
+}
+
+export const pairLog = (world: Pick<World, 'clock' | 'digest'>, options: PairLogOptions): PairLog =>
+  new TwoSidedLog(world, options)
+
+const conflict: AppendResult = { result: 'conflict' }
+const unavailable = (because: string): AppendResult => ({ result: 'unavailable', because })
+const unknown = (because: string): AppendResult => ({ result: 'unknown', because })
+const abandoned: AppendResult = { result: 'abandoned', because: 'the log goes on without the other server' }
+
+class TwoSidedLog implements PairLog {
+  readonly #world: Pick<World, 'clock' | 'digest'>
+  readonly #options: PairLogOptions
+  readonly #followers = new Set<Follower>()
+  #sides: LogSides
+  #reached: Position
+  #mayGoAlone = false
+  /** Resolves when this server may go on alone: nobody waits for the other any longer. */
+  #gone = Promise.withResolvers<AppendResult>()
+  #held: string | null = null
+  #isPeerCurrent = false
+  readonly #waiting = new Set<() => void>()
+
+  constructor(world: Pick<World, 'clock' | 'digest'>, options: PairLogOptions) {
+    this.#world = world
+    this.#options = options
+    this.#sides = options.from.sides
+    this.#reached = options.from.position
+  }
+
+  readonly sides = (): LogSides => this.#sides
+  readonly reached = (): Position => this.#reached
+  readonly hold = (because: string | null): void => {
+    this.#held = because
+  }
+  readonly onCurrent = (isCurrent: boolean): void => {
+    this.#isPeerCurrent = isCurrent
+  }
+
+  readonly judge = (mayGoAlone: boolean): void => {
+    if (mayGoAlone === this.#mayGoAlone) return
+    this.#mayGoAlone = mayGoAlone
+    if (mayGoAlone) this.#gone.resolve(abandoned)
+    else this.#gone = Promise.withResolvers()
+    for (const follower of this.#followers) follower.reconsider()
+  }
+
+  readonly append = async (after: Position, commit: Commit): Promise<AppendResult> => {
+    if (this.#held !== null) return unavailable(this.#held)
+    if (after.sequence > this.#reached.sequence) await this.#read(after)
+    if (after.sequence !== this.#reached.sequence) return conflict
+    const message = { commit, bytes: encodeCommit(commit, after.hash) }
+    const { own, peer, me } = this.#options
+    const { isAlone, head } = this.#sides
+    let result: AppendResult
+    if (isAlone && !this.#endsAlone(message)) result = await (head === me ? own : peer).put(after, message)
+    else if (!isAlone && this.#mayGoAlone) result = await this.#goAlone(after, message)
+    else result = await this.#putOnBoth(after, message)
+    if (result.result === 'appended') this.#learn(result.position, commit)
+    return result
+  }
+
+  readonly follow = (after: Position, reader: LogReader): Subscription => {
+    const follower = new Follower(after, reader, {
+      source: () => this.#source(),
+      learn: (one) => this.#learn(one.position, one.commit),
+    })
+    this.#followers.add(follower)
+    return {
+      stop: () => {
+        this.#followers.delete(follower)
+        follower.stop()
+      },
+    }
+  }
+
+  readonly status = (): LogStatus => {
+    const { own, peer, me } = this.#options
+    const { head, isAlone } = this.#sides
+    const headSide = head === me ? own : peer
+    const isThere = (side: LogSide) => side.isConnected() && side.status().reachable
+    const reachable = isThere(headSide) && (isAlone || (isThere(own) && isThere(peer)))
+    const last = Math.max(this.#reached.sequence, reachable ? this.#source().status().last : 0)
+    const isCurrent = (side: LogSide) => side === headSide || (isAlone ? this.#isPeerCurrent : isThere(side))
+    return {
+      reachable,
+      leader: isThere(headSide) ? head : null,
+      last: sequence(last),
+      replicas: this.#options.members.map((voter) => {
+        const side = voter === me ? own : peer
+        return { voter, current: isThere(side) && isCurrent(side) }
+      }),
+    }
+  }
+
+  /** The head follows from the log, and from nothing else. */
+  readonly moveLeader = async (): Promise<void> => {}
+
+  readonly close = async (): Promise<void> => {
+    for (const follower of this.#followers) follower.stop()
+    this.#followers.clear()
+    await this.#options.own.close()
+    await this.#options.peer.close()
+  }
+
+  /** Where everything that stands is to be read, and nothing else. */
+  #source(): LogSide {
+    const { own, peer, me } = this.#options
+    const { isAlone, head } = this.#sides
+    if (isAlone) return head === me ? own : peer
+    if (this.#mayGoAlone) return own
+    return head === me ? peer : own
+  }
+
+  /** The one commit that a server may put on its own copy alone; everything else waits until it stands. */
+  async #goAlone(after: Position, message: Message): Promise<AppendResult> {
+    const { own, peer } = this.#options
+    const declares = message.commit.events.some(
+      (event) => event.type === 'ServerDeclaredDown' && event.data.server === peer.voter,
+    )
+    if (!declares) return abandoned
+    // A copy that is not complete up to here must not become the log.
+    if (after.sequence > start.sequence) {
+      const last = await own.at(after.sequence)
+      if (typeof last === 'string' || this.#world.digest(last.bytes) !== after.hash)
+        return unavailable(`the copy of ${own.voter} lacks commit ${after.sequence}`)
+    }
+    return this.#mayGoAlone ? await own.put(after, message) : unavailable('the other server is back')
+  }
+
+  async #putOnBoth(after: Position, message: Message): Promise<AppendResult> {
+    const { own, peer, me } = this.#options
+    const [head, tail] = this.#sides.head === me ? [own, peer] : [peer, own]
+    const first = await this.#patiently(head, head.put(after, message))
+    if (first.result === 'conflict') {
+      const there = await this.#raced(head.at(sequence(after.sequence + 1)))
+      if (there === null) return abandoned
+      if (typeof there === 'string') return conflict
+      // Whoever put it there may not live to finish it.
+      const found = messageOf(there.bytes)
+      const finished = found === null ? conflict : await this.#finish(tail, after, found)
+      return there.bytes === message.bytes ? finished : conflict
+    }
+    return first.result === 'appended' ? await this.#finish(tail, after, message) : first
+  }
+
+  /** The head has it; it stands once the tail has it too. */
+  async #finish(tail: LogSide, after: Position, message: Message): Promise<AppendResult> {
+    const second = await this.#patiently(tail, tail.put(after, message))
+    if (second.result === 'appended' || second.result === 'abandoned') return second
+    const there = await this.#raced(tail.at(sequence(after.sequence + 1)))
+    if (there === null) return abandoned
+    const isThere = typeof there !== 'string' && there.bytes === message.bytes
+    const position = { sequence: sequence(after.sequence + 1), hash: this.#world.digest(message.bytes) }
+    if (isThere) return { result: 'appended', position }
+    const because = 'because' in second ? second.because : `the copy of ${tail.voter} has something else there`
+    return unknown(`only ${this.#sides.head} has it: ${because}`)
+  }
+
+  /** The other server's answer is waited for only as long as this one may not go on without it. */
+  async #patiently(side: LogSide, answer: Promise<AppendResult>): Promise<AppendResult> {
+    return side === this.#options.own ? answer : Promise.race([answer, this.#gone.promise])
+  }
+
+  async #raced<T>(answer: Promise<T>): Promise<T | null> {
+    return Promise.race([answer, this.#gone.promise.then(() => null)])
+  }
+
+  /** A commit after which two copies count must be on both. */
+  #endsAlone({ commit }: Message): boolean {
+    return commit.events.some((event) => event.type === 'LogCopyJoined')
+  }
+
+  #learn(position: Position, commit: Commit): void {
+    if (position.sequence !== this.#reached.sequence + 1) return
+    const before = this.#sides
+    const moment = { sequence: position.sequence, members: this.#options.members }
+    this.#reached = position
+    this.#sides = commit.events.reduce((sides: LogSides, event) => foldSides(sides, event, moment), before)
+    for (const wake of this.#waiting) wake()
+    if (this.#sides === before) return
+    for (const follower of this.#followers) follower.reconsider()
+  }
+
+  /** Resolves once `position` has been read, or after a while. */
+  #read(position: Position): Promise<void> {
+    return new Promise((resolve) => {
+      const end = () => {
+        cancel()
+        this.#waiting.delete(wake)
+        resolve()
+      }
+      const wake = () => {
+        if (this.#reached.sequence >= position.sequence) end()
+      }
+      const cancel = this.#world.clock.after(readMs, end)
+      this.#waiting.add(wake)
+    })
+  }
+}
+
+/** What stands somewhere, to be put elsewhere; null = it is no commit. */
+export const messageOf = (bytes: string): Message | null => {
+  try {
+    return { bytes, commit: decodeCommit(bytes).commit }
+  } catch {
+    return null
+  }
+}
+
+type FollowerParts = { readonly source: () => LogSide; readonly learn: (recorded: Recorded) => void }
+
+/** One who follows: from whichever copy tells what stands, changing over where the log says so. */
+class Follower {
+  readonly #reader: LogReader
+  readonly #parts: FollowerParts
+  #reached: Position
+  #side: LogSide
+  #subscription: Subscription
+  #isTroubled = false
+
+  constructor(after: Position, reader: LogReader, parts: FollowerParts) {
+    this.#reached = after
+    this.#reader = reader
+    this.#parts = parts
+    this.#side = parts.source()
+    this.#subscription = this.#begin()
+  }
+
+  /** The copy to read from may be another one now. */
+  reconsider(): void {
+    const side = this.#parts.source()
+    if (side === this.#side) return
+    this.stop()
+    this.#side = side
+    if (this.#isTroubled) this.#repaired()
+    this.#subscription = this.#begin()
+  }
+
+  stop(): void {
+    this.#subscription.stop()
+  }
+
+  #begin(): Subscription {
+    const side = this.#side
+    const isOurs = () => side === this.#side
+    return side.follow(this.#reached, {
+      commits: (recorded) => {
+        if (isOurs()) this.#accept(recorded)
+      },
+      trouble: (trouble) => {
+        if (!isOurs()) return
+        this.#isTroubled = true
+        this.#reader.trouble(trouble)
+      },
+      repaired: () => {
+        if (isOurs()) this.#repaired()
+      },
+    })
+  }
+
+  #repaired(): void {
+    this.#isTroubled = false
+    this.#reader.repaired()
+  }
+
+  /** Up to the first commit after which another copy tells what stands. */
+  #accept(recorded: readonly Recorded[]): void {
+    const side = this.#side
+    const accepted: Recorded[] = []
+    for (const one of recorded) {
+      if (one.position.sequence !== this.#reached.sequence + 1 || this.#side !== side) continue
+      this.#reached = one.position
+      accepted.push(one)
+      this.#parts.learn(one)
+    }
+    if (accepted.length > 0) this.#reader.commits(accepted)
+  }
+}
