@@ -40,6 +40,7 @@ export const examine = async (options: DoctorOptions, deps: Deps): Promise<reado
   const { agentChecks, noAgentFinding } = await import('./doctor/agent-checks.ts')
   const { safetyChecks } = await import('./doctor/safety-checks.ts')
   const { machineChecks } = await import('./doctor/machine-checks.ts')
+  const { fencingChecks } = await import('./doctor/fencing-checks.ts')
   const { logServerChecks } = await import('./doctor/log-server-checks.ts')
   const { bootDuration, inspectMachine } = await import('./doctor/inspect-machine.ts')
   const { realWatchdogs } = await import('../world/watchdog.ts')
@@ -59,6 +60,7 @@ export const examine = async (options: DoctorOptions, deps: Deps): Promise<reado
       whyNoWatchdog: realWatchdogs.whyNot,
       bootMs: await bootDuration(),
     }),
+    ...(role === 'server' ? await fencingChecks(configuration) : []),
     ...(own === null ? [] : logServerChecks({ reports: await reportsOf(own, deps), keepers: keepersOf(own) })),
     ...machineChecks(await inspectMachine({ state: options.state, now: deps.now, kit, configuration })),
   ]

@@ -3,7 +3,7 @@ import { realpathSync } from 'node:fs'
 import { type Command, InvalidArgumentError } from 'commander'
 import type { ProcessOptions } from '../agents/main.ts'
 import type { WitnessWebAddress } from '../agents/witness-web.ts'
-import type { AddCommands, Deps } from './deps.ts'
+import { type AddCommands, CommandFailed, type Deps, exitCode } from './deps.ts'
 import { examples, type StateOption, withState } from './options.ts'
 import { version } from './version.ts'
 
@@ -118,7 +118,10 @@ const running = (command: Command, deps: Deps): Command =>
   withState(command, deps)
     .option('--nats-server <file>', 'the log server (BATON_NATS_SERVER; else on PATH)')
     .option('--respawn', 'the guardian starts the agent again when it dies: where no service manager does')
-    .option('--reset <command>', 'last resort of the guardian: resets the machine')
+    .option(
+      '--reset <command>',
+      'last resort of the guardian: a command that resets the machine, or a final action such as reboot',
+    )
 
 const processOptions = async (options: AgentOptions): Promise<ProcessOptions> => {
   const { findNatsServer } = await import('./nats-server.ts')
@@ -130,11 +133,22 @@ const processOptions = async (options: AgentOptions): Promise<ProcessOptions> =>
     version,
     self: [process.execPath, realpathSync(process.argv[1] ?? import.meta.filename)],
     respawn: options.respawn === true,
-    reset: options.reset ?? null,
+    reset: await resetOf(options.reset),
     notifySocket: NOTIFY_SOCKET ?? null,
     watchdogMs: isWatched ? Number(WATCHDOG_USEC) / 1000 : null,
     signal: untilTold(),
   }
+}
+
+/** The guardian has no configuration: of a final action it takes the usual command. */
+const resetOf = async (reset: string | undefined): Promise<string | null> => {
+  const { machineActions, storedConfiguration } = await import('../events/index.ts')
+  const { commandOfAction } = await import('../agents/fencing/final-action.ts')
+  const action = machineActions.find((one) => one === reset)
+  if (reset === undefined || action === undefined) return reset ?? null
+  const command = commandOfAction(action, storedConfiguration.shape.finalActions.parse({}))
+  if (command !== null) return command
+  throw new CommandFailed(exitCode.usage, `--reset ${reset} has no usual command`, 'write the command itself')
 }
 
 /** Aborted by SIGTERM, or Ctrl-C. */

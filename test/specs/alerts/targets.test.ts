@@ -178,7 +178,9 @@ describe('the alert log of a server', () => {
 })
 
 test('the configuration says where alerts go; without one they go nowhere', () => {
-  const world = { clock: hastyClock, files: realFiles, datagrams: realDatagrams } as unknown as World
+  const processes = { own: () => ({ pid: 1, startTicks: 1 }) }
+  const few = { clock: hastyClock, files: realFiles, datagrams: realDatagrams, processes, hostName: () => 's1' }
+  const world = few as unknown as World
   const targets = (alerts: object) => {
     const made = alertTargets(world, storedConfiguration.parse({ ...configuration, alerts }), 'alerts.log')
     for (const { close } of made) close()
