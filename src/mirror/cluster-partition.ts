@@ -36,7 +36,7 @@ export type OpenedPartition =
   | { readonly is: 'usable'; readonly partition: ClusterPartition }
   | { readonly is: 'unusable'; readonly because: string }
 
-const freshState: MirrorState = { role: 'idle', isConsistent: false, epoch: 0, generations: noGenerations }
+const freshState: MirrorState = { role: 'idle', isConsistent: false, epoch: 0, boot: '', generations: noGenerations }
 
 export class ClusterPartition {
   readonly geometry: Geometry

@@ -23,10 +23,12 @@ export type Geometry = {
 
 export type MirrorState = {
   readonly role: MirrorRole
-  /** False while a resync writes to it: it is a mixture of two moments, and must not be activated. */
+  /** False while a resync writes to it, or has to: a mixture of two moments, or less than was acknowledged. */
   readonly isConsistent: boolean
   /** The newest epoch that has written here; older ones are refused. */
   readonly epoch: number
+  /** Boot of the machine under which the data partition was last written: another one may have lost what it cached. */
+  readonly boot: string
   readonly generations: Generations
 }
 
@@ -47,8 +49,11 @@ const at = {
   pending: 64,
   peer: 72,
   history: 80,
+  boot: 80 + 8 * historyLength,
 }
-const recordBytes = at.history + 8 * historyLength
+/** A UUID as text. */
+const bootBytes = 36
+const recordBytes = at.boot + bootBytes
 
 export const encodeState = ({ geometry, state }: StateRecord): Buffer => {
   const bytes = Buffer.alloc(recordBytes)
@@ -59,6 +64,7 @@ export const encodeState = ({ geometry, state }: StateRecord): Buffer => {
   bytes.writeUInt8(roles.indexOf(state.role), at.role)
   bytes.writeUInt8(state.isConsistent ? 1 : 0, at.flags)
   bytes.writeBigUInt64BE(BigInt(state.epoch), at.epoch)
+  bytes.write(state.boot, at.boot, bootBytes, 'latin1')
   const { current, base, pending, peer, history } = state.generations
   bytes.writeUInt16BE(history.length, at.historyCount)
   for (const [place, one] of [
@@ -97,7 +103,8 @@ export const decodeState = (bytes: Buffer): StateRecord | null => {
     peer: generationAt(bytes, at.peer),
     history: history.filter((one) => one !== null),
   }
-  return { geometry, state: { role, isConsistent: flags === 1, epoch, generations } }
+  const boot = bytes.toString('latin1', at.boot, at.boot + bootBytes).replace(/\0+$/, '')
+  return { geometry, state: { role, isConsistent: flags === 1, epoch, boot, generations } }
 }
 
 const generationAt = (bytes: Buffer, place: number): DataGeneration | null => {

@@ -23,6 +23,7 @@ const stateOf = (n: number): MirrorState => ({
   role: n % 2 === 0 ? 'active' : 'standby',
   isConsistent: n % 3 === 0,
   epoch: n,
+  boot: `boot-${n}`,
   generations: {
     ...noGenerations,
     current: generation(n),

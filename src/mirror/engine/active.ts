@@ -1,0 +1,395 @@
+/**
+ * The side that serves: every write is marked, sent to the other side, written here, and acknowledged when both have
+ * it, or when the log has recorded that this side goes on alone.
+ */
+import type { Cancel } from '../../world/world.ts'
+import { DiskTrouble } from '../disk.ts'
+import type { BlockRequest, Engine } from '../engine-interface.ts'
+import { type DataGeneration, joined, parted } from '../generations.ts'
+import { type Frame, frame } from '../peer/frame.ts'
+import type { PeerLink } from '../peer/link.ts'
+import { encodeMessage } from '../peer/messages.ts'
+import { applyTo } from '../plain-engine.ts'
+import { activated } from './activation.ts'
+import type { ActiveOptions } from './active-options.ts'
+import { Asker } from './asker.ts'
+import type { MirrorCondition, PairState } from './authority.ts'
+import { type Begun, InFlight } from './in-flight.ts'
+import { Intents, indexesIn, markedBlocks, type Range } from './intents.ts'
+import { Meeting, type Met, meet } from './meeting.ts'
+import { type Change, framesOf, framesOfCopy, isChange, keepable, lengthOf, withoutFua } from './outgoing.ts'
+import { Resync } from './resync.ts'
+import { peerStateOf, type Side } from './standby.ts'
+
+export class ActiveSide implements Engine {
+  readonly size: number
+  readonly blockBytes: number
+  readonly #side: Side
+  readonly #options: ActiveOptions
+  readonly #intents: Intents
+  readonly #inFlight = new InFlight()
+  #sequence = 0
+  #pair: PairState = 'holding'
+  #because = 'the other side has not been heard'
+  /** The log has not recorded that this side goes on alone, so it must before anything is acknowledged without the other. */
+  #mustAsk = true
+  #isBreaking = false
+  /**
+   * Not even reads are answered before the log or the other side has confirmed this copy: 1. Alpha loses its power, and
+   * with it a write that beta has. 2. It serves again and is read without it. 3. Beta takes over, and there it is.
+   */
+  #hasBegun = false
+  #early: (readonly BlockRequest[])[] = []
+  #isFlushing = false
+  #isJoined = false
+  #joinSequence: number | null = null
+  readonly #asker: Asker
+  #link: PeerLink | null = null
+  #meeting: Meeting | null = null
+  #met: Met | null = null
+  /** Of the other side, when writes were last acknowledged by it. */
+  #session: string | null = null
+  #resync: Resync | null = null
+  #patience: Cancel
+  #tick: Cancel
+
+  /** Only the control starts one, after the log has said that this copy is current (`activation.ts`). */
+  constructor(side: Side, options: ActiveOptions) {
+    const { partition } = side
+    this.#side = side
+    this.#options = options
+    this.#asker = new Asker(options.clock, options.limits.askAgainMs)
+    this.size = partition.geometry.dataBytes
+    this.blockBytes = side.data.blockBytes
+    // What it had acknowledged as standby has no marks here.
+    side.data.flush()
+    partition.save(activated(partition.state, { epoch: options.epoch, boot: side.boot, recorded: options.recorded }))
+    this.#intents = new Intents(partition)
+    // What was being written when this side last stopped may differ on the other.
+    for (const block of markedBlocks(partition)) partition.dirty.add(block)
+    this.#patience = options.clock.after(options.limits.connectMs, () => this.#break('the other side did not come'))
+    this.#tick = options.clock.after(options.limits.ackMs / 4, this.#look)
+  }
+
+  get condition(): MirrorCondition {
+    return { pair: this.#pair, because: this.#because, dirtyBlocks: this.#side.partition.dirty.marks.count }
+  }
+
+  readonly submit = (burst: readonly BlockRequest[]): void => {
+    if (this.#pair === 'stopped') {
+      for (const { settle } of burst) settle('ESHUTDOWN')
+      return
+    }
+    if (!this.#hasBegun) {
+      this.#early.push(burst.map(keepable))
+      return
+    }
+    const begun = this.#guarded(() => this.#perform(burst))
+    if (begun === null) for (const { settle } of burst) settle('EIO')
+    else this.#took(burst, begun)
+  }
+
+  readonly linkUp = (link: PeerLink): void => {
+    if (this.#pair === 'stopped') return
+    this.#link = link
+    this.#met = null
+    this.#meeting = new Meeting(this.#side.partition.geometry)
+    link.send([frame('state', { payload: encodeMessage(peerStateOf(this.#side)) })])
+  }
+
+  readonly linkDown = (because: string): void => {
+    this.#link = null
+    this.#met = null
+    this.#meeting = null
+    this.#resync?.stop()
+    this.#resync = null
+    if (this.#pair === 'resyncing' && !this.#mustAsk) this.#becomeAlone(because)
+    else if (this.#pair === 'paired' || this.#pair === 'resyncing') {
+      this.#become('holding', because)
+      this.#patience()
+      this.#patience = this.#options.clock.after(this.#options.limits.reconnectMs, () => this.#break(because))
+    }
+  }
+
+  readonly received = (one: Frame): void => {
+    if (this.#pair === 'stopped') return
+    this.#guarded(() => {
+      if (one.kind === 'ack') this.#acknowledged(one.sequence)
+      else if (one.kind === 'refused') this.#refused(one)
+      else this.#met ??= this.#meeting?.take(one) ?? null
+      // Once per connection.
+      if (one.kind === 'marks-end' && this.#meeting?.end()) this.#meet()
+    })
+  }
+
+  /** Serves nothing any more: another epoch, a disk that fails, an order. What was not acknowledged is refused. */
+  readonly stop = (because: string): void => {
+    if (this.#pair === 'stopped') return
+    this.#become('stopped', because)
+    this.#patience()
+    this.#tick()
+    this.#resync?.stop()
+    this.#link?.close(because)
+    for (const { settles } of this.#inFlight.takeAll()) for (const settle of settles) settle('EIO')
+  }
+
+  /** Trouble with a disk ends the service: the other side has everything. Null then. */
+  readonly #guarded = <T>(run: () => T): T | null => {
+    try {
+      return run()
+    } catch (error) {
+      if (!(error instanceof DiskTrouble)) throw error
+      this.stop(`the local disk: ${error.message}`)
+      return null
+    }
+  }
+
+  /** Marks, sends, writes; nothing is settled here. @throws DiskTrouble */
+  readonly #perform = (burst: readonly BlockRequest[]): readonly Begun[] => {
+    const changes = burst.filter(isChange)
+    const frames: Frame[] = []
+    const begun = changes.map((one) => this.#begin(one, frames))
+    const ranges = changes.map((one) => ({ at: one.at, length: lengthOf(one) }))
+    if (ranges.length > 0) this.#intents.begin(ranges, this.#sequence)
+    if (this.#pair === 'alone') for (const range of ranges) this.#addDirty(range)
+    const flushers = burst.filter((one) => one.do === 'flush' || (one.do !== 'read' && one.fua))
+    if (flushers.length > 0 || this.#needsOwnFlush()) {
+      const settles = flushers.map(({ settle }) => settle)
+      begun.push(this.#entry({ kind: 'flush', at: 0, length: 0, mayUnmap: false, settles }, [frame('flush')], frames))
+    }
+    if (this.#replicates()) this.#link?.send(frames)
+    for (const one of burst) if (one.do !== 'flush') applyTo(this.#side.data, withoutFua(one))
+    if (begun.at(-1)?.kind === 'flush') this.#side.data.flush()
+    return begun
+  }
+
+  /** Local is done. */
+  readonly #took = (burst: readonly BlockRequest[], begun: readonly Begun[]): void => {
+    for (const one of burst) if (one.do === 'read') one.settle(null)
+    const isAlone = this.#pair === 'alone'
+    const isDone = isAlone || (this.#options.mode === 'async' && !this.#isBreaking)
+    for (const one of begun) {
+      if (!isAlone) this.#inFlight.add(isDone ? { ...one, settles: [] } : one)
+      if (isDone) for (const settle of one.settles) settle(null)
+    }
+    if (isAlone && this.#intents.wantFlush()) this.#guarded(this.#intents.coverByDirty)
+    if (this.#options.mode === 'async' && this.#inFlight.bytes > this.#options.limits.queueBytes)
+      this.#breakNow('the queue is full')
+  }
+
+  readonly #replicates = (): boolean => this.#pair === 'paired' || this.#pair === 'resyncing'
+
+  /** Nobody flushes, and more and more would have to be copied after a crash. One at a time. */
+  readonly #needsOwnFlush = (): boolean => {
+    if (!this.#replicates() || !this.#intents.wantFlush() || this.#isFlushing) return false
+    this.#isFlushing = true
+    return true
+  }
+
+  readonly #begin = (one: Change, frames: Frame[]): Begun => {
+    const mayUnmap = one.do === 'trim' || (one.do === 'zero' && one.mayUnmap)
+    // With FUA it is settled by the flush that follows.
+    const settles = one.fua ? [] : [one.settle]
+    return this.#entry({ kind: one.do, at: one.at, length: lengthOf(one), mayUnmap, settles }, framesOf(one), frames)
+  }
+
+  readonly #entry = (what: Omit<Begun, 'sequence' | 'beganAt'>, own: readonly Frame[], frames: Frame[]): Begun => {
+    for (const one of own) frames.push(this.#numbered(one))
+    return { ...what, sequence: this.#sequence, beganAt: this.#options.clock.now() }
+  }
+
+  readonly #numbered = (one: Frame): Frame => {
+    this.#sequence += 1
+    const generation = this.#side.partition.state.generations.current
+    return { ...one, sequence: this.#sequence, epoch: this.#options.epoch, generation }
+  }
+
+  readonly #acknowledged = (sequence: number): void => {
+    if (!this.#replicates()) return
+    for (const { kind, sequence: own, settles } of this.#inFlight.take(sequence)) {
+      this.#isFlushing &&= kind !== 'flush'
+      if (kind === 'flush') this.#intents.flushed(own)
+      for (const settle of settles) settle(null)
+    }
+    this.#resync?.acknowledged(sequence)
+    if (this.#joinSequence !== null && this.#joinSequence <= sequence) {
+      this.#joinSequence = null
+      this.#askJoin()
+    }
+  }
+
+  readonly #refused = (one: Frame): void => {
+    const because = new TextDecoder().decode(one.payload)
+    if (one.epoch > this.#options.epoch) this.stop(`the other side refuses: ${because}`)
+    else this.#breakNow(`the other side refuses: ${because}`)
+  }
+
+  /** Both states are known: what follows from it. */
+  readonly #meet = (): void => {
+    const met = this.#met
+    if (met === null || this.#isBreaking) return
+    const { partition } = this.#side
+    const answer = meet(partition.state.generations, met, {
+      isFresh: partition.dirty.marks.count === 0 && partition.intent.marks.count === 0,
+      isSameSession: this.#session === met.state.session,
+      isAlone: this.#pair === 'alone',
+    })
+    switch (answer.decision) {
+      case 'stop':
+        if (this.#pair !== 'alone') this.stop(answer.because)
+        return
+      case 'refuse':
+        this.#become(this.#pair, answer.because)
+        if (this.#pair !== 'alone') this.#break(answer.because)
+        return
+      case 'break':
+        this.#break(answer.because)
+        return
+      case 'go-on':
+        this.#goOn(met)
+        return
+      default:
+        this.#startResync(met, answer.copy)
+    }
+  }
+
+  /** The other side has everything but what is in flight: that is sent again, as it is on disk by now. */
+  readonly #goOn = (met: Met): void => {
+    this.#patience()
+    this.#session = met.state.session
+    const frames: Frame[] = []
+    for (const one of this.#inFlight.all()) {
+      for (const again of framesOfCopy(one, this.#side.data)) frames.push(this.#numbered(again))
+      one.sequence = this.#sequence
+      // A flush that was sent before the write must not pass for one after it.
+      if (one.kind !== 'flush') this.#intents.begin([one], one.sequence)
+      one.beganAt = this.#options.clock.now()
+    }
+    this.#isFlushing = false
+    this.#become('paired', 'both sides have everything')
+    this.#link?.send(frames)
+    if (!this.#isJoined) this.#askJoin()
+  }
+
+  readonly #startResync = (met: Met, copy: 'differences' | 'everything'): void => {
+    const { partition, data } = this.#side
+    if (copy === 'everything') partition.dirty.addAll()
+    for (const { first, count } of met.runs) for (let n = first; n < first + count; n++) partition.dirty.add(n)
+    this.#session = met.state.session
+    const send = (one: Omit<Frame, 'sequence' | 'epoch' | 'generation'>): number => {
+      this.#link?.send([this.#numbered({ ...one, sequence: 0, epoch: 0, generation: null })])
+      return this.#sequence
+    }
+    const finished = () => this.#join()
+    this.#resync = new Resync(
+      { clock: this.#options.clock, partition, data, send, finished },
+      this.#options.limits.resync,
+    )
+    this.#become('resyncing', copy === 'everything' ? 'everything is copied' : 'what differs is copied')
+    this.#resync.start()
+  }
+
+  /** From here on the other side may have everything, so this one may not go on alone without asking: saved first. */
+  readonly #join = (): void => {
+    const { partition } = this.#side
+    this.#resync = null
+    this.#mustAsk = true
+    this.#isJoined = false
+    partition.dirty.store()
+    const generations = joined(partition.state.generations)
+    partition.save({ ...partition.state, generations })
+    this.#intents.adoptEarlier(this.#sequence)
+    this.#link?.send([this.#numbered(frame('join', { payload: encodeMessage({ generations }) }))])
+    this.#joinSequence = this.#sequence
+  }
+
+  readonly #askJoin = (): void => {
+    const { authority, me, peer, epoch } = this.#options
+    const generation = this.#side.partition.state.generations.current
+    this.#become('paired', 'both sides have everything')
+    if (generation === null) return
+    this.#asker.ask({
+      ask: () => authority.joinMirror({ source: me, target: peer, generation, epoch }),
+      answered: (answer) => {
+        if (answer === 'refused') this.stop('the log refuses that both sides are equal')
+        else this.#isJoined = true
+      },
+      isOver: () => this.#pair !== 'paired',
+    })
+  }
+
+  readonly #breakNow = (because: string): void => {
+    const isAsking = this.#mustAsk
+    this.#link?.close(because)
+    if (isAsking) this.#break(because)
+  }
+
+  /** Goes on alone once the log has it; until then nothing is acknowledged. */
+  readonly #break = (because: string): void => {
+    if (this.#isBreaking || this.#pair === 'stopped' || this.#pair === 'alone') return
+    this.#isBreaking = true
+    this.#patience()
+    this.#become('holding', because)
+    const { partition } = this.#side
+    const next = this.#options.newGeneration()
+    const { generations } = partition.state
+    // Before the log knows it: after a crash in between, the log's word decides whether it is ours.
+    const saved = this.#guarded(() => {
+      partition.save({ ...partition.state, generations: { ...generations, pending: next } })
+      return true
+    })
+    if (saved) this.#askBreak(next, because)
+  }
+
+  readonly #askBreak = (generation: DataGeneration, because: string): void => {
+    const { authority, me, peer, epoch } = this.#options
+    this.#asker.ask({
+      ask: () => authority.breakMirror({ current: me, stale: peer, generation, epoch, because }),
+      answered: (answer) => {
+        if (answer === 'refused') this.stop('the log refuses that this side goes on alone')
+        else this.#guarded(() => this.#broken(generation, because))
+      },
+      isOver: () => this.#pair === 'stopped',
+    })
+  }
+
+  readonly #broken = (generation: DataGeneration, because: string): void => {
+    const { partition } = this.#side
+    partition.save({ ...partition.state, generations: parted(partition.state.generations, generation) })
+    this.#isBreaking = false
+    this.#becomeAlone(because)
+    this.#meet()
+  }
+
+  readonly #becomeAlone = (because: string): void => {
+    this.#mustAsk = false
+    this.#joinSequence = null
+    this.#session = null
+    for (const block of this.#intents.unflushedBlocks()) this.#side.partition.dirty.add(block)
+    this.#become('alone', because)
+    for (const { settles } of this.#inFlight.takeAll()) for (const settle of settles) settle(null)
+  }
+
+  /** Regularly: is an answer overdue? */
+  readonly #look = (): void => {
+    const { clock, limits } = this.#options
+    const { oldest } = this.#inFlight
+    if (this.#replicates() && oldest && clock.now() - oldest.beganAt > limits.ackMs)
+      this.#breakNow(`no answer for ${Math.round(clock.now() - oldest.beganAt)} ms`)
+    this.#tick = clock.after(limits.ackMs / 4, this.#look)
+  }
+
+  readonly #become = (pair: PairState, because: string): void => {
+    this.#pair = pair
+    this.#because = because
+    this.#options.changed(this.condition)
+    if (pair === 'holding' || this.#hasBegun) return
+    this.#hasBegun = true
+    for (const burst of this.#early.splice(0)) this.submit(burst)
+  }
+
+  readonly #addDirty = (range: Range): void => {
+    const { partition } = this.#side
+    for (const block of indexesIn(range, partition.geometry.blockBytes)) partition.dirty.add(block)
+  }
+}

@@ -1,0 +1,47 @@
+/** What was begun and is not known to be done on the other side, in order. */
+import type { Settle } from './authority.ts'
+
+export type Begun = {
+  readonly kind: 'write' | 'trim' | 'zero' | 'flush'
+  readonly at: number
+  readonly length: number
+  readonly mayUnmap: boolean
+  /** Of its last chunk. */
+  sequence: number
+  beganAt: number
+  readonly settles: readonly Settle[]
+}
+
+export class InFlight {
+  #entries: Begun[] = []
+  #bytes = 0
+
+  get bytes(): number {
+    return this.#bytes
+  }
+
+  get count(): number {
+    return this.#entries.length
+  }
+
+  get oldest(): Begun | undefined {
+    return this.#entries[0]
+  }
+
+  readonly add = (one: Begun): void => {
+    this.#entries.push(one)
+    if (one.kind === 'write') this.#bytes += one.length
+  }
+
+  /** Takes everything up to this sequence. */
+  readonly take = (sequence: number): readonly Begun[] => {
+    const end = this.#entries.findIndex((one) => one.sequence > sequence)
+    const taken = this.#entries.splice(0, end < 0 ? this.#entries.length : end)
+    for (const one of taken) if (one.kind === 'write') this.#bytes -= one.length
+    return taken
+  }
+
+  readonly takeAll = (): readonly Begun[] => this.take(Number.POSITIVE_INFINITY)
+
+  readonly all = (): readonly Begun[] => this.#entries
+}

@@ -1,0 +1,134 @@
+/** Copies what the other side lacks, in the background, over the same ordered connection as the writes themselves. */
+import type { Cancel, Clock } from '../../world/world.ts'
+import type { ClusterPartition } from '../cluster-partition.ts'
+import type { Disk } from '../disk.ts'
+import { type Frame, frame, maxPayloadBytes } from '../peer/frame.ts'
+
+export type ResyncPort = {
+  readonly clock: Clock
+  readonly partition: ClusterPartition
+  readonly data: Disk
+  /** Sends under the next number, which it answers. */
+  readonly send: (one: Omit<Frame, 'sequence' | 'epoch' | 'generation'>) => number
+  /** The other side has everything, durably. */
+  readonly finished: () => void
+}
+export type ResyncLimits = {
+  /** Copied, and not yet acknowledged: more would make writes wait behind them. */
+  readonly windowBytes: number
+  /** Null: as fast as the window lets it. */
+  readonly bytesPerSecond: number | null
+  /** What is copied counts only once it was flushed there; so much may have to be copied again after a break. */
+  readonly flushEveryBytes: number
+}
+export const defaultResyncLimits: ResyncLimits = {
+  windowBytes: 4_194_304,
+  bytesPerSecond: null,
+  flushEveryBytes: 67_108_864,
+}
+
+type Copied = { readonly sequence: number; readonly first: number; readonly count: number; readonly bytes: number }
+
+/**
+ * A block is read and sent in one step, in the order of the writes: a write before is in it, a write after overtakes
+ * nothing. So no region needs a lock, and nobody waits for the resync but in the queue of the connection.
+ */
+export class Resync {
+  readonly #port: ResyncPort
+  readonly #limits: ResyncLimits
+  #cursor = 0
+  #underWay: Copied[] = []
+  #arrived: Copied[] = []
+  #windowBytes = 0
+  #sinceFlush = 0
+  #flushSequence: number | null = null
+  #paused: Cancel | null = null
+  #isOver = false
+
+  constructor(port: ResyncPort, limits: ResyncLimits) {
+    this.#port = port
+    this.#limits = limits
+  }
+
+  readonly start = (): void => {
+    this.#port.send(frame('resync-begin'))
+    this.#pump()
+  }
+
+  readonly stop = (): void => {
+    this.#isOver = true
+    this.#paused?.()
+  }
+
+  readonly acknowledged = (sequence: number): void => {
+    if (this.#isOver) return
+    const arrived = this.#underWay.filter((one) => one.sequence <= sequence)
+    this.#underWay = this.#underWay.slice(arrived.length)
+    this.#arrived.push(...arrived)
+    for (const { bytes } of arrived) this.#windowBytes -= bytes
+    if (this.#flushSequence !== null && this.#flushSequence <= sequence) this.#flushed(this.#flushSequence)
+    this.#pump()
+  }
+
+  readonly #flushed = (sequence: number): void => {
+    this.#flushSequence = null
+    const { dirty } = this.#port.partition
+    for (const { first, count } of this.#arrived.filter((one) => one.sequence < sequence))
+      for (let block = first; block < first + count; block++) dirty.remove(block)
+    this.#arrived = this.#arrived.filter((one) => one.sequence >= sequence)
+    if (dirty.marks.count > 0) return
+    this.#isOver = true
+    this.#port.finished()
+  }
+
+  readonly #pump = (): void => {
+    while (!this.#isOver && this.#paused === null && this.#windowBytes < this.#limits.windowBytes) {
+      const first = this.#port.partition.dirty.marks.next(this.#cursor)
+      if (first < 0) {
+        this.#flush()
+        return
+      }
+      this.#copy(first)
+      if (this.#sinceFlush >= this.#limits.flushEveryBytes) this.#flush()
+    }
+  }
+
+  /** One at a time; at the end of the pass again, for what came after. */
+  readonly #flush = (): void => {
+    if (this.#flushSequence !== null) return
+    this.#sinceFlush = 0
+    this.#flushSequence = this.#port.send(frame('flush'))
+    // Both sides: what is here in a cache only would be missed by nobody after a power cut.
+    this.#port.data.flush()
+  }
+
+  readonly #copy = (first: number): void => {
+    const { partition, data, send } = this.#port
+    const { blockBytes, dataBytes } = partition.geometry
+    let count = 1
+    while ((count + 1) * blockBytes <= maxPayloadBytes && partition.dirty.marks.next(first + count) === first + count)
+      count += 1
+    const at = first * blockBytes
+    const bytes = Math.min(count * blockBytes, dataBytes - at)
+    let sequence = 0
+    for (let done = 0; done < bytes; done += maxPayloadBytes) {
+      const payload = new Uint8Array(Math.min(maxPayloadBytes, bytes - done))
+      data.read(at + done, payload)
+      sequence = send(frame('write', { at: at + done, length: payload.length, payload, isResync: true }))
+    }
+    this.#cursor = first + count
+    this.#underWay.push({ sequence, first, count, bytes })
+    this.#windowBytes += bytes
+    this.#sinceFlush += bytes
+    this.#throttle(bytes)
+  }
+
+  readonly #throttle = (bytes: number): void => {
+    const { bytesPerSecond } = this.#limits
+    if (bytesPerSecond === null) return
+    this.#paused = this.#port.clock.after((bytes / bytesPerSecond) * 1000, () => {
+      this.#paused = null
+      this.#pump()
+    })
+  }
+}

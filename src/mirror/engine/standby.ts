@@ -1,0 +1,183 @@
+/** The side that follows: does what the active side sends, in order, and says how far it has come. */
+import { createHash } from 'node:crypto'
+import type { ClusterPartition } from '../cluster-partition.ts'
+import type { Disk } from '../disk.ts'
+import { joined } from '../generations.ts'
+import { type Frame, frame, maxPayloadBytes } from '../peer/frame.ts'
+import type { PeerLink } from '../peer/link.ts'
+import { encodeMessage, encodeRuns, maxRuns, type PeerState, parseJoin } from '../peer/messages.ts'
+import { runsOf } from './block-runs.ts'
+import { markedBlocks } from './intents.ts'
+
+export type Side = {
+  readonly partition: ClusterPartition
+  readonly data: Disk
+  /** Random for each start of the process. */
+  readonly session: string
+  readonly boot: string
+}
+
+export const peerStateOf = ({ partition, session }: Side): PeerState => ({
+  session,
+  role: partition.state.role,
+  isConsistent: partition.state.isConsistent,
+  epoch: partition.state.epoch,
+  generations: partition.state.generations,
+  ...partition.geometry,
+})
+
+export class Standby {
+  readonly #side: Side
+  #link: PeerLink | null = null
+  #done = 0
+  #isAckDue = false
+  #isRefusing = false
+
+  constructor(side: Side) {
+    this.#side = side
+    const { state } = side.partition
+    // 1. Alpha serves, acknowledges a write that both have, and loses its power before it is flushed: it has it no more.
+    // 2. Beta is activated. Alpha returns and follows. 3. Beta ends before alpha was brought up: alpha must not serve.
+    const isDoubtful = state.role === 'active' || (state.role === 'standby' && state.boot !== side.boot)
+    if (state.role === 'standby' && state.boot === side.boot) return
+    side.partition.save({
+      ...state,
+      role: 'standby',
+      boot: side.boot,
+      isConsistent: state.isConsistent && !isDoubtful,
+    })
+  }
+
+  readonly linkUp = (link: PeerLink): void => {
+    this.#link = link
+    this.#done = 0
+    this.#isRefusing = false
+    link.send([frame('state', { payload: encodeMessage(peerStateOf(this.#side)) }), ...marksOf(this.#side.partition)])
+  }
+
+  readonly linkDown = (): void => {
+    this.#link = null
+  }
+
+  readonly received = (one: Frame): void => {
+    if (this.#isRefusing || !numbered.has(one.kind)) {
+      if (one.kind === 'digest-request') this.#digest(one)
+      return
+    }
+    const because = this.#objectionTo(one) ?? this.#perform(one)
+    if (because !== null) {
+      this.#isRefusing = true
+      this.#link?.send([
+        frame('refused', {
+          sequence: one.sequence,
+          epoch: this.#side.partition.state.epoch,
+          payload: new TextEncoder().encode(because),
+        }),
+      ])
+      return
+    }
+    this.#done = one.sequence
+    if (this.#isAckDue) return
+    // One for everything that came together.
+    this.#isAckDue = true
+    queueMicrotask(() => {
+      this.#isAckDue = false
+      this.#link?.send([frame('ack', { sequence: this.#done })])
+    })
+  }
+
+  /** Writes what is cached; nothing is lost by a power cut afterwards. @throws DiskTrouble */
+  readonly leave = (): void => {
+    this.#side.data.flush()
+    this.#side.partition.save({ ...this.#side.partition.state, role: 'idle' })
+  }
+
+  readonly #objectionTo = ({ kind, epoch, generation, at, length }: Frame): string | null => {
+    const { state } = this.#side.partition
+    // The last defence against an active side that should not be: a paused machine, a lease that was not believed.
+    if (epoch < state.epoch) return `epoch ${epoch} is over: ${state.epoch} has written here`
+    if (kind === 'resync-begin' || kind === 'join' || kind === 'flush') return null
+    if (state.isConsistent && generation !== state.generations.current)
+      return `of generation ${generation}, here is ${state.generations.current}`
+    const { size, blockBytes } = this.#side.data
+    const isInside = length > 0 && at + length <= size && at % blockBytes === 0 && length % blockBytes === 0
+    return isInside ? null : `range ${at}+${length} is not on blocks of ${blockBytes} within ${size}`
+  }
+
+  /** Null when it was done. */
+  readonly #perform = (one: Frame): string | null => {
+    try {
+      this.#adoptEpoch(one.epoch)
+      this.#apply(one)
+      return null
+    } catch (error) {
+      return error instanceof Error ? error.message : String(error)
+    }
+  }
+
+  readonly #adoptEpoch = (epoch: number): void => {
+    const { partition } = this.#side
+    if (epoch > partition.state.epoch) partition.save({ ...partition.state, epoch })
+  }
+
+  readonly #apply = (one: Frame): void => {
+    const { data, partition } = this.#side
+    switch (one.kind) {
+      case 'write':
+        data.write(one.at, one.payload)
+        return
+      case 'trim':
+        data.trim(one.at, one.length)
+        return
+      case 'zero':
+        data.zero(one.at, one.length)
+        return
+      case 'flush':
+        data.flush()
+        return
+      case 'resync-begin':
+        if (partition.state.isConsistent) partition.save({ ...partition.state, isConsistent: false })
+        return
+      default:
+        this.#join(one)
+    }
+  }
+
+  /** Everything is here: this copy is what the source's is. */
+  readonly #join = (one: Frame): void => {
+    const { data, partition } = this.#side
+    const message = parseJoin(one)
+    if (message === null) throw new Error('a join without generations')
+    data.flush()
+    partition.save({ ...partition.state, isConsistent: true, generations: joined(message.generations) })
+    // Marks of an earlier life as active side are void now; too many until then do no harm.
+    for (const map of [partition.intent, partition.dirty]) {
+      for (const index of map.marks.indexes()) map.remove(index)
+      map.store()
+    }
+  }
+
+  readonly #digest = ({ at, length }: Frame): void => {
+    const { data } = this.#side
+    if (length === 0 || length > maxPayloadBytes || at + length > data.size) return
+    this.#link?.send([frame('digest', { at, length, payload: digestOf(data, at, length) })])
+  }
+}
+
+const numbered: ReadonlySet<Frame['kind']> = new Set(['write', 'trim', 'zero', 'flush', 'resync-begin', 'join'])
+
+export const digestOf = (data: Disk, at: number, length: number): Uint8Array => {
+  const bytes = new Uint8Array(length)
+  data.read(at, bytes)
+  return createHash('sha256').update(bytes).digest()
+}
+
+/** Where this copy may differ from the other for reasons of its own. */
+const marksOf = (partition: ClusterPartition): Frame[] => {
+  const blocks = new Set<number>([...partition.dirty.marks.indexes(), ...markedBlocks(partition)])
+  const runs = runsOf([...blocks].toSorted((a, b) => a - b))
+  const frames: Frame[] = []
+  for (let from = 0; from < runs.length; from += maxRuns)
+    frames.push(frame('marks', { payload: encodeRuns(runs.slice(from, from + maxRuns)) }))
+  return [...frames, frame('marks-end')]
+}
