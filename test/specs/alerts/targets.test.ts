@@ -10,6 +10,7 @@ import { alertTargets } from '../../../src/agents/alerts/targets.ts'
 import { sequence, storedConfiguration } from '../../../src/events/index.ts'
 import { realDatagrams } from '../../../src/world/datagrams.ts'
 import { realFiles } from '../../../src/world/files.ts'
+import { realWorld } from '../../../src/world/real.ts'
 import { bindUnixDatagrams, openUnixDatagrams } from '../../../src/world/unix-datagram.ts'
 import type { RunResult, World } from '../../../src/world/world.ts'
 import { configuration } from '../projections/demo-cluster.ts'
@@ -178,9 +179,7 @@ describe('the alert log of a server', () => {
 })
 
 test('the configuration says where alerts go; without one they go nowhere', () => {
-  const processes = { own: () => ({ pid: 1, startTicks: 1 }) }
-  const few = { clock: hastyClock, files: realFiles, datagrams: realDatagrams, processes, hostName: () => 's1' }
-  const world = few as unknown as World
+  const world: World = { ...realWorld(), clock: hastyClock }
   const targets = (alerts: object) => {
     const made = alertTargets(world, storedConfiguration.parse({ ...configuration, alerts }), 'alerts.log')
     for (const { close } of made) close()
