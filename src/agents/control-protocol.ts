@@ -49,6 +49,12 @@ export type PeerStatus = {
   readonly heardMsAgo: number | null
   /** By path: since the last beat on it; null = never. */
   readonly paths: Readonly<Record<string, number | null>>
+  /** By path, where a beat has come: see path-times.ts for what is measured. */
+  readonly times: Readonly<
+    Record<string, { readonly answerMs: number | null; readonly late: number; readonly worstMs: number }>
+  >
+  /** By its own word: on which paths it hears each other voter within T. */
+  readonly hears: Readonly<Record<string, readonly string[]>>
   /** This voter's echo of us: how old the newest of our beats is that it has answered. */
   readonly echoMsAgo: number | null
 }

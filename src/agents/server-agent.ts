@@ -29,6 +29,7 @@ import { serverOf } from '../projections/servers.ts'
 import type { State } from '../projections/state.ts'
 import type { Cancel, World } from '../world/world.ts'
 import { type ConditionWatch, conditionFacts } from './conditions.ts'
+import { delayWatch } from './delay-watch.ts'
 import { type DoubleWatch, doubleWatch } from './double-watch.ts'
 import type { Sight } from './duties.ts'
 import { type DutyRoster, dutyRoster, rankOf } from './duty-roster.ts'
@@ -99,6 +100,7 @@ class Agent implements ServerAgent {
   readonly #reporter: GroupReporter
   readonly #partition: PartitionWatch
   readonly #doubles: DoubleWatch
+  readonly #delays: ReturnType<typeof delayWatch>
   readonly #handOver: HandOver
   readonly #renouncer: Renouncer
   readonly #pair: PairKeeper | null
@@ -143,6 +145,7 @@ class Agent implements ServerAgent {
       note: this.#reporter.note,
       stopEpoch: parts.store.stopEpoch,
     })
+    this.#delays = delayWatch({ me: parts.me, times: parts.voter.times, note: this.#reporter.note })
     this.#roster = dutyRoster(world, {
       recorder: parts.recorder,
       hasLease: () => parts.voter.hasLease(),
@@ -299,6 +302,7 @@ class Agent implements ServerAgent {
     tellGuardian(this.#parts, state.configuration.current, { now, mayStart: mayStart(this.#state, this.#parts.me) })
     this.#watchLog()
     this.#doubles.look(now)
+    this.#delays.look(now)
     runner.perform(
       plan(state, runner.observed(), (group) => this.#standing(group, isLeased, now)),
       state,

@@ -1,11 +1,13 @@
 /** What an agent says of itself when it is asked: for `baton status`. */
 
-import type { VoterName } from '../events/index.ts'
+import type { Configuration, VoterName } from '../events/index.ts'
+import { pathsBetween } from '../projections/paths.ts'
 import type { World } from '../world/world.ts'
 import type { ConditionWatch } from './conditions.ts'
 import type { AgentStatus, PeerStatus } from './control-protocol.ts'
 import type { WatchdogReport } from './guardian-protocol.ts'
 import type { Node } from './node.ts'
+import type { PathTime } from './path-times.ts'
 import type { Voter } from './voter.ts'
 
 export type StatusParts = {
@@ -45,21 +47,13 @@ export const agentStatus = (
     clock: { rateErrorPercent: conditions.rateErrorPercent(), wall: world.clock.wall() },
     peers: node.kit.identity.voters
       .filter(({ name }) => name !== node.kit.own.name)
-      .map((peer) => peerStatus(voter, peer, { now, between: devicePathsBetween(node, peer.name) })),
+      .map((peer) => peerStatus(voter, peer, { now, configuration: node.recorder.state().configuration.current })),
     notAdmitted: notAdmitted(voter),
     notDeciding: node.notDeciding(),
     state: node.recorder.state(),
   }
 }
 
-/** Paths that are no network, which two servers have in common. */
-const devicePathsBetween = ({ kit, recorder }: Node, peer: string): readonly string[] => {
-  const servers = recorder.state().configuration.current?.servers ?? []
-  const both = servers.filter(({ name }) => name === kit.own.name || name === peer)
-  const has = (key: 'com' | 'diskHeartbeat') => both.length === 2 && both.every((server) => server[key] !== undefined)
-  const web = recorder.state().configuration.current?.heartbeat.witness !== undefined && both.length === 2
-  return [...(has('com') ? ['com'] : []), ...(has('diskHeartbeat') ? ['disk'] : []), ...(web ? ['witness'] : [])]
-}
 /** One word or path for people and scripts; what is behind it, beside. */
 const watchdogStatus = (report: WatchdogReport | null): Omit<AgentStatus['guardian'], 'running'> => ({
   watchdog: report?.armed ? (report.device ?? 'none') : 'none',
@@ -77,17 +71,31 @@ const notAdmitted = (voter: Voter): readonly VoterName[] => {
 const peerStatus = (
   voter: Voter,
   { name, role, addresses }: Node['kit']['own'],
-  { now, between }: { readonly now: number; readonly between: readonly string[] },
+  { now, configuration }: { readonly now: number; readonly configuration: Configuration | null },
 ): PeerStatus => {
   const liveness = voter.liveness()
   const heard = liveness.heard[name]
-  const known = ['nats', ...Object.keys(addresses).map((network) => `lan:${network}`), ...between]
+  const known =
+    configuration === null
+      ? ['nats', ...Object.keys(addresses).map((network) => `lan:${network}`)]
+      : pathsBetween(configuration, liveness.me, name)
+  const times = voter.times().filter((time) => time.voter === name)
   const since = (at: number | undefined) => (at === undefined ? null : Math.round(now - at))
   return {
     voter: name,
     role,
     heardMsAgo: since(heard?.at),
     paths: Object.fromEntries(known.map((path) => [path, since(heard?.paths[path])])),
+    times: Object.fromEntries(
+      times.map(({ path, answerMs, late, worstMs }) => [path, rounded({ answerMs, late, worstMs })]),
+    ),
+    hears: heard?.hears ?? {},
     echoMsAgo: since(liveness.hearsMe[name]),
   }
 }
+
+const rounded = ({ answerMs, late, worstMs }: Pick<PathTime, 'answerMs' | 'late' | 'worstMs'>) => ({
+  answerMs: answerMs === null ? null : Math.round(answerMs * 10) / 10,
+  late,
+  worstMs: Math.round(worstMs),
+})

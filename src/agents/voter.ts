@@ -44,6 +44,7 @@ import { type BeatCodec, beatCodec } from './heartbeats/beat-codec.ts'
 import { lanPaths } from './heartbeats/lan.ts'
 import type { HeartbeatPath } from './heartbeats/path.ts'
 import { replayWatch } from './heartbeats/replays.ts'
+import { type PathTime, pathTimes } from './path-times.ts'
 import type { VoterKit } from './voter-kit.ts'
 import type { VoterStore } from './voter-store.ts'
 
@@ -62,6 +63,8 @@ export type VoterOptions = {
 
 export type Voter = {
   readonly liveness: () => Liveness
+  /** How long beats take on each path; telemetry. */
+  readonly times: () => readonly PathTime[]
   readonly membership: () => Membership
   /** The newest fold: servers, generations, admitted stores, timing. */
   readonly fold: (state: State) => void
@@ -120,6 +123,7 @@ class RunningVoter implements Voter {
   #suspendedMs: number
   #isStopped = false
   readonly #isReplay = replayWatch()
+  readonly #times = pathTimes()
   #isWritingPromise = false
 
   constructor(world: World, options: VoterOptions) {
@@ -141,6 +145,7 @@ class RunningVoter implements Voter {
   }
 
   readonly liveness = () => this.#liveness
+  readonly times = () => this.#times.all()
   readonly membership = () => this.#membership
   readonly pair = () => this.#pair
   readonly giveUpLease = (generation: Generation): void => {
@@ -164,7 +169,9 @@ class RunningVoter implements Voter {
     if (configuration === null) return
     this.#membership = membershipOf(state)
     this.#pair = pairIn(state, this.#liveness.me, this.#pair)
-    this.#intervalMs = configuration.heartbeat.interval
+    const { interval, lostBeats, stall } = configuration.heartbeat
+    this.#intervalMs = interval
+    this.#times.expect((lostBeats + 1) * interval + stall)
     this.#liveness = retimed(this.#liveness, timingOf(state) ?? firstTiming)
     this.#keepPromises(this.#now())
     this.#considerSupports()
@@ -176,6 +183,7 @@ class RunningVoter implements Voter {
   readonly removePath = (name: PathName): void => {
     this.#paths.delete(name)
     this.#liveness = forgetPath(this.#liveness, name)
+    this.#times.forget(name)
   }
 
   readonly receive = (bytes: Uint8Array, path: PathName): void => {
@@ -190,6 +198,7 @@ class RunningVoter implements Voter {
     if (this.#isReplay(beat, path)) this.#options.suspicious(`an old beat of ${beat.from} on ${path}, said again`)
     const now = this.#noticePause()
     const before = this.#liveness
+    this.#times.heard(before, beat, path, now)
     this.#liveness = hear(before, beat, path, this.#membership, now)
     // Only what may change a decision wakes the agent: not every beat of a quiet cluster.
     const isNews =
@@ -308,6 +317,8 @@ class RunningVoter implements Voter {
     const { timeoutMs, releaseMs } = this.#liveness.timing
     const wasSuspended = suspendedMs - this.#suspendedMs > releaseMs / 4
     const stoodStill = now - this.#lastLoop > timeoutMs / 2
+    // The timer of our own beats passes here at least this often, unless we stand still.
+    if (now - this.#lastLoop > 2 * this.#intervalMs) this.#times.stoodStill(now)
     if (wasSuspended || stoodStill)
       this.#liveness = wasSuspended ? resumed(this.#liveness, now) : { ...this.#liveness, since: now }
     this.#suspendedMs = suspendedMs

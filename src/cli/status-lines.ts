@@ -3,6 +3,7 @@ import type { AgentStatus, PeerStatus } from '../agents/control-protocol.ts'
 import { votersOf } from '../projections/configuration.ts'
 import type { Group } from '../projections/groups.ts'
 import { banners, groupsByServer, monitorRows, needsAttention, resourcesOf } from '../projections/overview.ts'
+import { isJeopardy } from '../projections/paths.ts'
 import type { Server } from '../projections/servers.ts'
 import type { State } from '../projections/state.ts'
 import { heartbeatOf } from '../projections/timing.ts'
@@ -157,7 +158,7 @@ const heardWords = (known: Known, name: string, colours: Colours): string => {
   if (alive.length === 0) return colours.red(`not heard for ${durationInWords(peer.heardMsAgo)}`)
   const heard = `heard ${durationInWords(peer.heardMsAgo)} ago on ${alive.join(', ')}`
   if (lost.length === 0) return heard
-  const jeopardy = alive.length === 1 ? colours.red('JEOPARDY, one path left') : ''
+  const jeopardy = isJeopardy(alive, lost) ? colours.red('JEOPARDY, one path left') : ''
   return [heard, colours.yellow(`lost ${lost.join(', ')}`), jeopardy].filter((part) => part !== '').join('; ')
 }
 

@@ -7,9 +7,10 @@ import { agentStatus } from './agent-client.ts'
 import { type AddCommands, CommandFailed, type Deps, exitCode } from './deps.ts'
 import { examples, printJson, type ReadOptions, reading, withSource, zoneOf } from './options.ts'
 import { type Known, statusLines } from './status-lines.ts'
+import { pathLines, pathRows } from './status-paths.ts'
 import { cutTo } from './table.ts'
 
-type StatusOptions = ReadOptions & { readonly watch?: boolean }
+type StatusOptions = ReadOptions & { readonly watch?: boolean; readonly paths?: boolean }
 
 /** Between two looks of `--watch`: often enough to see a takeover happen. */
 const watchMs = 500
@@ -21,15 +22,18 @@ export const addStatus: AddCommands = (program, deps) => {
     .description(
       'Shows the cluster, its servers, groups and monitors, as this server knows them and how old that is. Works without quorum; without an agent it shows the last snapshot.',
     )
+    .option('--paths', 'every heartbeat path: when it was heard last, how long answers take, late beats')
     .option('-w, --watch', 'show it again whenever it changes, until Ctrl-C')
   examples(
     reading(status, deps),
     'baton status',
     'baton status --watch',
+    'baton status --paths',
     'baton status --json | jq .state.groups.web.ownership',
     'baton status --file incident.log',
   ).action(async (options: StatusOptions) => {
-    if (options.watch) await watch(options, deps)
+    if (options.paths) await showPaths(options, deps)
+    else if (options.watch) await watch(options, deps)
     else await show(await look(options, deps), options, deps)
   })
 }
@@ -50,6 +54,14 @@ const look = async (options: ReadOptions, deps: Deps): Promise<Known> => {
     if (state === null) throw error
     return { from: 'snapshot', name: path, state }
   }
+}
+
+/** Only an agent knows: what is heard is not on the log. */
+const showPaths = async (options: ReadOptions, deps: Deps): Promise<void> => {
+  const status = await agentStatus(options.state, deps.signal)
+  const paths = pathRows(status)
+  if (options.json) await printJson(deps, paths)
+  else await deps.print(`${pathLines(status, paths, deps.colours).join('\n')}\n`)
 }
 
 /** What the agent wrote last; null when there is none that can be read. */

@@ -64,15 +64,9 @@ export type Beat = {
   readonly renounced: Generation
 }
 
-type Heard = {
-  readonly incarnation: Incarnation
-  readonly number: BeatNumber
-  readonly generation: Generation
+type KeptOfBeat = 'incarnation' | 'number' | 'generation' | 'store' | 'renounced' | 'sequence' | 'groups' | 'hears'
+type Heard = Pick<Beat, KeptOfBeat> & {
   readonly at: Instant
-  readonly store: string
-  readonly renounced: Generation
-  readonly sequence: number
-  readonly groups: Readonly<Record<string, Epoch>>
   /** When the beat of ours was sent that its newest one answers; null = it answers none that we remember. */
   readonly answers: Instant | null
   readonly paths: Readonly<Record<string, Instant>>

@@ -39,6 +39,14 @@ export const serverEvents = {
   VoterAdmitted: z.object({ voter: decode.voter, store: z.string() }),
   PathLost: z.object({ server: decode.server, peer: decode.voter, path: decode.path }),
   PathRestored: z.object({ server: decode.server, peer: decode.voter, path: decode.path }),
+  /** Beats came later than the configuration expects, but before T; `count` since the last such event of this path. */
+  BeatsDelayed: z.object({
+    server: decode.server,
+    peer: decode.voter,
+    path: decode.path,
+    count: z.number(),
+    worstMs: z.number(),
+  }),
   /** NP resolution says that this server is (is no more) cut off; `reasons`: what each method found. */
   ServerCutOff: z.object({ server: decode.server, reasons: z.array(z.string()) }),
   ServerConnected: z.object({ server: decode.server, reasons: z.array(z.string()) }),

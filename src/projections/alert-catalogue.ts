@@ -56,6 +56,7 @@ export const catalogue = {
   peerSilent: error('nm', 24, 'Server %1 does not hear %2 on any path.'),
   pingTargetsLost: error('nm', 25, 'Server %1 reaches none of the ping targets.(%2)'),
   pingTargetsRestored: info('nm', 26, 'Server %1 reaches a ping target again.(%2)'),
+  beatsDelayed: warning('nm', 29, 'Server %1 hears %2 late on path %3: %4 times, at worst after %5 s.'),
   serverCutOff: error('nm', 27, 'Server %1 is cut off, as far as NP resolution can tell.(%2)'),
   serverConnected: info('nm', 28, 'Server %1 is connected again.(%2)'),
   partitionLost: error('nm', 40, 'Server %1 lost a partition and did what is configured for it: %2.(%3)'),

@@ -2,6 +2,7 @@
 import type { ServerCondition, ServerEvent, ServerName, SupportReason } from '../events/index.ts'
 import { authorInWords, listed, secondsOf } from './alert-words.ts'
 import type { Scene, Told } from './alerts.ts'
+import { independentPaths, isJeopardy, pathsBetween } from './paths.ts'
 import { serverOf } from './servers.ts'
 import type { State } from './state.ts'
 
@@ -35,6 +36,8 @@ export const tellServer = ({ type, data }: ServerEvent, scene: Scene): readonly 
       return known.isCutOff ? [] : told('pingTargetsLost', listed(data.targets))
     case 'PingTargetsRestored':
       return known.isCutOff ? told('pingTargetsRestored', listed(data.targets)) : []
+    case 'BeatsDelayed':
+      return told('beatsDelayed', data.peer, data.path, String(data.count), secondsOf(data.worstMs))
     case 'ServerCutOff':
       return known.isCutOff ? [] : told('serverCutOff', data.reasons.join('; '))
     case 'ServerConnected':
@@ -102,31 +105,19 @@ const tellPath = (
   const wasLost = before.servers.byName[server]?.lostPaths[peer]?.includes(path) ?? false
   if (wasLost === (name === 'pathLost')) return []
   const told: Told[] = [{ name, server, values: [server, peer, path] }]
-  const possible = pathsBetween(after, server, peer)
+  const { current } = after.configuration
+  const possible = current === null ? [] : pathsBetween(current, server, peer)
   const earlier = possible.filter((one) => !isLost(before, server, peer, one))
   const left = possible.filter((one) => !isLost(after, server, peer, one))
   if (left.length === 0 && earlier.length > 0) told.push({ name: 'peerSilent', server, values: [server, peer] })
-  if (possible.length < 2) return told
-  if (left.length === 1 && earlier.length !== 1)
-    told.push({ name: 'jeopardy', server, values: [server, peer, listed(left)] })
-  if (left.length > 1 && earlier.length <= 1) told.push({ name: 'jeopardyOver', server, values: [server, peer] })
+  const lostOf = (alive: readonly string[]) => possible.filter((one) => !alive.includes(one))
+  const [independent, hadBefore] = [independentPaths(left), independentPaths(earlier)]
+  if (isJeopardy(left, lostOf(left)) && !isJeopardy(earlier, lostOf(earlier)))
+    told.push({ name: 'jeopardy', server, values: [server, peer, listed(independent)] })
+  if (independent.length > 1 && hadBefore.length <= 1)
+    told.push({ name: 'jeopardyOver', server, values: [server, peer] })
   return told
 }
 
 const isLost = ({ servers }: State, server: string, peer: string, path: string): boolean =>
   servers.byName[server]?.lostPaths[peer]?.includes(path) ?? false
-
-/** The paths that the configuration gives the two: through the log servers, and each network that both are on. */
-const pathsBetween = ({ configuration }: State, server: string, peer: string): readonly string[] => {
-  const { current } = configuration
-  if (current === null) return []
-  const all = current.witness ? [...current.servers, current.witness] : current.servers
-  const networksOf = (name: string) => Object.keys(all.find((voter) => voter.name === name)?.addresses ?? {})
-  const others = networksOf(peer)
-  return [
-    'nats',
-    ...networksOf(server)
-      .filter((network) => others.includes(network))
-      .map((network) => `lan:${network}`),
-  ]
-}

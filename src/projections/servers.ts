@@ -72,7 +72,7 @@ export const foldServer = (draft: Servers, { type, data }: ServerEvent, moment: 
   }
   const server = ensure(draft, data.server)
   if (type === 'LogCopyJoined' || type === 'LogTailSetAside') return null
-  if (type === 'SuspicionRaised' || type === 'LeaseLost') return null
+  if (type === 'SuspicionRaised' || type === 'LeaseLost' || type === 'BeatsDelayed') return null
   switch (type) {
     case 'ServerJoined':
       Object.assign(server, {

@@ -100,6 +100,8 @@ const describeServer = ({ type, data }: ServerEvent): string => {
       return `${data.server} reaches none of the ping targets (${data.targets.join(', ')})`
     case 'PingTargetsRestored':
       return `${data.server} reaches a ping target again (${data.targets.join(', ')})`
+    case 'BeatsDelayed':
+      return `${data.server} heard ${data.peer} late over ${data.path}, ${data.count === 1 ? 'once' : `${data.count} times`}, at worst after ${durationInWords(data.worstMs)}`
     case 'ServerCutOff':
       return `${data.server} is cut off, as far as NP resolution can tell (${data.reasons.join('; ')})`
     case 'ServerConnected':

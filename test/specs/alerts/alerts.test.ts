@@ -81,9 +81,18 @@ describe('paths', () => {
       'nm/20 warning: Server s1 does not hear s2 on path lan:private any more.',
       'nm/22 warning: Jeopardy: server s1 hears s2 on one path only: lan:public.',
     ])
-    expect(told(lost('nats'), lost('lan:private'), restored('nats'))).toContain(
+    expect(told(lost('nats'), lost('lan:private'), restored('lan:private'))).toContain(
       'nm/23 info: Server s1 hears s2 on more than one path again.',
     )
+  })
+
+  test('what travels over a network is no path beside it', () => {
+    expect(told(lost('lan:private'))).toContain(
+      'nm/22 warning: Jeopardy: server s1 hears s2 on one path only: lan:public.',
+    )
+    expect(told(lost('nats'), lost('lan:private'), restored('nats'))).toEqual([
+      'nm/21 info: Server s1 hears s2 on path nats again.',
+    ])
   })
 
   test('all lost is silence, and the first one back is jeopardy again', () => {

@@ -88,6 +88,8 @@ export const statusOf = (log: HandBuiltLog): AgentStatus => {
     voter: voterName(name),
     role,
     heardMsAgo: 120,
+    times: { nats: { answerMs: 4.5, late: 0, worstMs: 0 } },
+    hears: {},
     paths: { nats: 130, [pathName('lan:lan')]: 120, [pathName('lan:public')]: 180 },
     echoMsAgo: 140,
   })

@@ -1,0 +1,98 @@
+/** `baton status --paths`: who hears whom, on which path, and how well. */
+import type { AgentStatus, PeerStatus } from '../agents/control-protocol.ts'
+import { isJeopardy, pathsBetween } from '../projections/paths.ts'
+import { heartbeatOf } from '../projections/timing.ts'
+import { durationInWords } from '../projections/wording.ts'
+import type { Colours } from './deps.ts'
+import { row, table } from './table.ts'
+
+/** One way from `peer` to `server`. What is null is known to that server alone: ask there. */
+export type PathRow = {
+  readonly server: string
+  readonly peer: string
+  readonly path: string
+  readonly state: 'heard' | 'lost' | 'never'
+  readonly heardMsAgo: number | null
+  /** Smallest of the last answers: the round trip, and at most what the peer waited until its next beat. */
+  readonly answerMs: number | null
+  /** Beats that came late since the agent started, and the worst. */
+  readonly late: number | null
+  readonly worstMs: number | null
+}
+
+const usualTimeout = 3000
+
+export const pathRows = (status: AgentStatus): readonly PathRow[] => {
+  const timeoutMs = heartbeatOf(status.state)?.timeout ?? usualTimeout
+  const own = status.peers.flatMap((peer) => ownRows(status.voter, peer, timeoutMs))
+  const others = status.peers
+    .filter(({ heardMsAgo }) => heardMsAgo !== null && heardMsAgo < timeoutMs)
+    .flatMap((peer) => saidRows(status, peer))
+  return [...own, ...others]
+}
+
+const ownRows = (server: string, { voter, paths, times }: PeerStatus, timeoutMs: number): readonly PathRow[] =>
+  Object.entries(paths).map(([path, ago]) => ({
+    server,
+    peer: voter,
+    path,
+    state: ago === null ? 'never' : ago < timeoutMs ? 'heard' : 'lost',
+    heardMsAgo: ago,
+    answerMs: times[path]?.answerMs ?? null,
+    late: times[path]?.late ?? 0,
+    worstMs: times[path]?.worstMs ?? 0,
+  }))
+
+/** By the other's own word, in its latest beat. */
+const saidRows = ({ state, voter, peers }: AgentStatus, { voter: server, hears }: PeerStatus): readonly PathRow[] => {
+  const { current } = state.configuration
+  const all = [voter, ...peers.map((peer) => peer.voter)].filter((peer) => peer !== server)
+  return all.flatMap((peer) => {
+    const heard = hears[peer] ?? []
+    const possible = current === null ? heard : [...new Set([...pathsBetween(current, server, peer), ...heard])]
+    return possible.map((path) => ({
+      server,
+      peer,
+      path,
+      state: heard.includes(path) ? ('heard' as const) : ('lost' as const),
+      heardMsAgo: null,
+      answerMs: null,
+      late: null,
+      worstMs: null,
+    }))
+  })
+}
+
+export const pathLines = (
+  { voter }: Pick<AgentStatus, 'voter'>,
+  rows: readonly PathRow[],
+  colours: Colours,
+): readonly string[] => {
+  const head = ['server', 'hears', 'on', 'state', 'last', 'answer', 'late'].map((word) => colours.dim(word))
+  const lines = rows.map((one) => rowOf(one, colours))
+  const jeopardies = jeopardiesOf(rows).map((words) => colours.red(`JEOPARDY: ${words}`))
+  const note = colours.dim(`Times are known to ${voter} alone; of the others, what they say in their beats.`)
+  return [...jeopardies, ...table([row(...head), ...lines]), note]
+}
+
+const rowOf = ({ server, peer, path, state, heardMsAgo, answerMs, late, worstMs }: PathRow, colours: Colours) => {
+  const paint = { heard: colours.green, lost: colours.red, never: colours.yellow }[state]
+  return row(
+    server,
+    peer,
+    path,
+    paint(state),
+    heardMsAgo === null ? '' : `${durationInWords(heardMsAgo)} ago`,
+    answerMs === null ? '' : `≤ ${durationInWords(answerMs)}`,
+    late ? colours.yellow(`${late}, worst ${durationInWords(worstMs ?? 0)}`) : '',
+  )
+}
+
+/** One fault away from silence. */
+const jeopardiesOf = (rows: readonly PathRow[]): readonly string[] => {
+  const pairs = Map.groupBy(rows, ({ server, peer }) => `${server} hears ${peer}`)
+  return [...pairs].flatMap(([words, ways]) => {
+    const of = (isHeard: boolean) => ways.filter(({ state }) => (state === 'heard') === isHeard).map(({ path }) => path)
+    return isJeopardy(of(true), of(false)) ? [`${words} on ${of(true).join(', ')} only`] : []
+  })
+}

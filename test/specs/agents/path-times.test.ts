@@ -1,0 +1,77 @@
+import { describe, expect, test } from 'vitest'
+import { delayWatch } from '../../../src/agents/delay-watch.ts'
+import { type PathTimes, pathTimes } from '../../../src/agents/path-times.ts'
+import { type Event, pathName } from '../../../src/events/index.ts'
+import { at, exchange, lan, s1, Voter } from '../liveness/voters.ts'
+
+const slow = pathName('com')
+
+/** s2's beats as s1 hears them, one every 100 ms from 1000 on; `delays` holds each one up on its way. */
+const listen = (times: PathTimes, delays: readonly number[]) => {
+  const [one, two] = [new Voter('s1'), new Voter('s2')]
+  exchange(one, two, 900)
+  const heard = delays.map((delay, index) => ({ now: 1000 + 100 * index + delay, beat: two.beat(1000 + 100 * index) }))
+  for (const { now, beat } of heard) times.heard(one.l, beat, lan, at(now))
+  return one
+}
+
+describe('late beats', () => {
+  test('are counted, with the worst of them', () => {
+    const times = pathTimes()
+    times.expect(300)
+    listen(times, [0, 0, 250, 0, 0, 450])
+    expect(times.all()).toMatchObject([{ voter: 's2', path: lan, late: 2, worstMs: 550 }])
+  })
+
+  test('are not counted while this process stood still', () => {
+    const times = pathTimes()
+    times.expect(300)
+    const [one, two] = [new Voter('s1'), new Voter('s2')]
+    times.heard(one.l, two.beat(1000), lan, at(1000))
+    times.stoodStill(at(2000))
+    times.heard(one.l, two.beat(2000), lan, at(2000))
+    expect(times.all()).toMatchObject([{ late: 0 }])
+  })
+
+  test('that are later than T are silence, and told as such', () => {
+    const times = pathTimes()
+    times.expect(300)
+    listen(times, [0, 6000])
+    expect(times.all()).toMatchObject([{ late: 0 }])
+  })
+})
+
+test('the answer time is the smallest of the last ones, on each path its own', () => {
+  const times = pathTimes()
+  const [one, two] = [new Voter('s1'), new Voter('s2')]
+  for (const [now, wait] of [
+    [1000, 80],
+    [1300, 7],
+    [1600, 50],
+  ] as const) {
+    two.hears(one.beat(now), now + 1)
+    const answer = two.beat(now + wait - 1)
+    times.heard(one.l, answer, lan, at(now + wait))
+    times.heard(one.l, answer, slow, at(now + wait + 60))
+  }
+  expect(times.all().map(({ path, answerMs }) => [path, answerMs])).toEqual([
+    [lan, 7],
+    [slow, 67],
+  ])
+})
+
+test('a late path is told once in ten minutes, with how many beats it were', () => {
+  const noted: Event[] = []
+  const time = { voter: new Voter('s2').beat(0).from, path: lan, heardAt: at(0), answerMs: null, late: 1, worstMs: 700 }
+  let late = 1
+  const watch = delayWatch({ me: s1, times: () => [{ ...time, late }], note: (event) => noted.push(event) })
+  for (const now of [1000, 2000, 3000]) {
+    watch.look(at(now))
+    late += 2
+  }
+  watch.look(at(700_000))
+  expect(noted.map(({ data }) => data)).toMatchObject([
+    { peer: 's2', path: lan, count: 1, worstMs: 700 },
+    { peer: 's2', count: 6 },
+  ])
+})
