@@ -4,6 +4,7 @@ import { isAllOff } from '../decisions/plan.ts'
 import { isStopComplete, reportOnline, reportStopped } from '../decisions/report-group.ts'
 import type { Epoch, Event, GroupName, Sequence, ServerName } from '../events/index.ts'
 import type { State } from '../projections/state.ts'
+import type { World } from '../world/world.ts'
 import type { Recorder } from './recorder.ts'
 import type { ResourceRunner } from './resource-runner.ts'
 
@@ -14,6 +15,7 @@ export type ReporterParts = {
   /** Resolves once the epoch is on disk as stopped. */
   readonly stopEpoch: (group: GroupName, epoch: Epoch) => Promise<void>
   readonly facts: () => Facts
+  readonly clock: World['clock']
   /** For how long the group has been in that phase, in ms; 0 when it is not. */
   readonly phaseMs: (group: GroupName, phase: 'starting' | 'stopping') => number
   readonly say: (what: string, fields: Readonly<Record<string, unknown>>) => void
@@ -26,8 +28,13 @@ export type GroupReporter = {
   readonly report: (state: State) => void
 }
 
+/** A disk that refuses a write is not mended sooner. */
+const writeAgainMs = 1000
+/** What waits for a log that cannot be written; what comes beyond is lost: by then there is enough to explain. */
+const mostNotes = 1000
+
 export const groupReporter = (parts: ReporterParts): GroupReporter => {
-  const { recorder, runner, say, wake } = parts
+  const { recorder, runner, say, wake, clock } = parts
   let notes: readonly Event[] = []
   const epochsBeingStopped = new Set<Epoch>()
 
@@ -56,18 +63,20 @@ export const groupReporter = (parts: ReporterParts): GroupReporter => {
       const key = `stopped ${name} ${epoch}`
       if (epochsBeingStopped.has(epoch) || recorder.isPending(key)) continue
       epochsBeingStopped.add(epoch)
-      void reportStop(parts, name, epoch)
-        .catch((trouble: unknown) => say('a stop could not be written down', { group: name, trouble: String(trouble) }))
-        .finally(() => {
-          epochsBeingStopped.delete(epoch)
-          wake()
-        })
+      const done = () => {
+        epochsBeingStopped.delete(epoch)
+        wake()
+      }
+      void reportStop(parts, name, epoch).then(done, (trouble: unknown) => {
+        say('a stop could not be written down', { group: name, trouble: String(trouble) })
+        clock.after(writeAgainMs, done)
+      })
     }
   }
 
   return {
     note: (event) => {
-      notes = [...notes, event]
+      if (notes.length < mostNotes) notes = [...notes, event]
     },
     report: (state) => {
       reportOutcomes(state)

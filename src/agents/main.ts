@@ -282,7 +282,8 @@ const joinVoters = (
   },
 ): Voter => {
   const suspicious = suspicions(world, { me: serverName(node.kit.own.name), say, record: note })
-  const voter = startVoter(world, { kit: node.kit, store: node.store, suspicious, ...shared })
+  const failed = (what: string) => say(what, {})
+  const voter = startVoter(world, { kit: node.kit, store: node.store, suspicious, failed, ...shared })
   const paths = heartbeatPaths(world, pathKinds, { kit: node.kit, voter, suspicious, say })
   const fold = () => {
     voter.fold(node.recorder.state())

@@ -131,6 +131,7 @@ class Agent implements ServerAgent {
     this.#judge = monitorJudge(world, { ...shared, monitors: parts.monitors })
     this.#monitors = monitorRunner(world, { ...parts.monitors, ...this.#judge, me: parts.me })
     this.#reporter = groupReporter({
+      clock: world.clock,
       ...shared,
       runner: parts.runner,
       stopEpoch: parts.store.stopEpoch,

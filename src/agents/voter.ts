@@ -57,6 +57,8 @@ export type VoterOptions = {
   readonly changed: () => void
   /** Beats that are not what they claim to be; rate-limited by whoever reports them. */
   readonly suspicious: (what: string) => void
+  /** Something could not be done here; safe, and worth a line. */
+  readonly failed: (what: string) => void
   /** Why this server may hold no lease, whatever the others answer; null = it may. */
   readonly withheld?: () => string | null
 }
@@ -304,7 +306,7 @@ class RunningVoter implements Voter {
     }
     store
       .promise(due)
-      .then(written, () => this.#options.suspicious('what is promised to servers could not be written to disk'))
+      .then(written, () => this.#options.failed('what is promised to servers could not be written to disk'))
       .finally(() => {
         this.#isWritingPromise = false
       })
@@ -351,7 +353,7 @@ class RunningVoter implements Voter {
         this.beatNow()
       },
       // The disk failed: it stays barred, which is safe, and is never said, which is honest.
-      () => this.#options.suspicious('a support could not be written to disk'),
+      () => this.#options.failed('a support could not be written to disk'),
     )
   }
 }
