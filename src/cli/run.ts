@@ -9,6 +9,7 @@ import { addDoctor } from './doctor.ts'
 import { addFence } from './fence.ts'
 import { addGroup } from './group.ts'
 import { addLog } from './log.ts'
+import { addMirrorDisk } from './mirror-disk.ts'
 import { addMonitor } from './monitor.ts'
 import { addProcesses } from './processes.ts'
 import { addResource } from './resource.ts'
@@ -34,6 +35,7 @@ const commands = [
   addDiskHeartbeat,
   addLog,
   addProcesses,
+  addMirrorDisk,
 ]
 
 const exitCodes = `

@@ -14,16 +14,10 @@ export type DialOptions = {
 }
 
 /** Opens a connection; `end.closed` tells when it cannot be had. */
-export const dial = (
-  { address, port }: Place,
-  { from, tls }: DialOptions,
-  end: ChannelEnd,
-  connected: () => void,
-): Channel => {
+export const dial = ({ address, port }: Place, { from, tls }: DialOptions, end: ChannelEnd): Channel => {
   const local = from === null ? {} : { localAddress: from }
   if (tls) {
     const socket = connectTls({ host: address, port, ...local, ...mutual(tls), checkServerIdentity: () => undefined })
-    socket.once('secureConnect', connected)
     socket.on('data', end.received)
     return channelOf(socket, end)
   }
@@ -33,7 +27,6 @@ export const dial = (
     return true
   }
   const socket = connectTcp({ host: address, port, ...local, onread: { buffer, callback } })
-  socket.once('connect', connected)
   return channelOf(socket, end)
 }
 

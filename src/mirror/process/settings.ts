@@ -1,0 +1,63 @@
+/** What one data plane is told when it is started: a file of JSON that its agent writes. */
+import { z } from 'zod'
+
+const place = z.object({ address: z.string().min(1), port: z.number().int().min(1).max(65_535) })
+
+export const mirrorSettings = z.object({
+  mirror: z
+    .string()
+    .regex(/^[0-9a-f]{32}$/)
+    .describe('id of the mirror: 32 hexadecimal digits, the same on both sides'),
+  server: z.string().min(1).max(64).describe('this server'),
+  peer: z.string().min(1).max(64).describe('the other one'),
+  data: z.string().min(1).describe('data partition'),
+  metadata: z.string().min(1).describe('cluster partition'),
+  direct: z.boolean().default(true).describe('past the page cache; false only where a file system cannot'),
+  exclusive: z.boolean().default(true).describe('nobody else may open the block devices for themselves'),
+  keyFile: z.string().min(1).describe('file with the key of the cluster'),
+  nbd: z.string().min(1).describe('unix socket of the NBD server; there only while this side is active'),
+  control: z.string().min(1).describe('unix socket where the agent connects'),
+  connects: z
+    .array(z.object({ own: place, peer: place }))
+    .min(1)
+    .max(8)
+    .describe('mirror connects, best first'),
+  tls: z
+    .object({ ca: z.string(), certificate: z.string(), key: z.string() })
+    .nullable()
+    .default(null)
+    .describe('PEM files'),
+  compress: z.boolean().default(false),
+  mode: z.enum(['sync', 'async']).default('sync'),
+  ackMs: z.number().int().min(100).default(10_000),
+  connectMs: z.number().int().min(0).default(5000),
+  reconnectMs: z.number().int().min(0).default(4000),
+  queueBytes: z.number().int().min(1_048_576).default(67_108_864),
+  resyncBytesPerSecond: z.number().int().min(1_048_576).nullable().default(null),
+})
+export type MirrorSettings = z.infer<typeof mirrorSettings>
+
+/** What the agent says; `id` comes back in the answer. */
+export const fromAgent = z.discriminatedUnion('do', [
+  z.object({ do: z.literal('follow'), id: z.number() }),
+  z.object({
+    do: z.literal('activate'),
+    id: z.number(),
+    epoch: z.number().int().min(1),
+    /** What the log says of this side. */
+    isCurrent: z.boolean(),
+    wasLast: z.boolean(),
+    generation: z
+      .string()
+      .regex(/^[0-9a-f]{16}$/)
+      .nullable(),
+    /** An operator's word: activated although it may lack something. */
+    force: z.boolean().default(false),
+    /** How long the other side is waited for; 0 when it is known to be down. */
+    connectMs: z.number().int().min(0).optional(),
+  }),
+  z.object({ do: z.literal('leave'), id: z.number() }),
+  z.object({ do: z.literal('status'), id: z.number() }),
+  z.object({ do: z.literal('answer'), question: z.number(), answer: z.enum(['recorded', 'refused', 'unknown']) }),
+])
+export type FromAgent = z.infer<typeof fromAgent>
