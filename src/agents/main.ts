@@ -70,7 +70,6 @@ export const runAgent = async (machine: Machine, options: ProcessOptions): Promi
   const installation = installationOf(machine, options)
   const me = serverName(node.kit.own.name)
   let agent: ServerAgent | null = null
-  const wake = () => agent?.wake()
   const guardian = await reachGuardian(world, options, node)
   const runner = resourceRunner(world, {
     me,
@@ -79,14 +78,15 @@ export const runAgent = async (machine: Machine, options: ProcessOptions): Promi
     drivers: machine.resourceDrivers,
     logDirectory: places.logs,
     manifest: places.manifest,
-    changed: wake,
+    changed: () => agent?.wake(),
     lost: (group, resource, because) => agent?.lost(group, resource, because),
     leftMs: guardian.leftMs,
   })
   await runner.adopt(recorder.state())
   const voter = joinVoters(world, node, {
     groups: () => agent?.heldGroups() ?? {},
-    changed: wake,
+    changed: () => agent?.wake(),
+    extended: () => agent?.extended(),
     withheld: () => withheld(guardian, recorder.state()),
     say,
     note: (event) => agent?.note(event),
@@ -171,7 +171,7 @@ export const runWitness = async (machine: Machine, options: ProcessOptions): Pro
   const manager = serviceManager(world, { socket: options.notifySocket, watchdogMs: options.watchdogMs })
   const node = await openNode(world, { stateDirectory: options.stateDirectory, openLog: machine.openLog, say })
   checkRole(node, 'witness')
-  const voter = joinVoters(world, node, { groups: () => ({}), changed: () => {}, say, note: null })
+  const voter = joinVoters(world, node, { groups: () => ({}), changed: () => {}, extended: () => {}, say, note: null })
   const conditions = conditionWatch(world, node.kit)
   const closeControl = await serveNode(world, node, null, {
     voter,
@@ -275,7 +275,7 @@ const joinVoters = (
     say,
     note,
     ...shared
-  }: Pick<VoterOptions, 'groups' | 'changed' | 'withheld'> & {
+  }: Pick<VoterOptions, 'groups' | 'changed' | 'extended' | 'withheld'> & {
     readonly say: Say
     /** Puts something on the log that nobody waits for; a witness does not. */
     readonly note: ServerAgent['note'] | null

@@ -73,6 +73,8 @@ export type ServerAgentParts = {
 export type ServerAgent = {
   /** Something may have changed: looks for what to do, soon. */
   readonly wake: () => void
+  /** The lease lasts longer, and nothing else is new. */
+  readonly extended: () => void
   readonly command: (command: Command, by: Author) => Promise<{ readonly operation: string; readonly answer: Answer }>
   /** Why this agent runs no groups now; null when it may. */
   readonly standingInWords: () => string | null
@@ -293,6 +295,10 @@ class Agent implements ServerAgent {
     }
   }
 
+  readonly extended = (): void => {
+    if (!this.#isStopped) this.#minded(this.#world.clock.now(), this.#hadLease)
+  }
+
   #step(): void {
     const { voter, recorder, runner } = this.#parts
     const now = this.#world.clock.now()
@@ -300,7 +306,7 @@ class Agent implements ServerAgent {
     const isLeased = voter.hasLease()
     const state = this.#state
     this.#watchLease(isLeased, now)
-    tellGuardian(this.#parts, state.configuration.current, { now, mayStart: mayStart(this.#state, this.#parts.me) })
+    this.#minded(now, isLeased)
     this.#watchLog()
     this.#doubles.look(now)
     this.#delays.look(now)
@@ -320,7 +326,6 @@ class Agent implements ServerAgent {
     this.#partition.consider(state, { leaseLostMs, isAllOff: runner.isAllOff() })
     const facts = this.#facts()
     if (isLeased && rankOf(state, facts) === 0) this.#keepLeaderAway(state, facts.reachable)
-    this.#setTimer(now, isLeased)
   }
 
   #sight(now: Instant): Sight {
@@ -387,10 +392,12 @@ class Agent implements ServerAgent {
     this.#hadLease = isLeased
   }
 
-  /** The lease's end is not left to the next beat. */
-  #setTimer(now: Instant, isLeased: boolean): void {
+  /** The guardian knows how long the lease lasts; its end is not left to the next beat. */
+  #minded(now: Instant, isLeased: boolean): void {
+    const { me, voter } = this.#parts
+    tellGuardian(this.#parts, this.#state.configuration.current, { now, mayStart: mayStart(this.#state, me) })
     this.#cancelTimer()
-    const until = this.#parts.voter.leasedUntil()
+    const until = voter.leasedUntil()
     if (isLeased && until !== Number.POSITIVE_INFINITY)
       this.#cancelTimer = this.#world.clock.after(until - now, this.wake)
   }

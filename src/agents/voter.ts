@@ -40,6 +40,7 @@ import {
 import { pairMembersOf } from '../projections/configuration.ts'
 import type { State } from '../projections/state.ts'
 import type { Cancel, World } from '../world/world.ts'
+import { newsOf } from './beat-news.ts'
 import { type BeatCodec, beatCodec } from './heartbeats/beat-codec.ts'
 import { lanPaths } from './heartbeats/lan.ts'
 import type { HeartbeatPath } from './heartbeats/path.ts'
@@ -55,6 +56,8 @@ export type VoterOptions = {
   readonly groups: () => Readonly<Record<string, Epoch>>
   /** Something about who lives may have changed: look again. */
   readonly changed: () => void
+  /** The lease that is held lasts longer now, and nothing else is new. */
+  readonly extended: () => void
   /** Beats that are not what they claim to be; rate-limited by whoever reports them. */
   readonly suspicious: (what: string) => void
   /** Something could not be done here; safe, and worth a line. */
@@ -203,11 +206,10 @@ class RunningVoter implements Voter {
     this.#times.heard(before, beat, path, now)
     this.#liveness = hear(before, beat, path, this.#membership, now)
     // Only what may change a decision wakes the agent: not every beat of a quiet cluster.
-    const isNews =
-      this.#liveness.said !== before.said ||
-      this.#liveness.grants !== before.grants ||
-      this.#liveness.hearsMe !== before.hearsMe
-    if (isNews) this.#options.changed()
+    const seen = { from: beat.from, membership: this.#membership, now, held: this.#options.groups }
+    const news = newsOf(before, this.#liveness, seen)
+    if (news === 'news') this.#options.changed()
+    else if (news === 'longer lease') this.#options.extended()
     if (beat.renounced > (before.heard[beat.from]?.renounced ?? 0)) this.#considerSupports()
   }
 

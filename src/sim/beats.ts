@@ -20,9 +20,15 @@ export class BeatOracle {
   readonly #heardAt = new Map<string, Map<string, number>>()
   /** By server, then by voter: when the newest of its beats that the voter has answered was sent. */
   readonly #answered = new Map<string, Map<string, number>>()
+  /** By listener, then by sender: until when it last was silent for `longMs` at least. */
+  readonly #longSilence = new Map<string, Map<string, number>>()
+  readonly #bornAt = new Map<string, number>()
+  readonly #longMs: number
 
-  constructor(now: () => number) {
+  /** `longMs`: silences that are remembered when they are over. */
+  constructor(now: () => number, longMs: number) {
     this.#now = now
+    this.#longMs = longMs
   }
 
   /** The agent of a voter began anew: it has heard nothing, and nothing was answered to it. */
@@ -30,6 +36,8 @@ export class BeatOracle {
     this.#told.set(voter, new Map())
     this.#heardAt.set(voter, new Map())
     this.#answered.set(voter, new Map())
+    this.#longSilence.set(voter, new Map())
+    this.#bornAt.set(voter, this.#now())
   }
 
   /** The same bytes over several paths are one beat. */
@@ -46,6 +54,7 @@ export class BeatOracle {
     const told = this.#told.get(at)
     const known = told?.get(beat.from)
     if (known === undefined || beat.number > known.number) {
+      if (this.silence(at, beat.from) >= this.#longMs) this.#longSilence.get(at)?.set(beat.from, this.#now())
       told?.set(beat.from, beat)
       this.#heardAt.get(at)?.set(beat.from, this.#now())
     }
@@ -55,9 +64,15 @@ export class BeatOracle {
       answered.set(beat.from, Math.max(mine.at, answered.get(beat.from) ?? Number.NEGATIVE_INFINITY))
   }
 
-  /** When `voter` last heard something new of `server`; -Infinity = never since its agent began. */
-  heardAt(voter: string, server: string): number {
-    return this.#heardAt.get(voter)?.get(server) ?? Number.NEGATIVE_INFINITY
+  /** For how long `voter` has been told nothing new of `server`; from its own start at most. */
+  silence(voter: string, server: string): number {
+    return this.#now() - (this.#heardAt.get(voter)?.get(server) ?? this.#bornAt.get(voter) ?? 0)
+  }
+
+  /** How long ago it was that `voter` could say that `server` had been silent for long enough; Infinity = never. */
+  sinceLongSilence(voter: string, server: string): number {
+    if (this.silence(voter, server) >= this.#longMs) return 0
+    return this.#now() - (this.#longSilence.get(voter)?.get(server) ?? Number.NEGATIVE_INFINITY)
   }
 
   /** When the oldest of those beats of `server` was sent that together a majority of voters has answered. */

@@ -74,7 +74,9 @@ export class Simulation {
     this.configuration = configurationOf(plan)
     this.chance = new Chance(seed)
     this.network = new SimulatedNetwork(this.scheduler, this.chance.split('network'))
-    const oracle = new BeatOracle(() => this.scheduler.now)
+    const { timeout, clockRateError } = this.configuration.heartbeat
+    // Silence as the slowest clock may count it; timers count whole milliseconds.
+    const oracle = new BeatOracle(() => this.scheduler.now, timeout / (1 + clockRateError / 100) - 2)
     this.ledger = new Ledger(() => this.scheduler.now, {
       began: (run) => this.#began(run),
       ended: (run) => this.#ended(run),

@@ -26,7 +26,7 @@ const sizes: readonly (readonly [servers: number, hasWitness: boolean])[] = [
 ]
 
 /** Faults strike for so many T. */
-const timeouts = 60
+const timeouts = 40
 
 export const scenarioOf = (seed: number, wish: Partial<ClusterPlan> = {}): Scenario => {
   const chance = new Chance(seed).split('scenario')

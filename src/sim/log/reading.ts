@@ -5,7 +5,6 @@ import type { Cancel, World } from '../../world/world.ts'
 import type { Stored } from './store.ts'
 
 /** As jetstream-log-reader.ts has them. */
-const pollMs = 500
 const staleMs = 200
 const troubleRetryMs = 1000
 const feedAhead = 256
@@ -46,7 +45,9 @@ export class Reading {
     if (this.#isStopped) return
     const from = this.#position.sequence
     this.#parts.fromOwn(from, (found) => this.#take(from, found))
-    const wait = this.#inTrouble ? troubleRetryMs : this.#exists > from ? staleMs : pollMs
+    // The leader says once a second where the log ends: until it does nothing is missing.
+    if (!this.#inTrouble && this.#exists <= from) return
+    const wait = this.#inTrouble ? troubleRetryMs : staleMs
     this.#cancel = this.#world.clock.after(wait, () => {
       // Our own replica lags: the leader has it.
       if (this.#exists > this.#position.sequence && this.#position.sequence === from)
