@@ -27,7 +27,7 @@ import {
 import { resourceMonitor } from '../projections/configuration.ts'
 import { serverOf } from '../projections/servers.ts'
 import type { State } from '../projections/state.ts'
-import type { Cancel, World } from '../world/world.ts'
+import type { World } from '../world/world.ts'
 import { type ConditionWatch, conditionFacts } from './conditions.ts'
 import { delayWatch } from './delay-watch.ts'
 import { type DoubleWatch, doubleWatch } from './double-watch.ts'
@@ -38,6 +38,7 @@ import { type GroupReporter, groupReporter } from './group-reporter.ts'
 import type { GuardianLink } from './guardian-link.ts'
 import { type HandOver, handOver } from './hand-over.ts'
 import { leaderKeeper } from './leader-keeper.ts'
+import { type LeaseMinder, leaseMinder } from './lease-minder.ts'
 import { logTroubleWatch } from './log-trouble-watch.ts'
 import { type MonitorJudge, monitorJudge } from './monitor-judge.ts'
 import { type MonitorRunner, type MonitorRunnerOptions, monitorRunner } from './monitor-runner.ts'
@@ -46,7 +47,6 @@ import { type PairKeeper, type PairKeeperParts, pairKeeper } from './pair/pair-k
 import type { Answer, Recorder } from './recorder.ts'
 import { mayStart, type Renouncer, renouncer } from './renouncer.ts'
 import type { ResourceRunner } from './resource-runner.ts'
-import { tellGuardian } from './tell-guardian.ts'
 import type { Voter } from './voter.ts'
 
 export type ServerAgentParts = {
@@ -121,11 +121,12 @@ class Agent implements ServerAgent {
   /** The generation under which the latest lease was held: rule 5 asks about the current one. */
   #leasedUnder: Generation | null = null
   #lostAt: { readonly at: Instant; readonly groups: readonly GroupName[]; offAt: Instant | null } | null = null
-  #cancelTimer: Cancel = () => {}
+  readonly #lease: LeaseMinder
 
   constructor(world: World, parts: ServerAgentParts) {
     this.#world = world
     this.#parts = parts
+    this.#lease = leaseMinder(world, { ...parts, ends: this.wake })
     this.#joinedAt = world.clock.now()
     this.#startingSince = this.#joinedAt
     this.#stretchedSince = this.#joinedAt
@@ -246,7 +247,7 @@ class Agent implements ServerAgent {
 
   readonly stop = (): void => {
     this.#isStopped = true
-    this.#cancelTimer()
+    this.#lease.stop()
     this.#partition.stop()
     this.#monitors.stop()
     this.#fencing.stop()
@@ -392,13 +393,8 @@ class Agent implements ServerAgent {
     this.#hadLease = isLeased
   }
 
-  /** The guardian knows how long the lease lasts; its end is not left to the next beat. */
   #minded(now: Instant, isLeased: boolean): void {
-    const { me, voter } = this.#parts
-    tellGuardian(this.#parts, this.#state.configuration.current, { now, mayStart: mayStart(this.#state, me) })
-    this.#cancelTimer()
-    const until = voter.leasedUntil()
-    if (isLeased && until !== Number.POSITIVE_INFINITY)
-      this.#cancelTimer = this.#world.clock.after(until - now, this.wake)
+    const facts = { now, isLeased, mayStart: mayStart(this.#state, this.#parts.me) }
+    this.#lease.mind(this.#state.configuration.current, facts)
   }
 }

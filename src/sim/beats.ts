@@ -22,6 +22,8 @@ export class BeatOracle {
   readonly #answered = new Map<string, Map<string, number>>()
   /** By listener, then by sender: until when it last was silent for `longMs` at least. */
   readonly #longSilence = new Map<string, Map<string, number>>()
+  /** Answers to beats of an earlier agent count for nothing. */
+  readonly #firstBeat = new Map<string, number>()
   readonly #bornAt = new Map<string, number>()
   readonly #longMs: number
 
@@ -31,11 +33,12 @@ export class BeatOracle {
     this.#longMs = longMs
   }
 
-  /** The agent of a voter began anew: it has heard nothing, and nothing was answered to it. */
+  /** The agent of a voter began anew: it has heard nothing. Of its lease it has what the one before had. */
   reborn(voter: string): void {
     this.#told.set(voter, new Map())
     this.#heardAt.set(voter, new Map())
-    this.#answered.set(voter, new Map())
+    if (!this.#answered.has(voter)) this.#answered.set(voter, new Map())
+    this.#firstBeat.set(voter, (this.#counts.get(voter) ?? 0) + 1)
     this.#longSilence.set(voter, new Map())
     this.#bornAt.set(voter, this.#now())
   }
@@ -60,7 +63,7 @@ export class BeatOracle {
     }
     const mine = beat.told.get(at)
     const answered = this.#answered.get(at)
-    if (mine && answered)
+    if (mine && answered && mine.number >= (this.#firstBeat.get(at) ?? 0))
       answered.set(beat.from, Math.max(mine.at, answered.get(beat.from) ?? Number.NEGATIVE_INFINITY))
   }
 
