@@ -95,9 +95,8 @@ const freeze: Kind = async (tortured, chance) => {
 
 const always: readonly Kind[] = [crash, crash, cut, cut, cut, hang, hang, kill, stallDisk]
 
-/** `isFenced`: machines that stand still are switched off by others, so that they may stand still here. */
-export const drawFault = (tortured: Tortured, chance: Chance, isFenced: boolean): Promise<Fault> =>
-  chance.oneOf([...always, ...(tortured.canJump ? [jumpClocks] : []), ...(isFenced ? [freeze, freeze] : [])])(
+export const drawFault = (tortured: Tortured, chance: Chance): Promise<Fault> =>
+  chance.oneOf([...always, ...(tortured.canJump ? [jumpClocks] : []), ...(tortured.isFenced ? [freeze, freeze] : [])])(
     tortured,
     chance,
   )

@@ -1,7 +1,7 @@
 /**
  * Tortures a real cluster, trial after trial, and says whether anything ran twice or an acknowledged write was lost:
  *
- *   npm run torture -- [--trials N] [--seed S] [--servers 2|3] [--timing quick|calm] [--json]
+ *   npm run torture -- [--trials N] [--seed S] [--servers 2|3] [--timing quick|calm] [--fenced] [--json]
  *
  * Runs in mount and network namespaces of its own. Ends with 1 when anything was wrong. The seed decides which faults
  * are tried and when; what a machine makes of them differs from run to run.
@@ -25,6 +25,7 @@ const { values: flags } = parseArgs({
     seed: { type: 'string', default: String(Date.now() % 1_000_000) },
     servers: { type: 'string', default: '2' },
     timing: { type: 'string', default: 'quick' },
+    fenced: { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
   },
 })
@@ -32,7 +33,7 @@ const trials = Number(flags.trials)
 const seed = Number(flags.seed)
 const servers = Number(flags.servers)
 if (!(Number.isInteger(trials) && trials > 0 && Number.isInteger(seed) && [2, 3].includes(servers)))
-  stop(2, 'usage: npm run torture -- [--trials N] [--seed S] [--servers 2|3] [--timing quick|calm] [--json]')
+  stop(2, 'usage: npm run torture -- [--trials N] [--seed S] [--servers 2|3] [--timing quick|calm] [--fenced] [--json]')
 if (flags.timing !== 'quick' && flags.timing !== 'calm') stop(2, `no timing ${flags.timing}: quick or calm`)
 
 // Disks are mounted and frozen: in a mount namespace of our own they are gone when we are, however we end.
@@ -48,23 +49,24 @@ if (original === undefined || original === mounts) {
 }
 
 findTools()
-const reasons = missing(['lab', 'nats-server', 'losetup', 'mkfs.ext4'])
+const reasons = missing(['lab', 'nats-server', 'losetup', 'mkfs.ext4', ...(flags.fenced ? (['ipmi'] as const) : [])])
 if (reasons.length > 0) stop(2, `no torture on this machine: ${reasons.join('; ')}`)
 // Clocks of the product keep no process alive, and for moments they are all there is.
 const staying = setInterval(() => undefined, 60_000)
 
 const say = (text: string): void => console.error(text)
-say(`torture: ${trials} trials, seed ${seed}, ${servers} servers, ${flags.timing}`)
+say(`torture: ${trials} trials, seed ${seed}, ${servers} servers, ${flags.timing}${flags.fenced ? ', fenced' : ''}`)
 const tortured = await Tortured.create({
   servers: servers as 2 | 3,
   timing: flags.timing as 'quick' | 'calm',
   clockLibrary: clockLibrary(),
+  isFenced: flags.fenced,
 })
 const done: Trial[] = []
 let broken: string | null = null
 try {
   for (let number = 1; number <= trials && broken === null; number++) {
-    const trial = await runTrial(tortured, chanceOf(seed * 1000 + number), false)
+    const trial = await runTrial(tortured, chanceOf(seed * 1000 + number))
     done.push(trial)
     const doubles = trial.doubles.map((double) => `\n  TWICE: ${double}`).join('')
     const times = `silence ${trial.silenceMs.toFixed(0)} ms, whole again after ${trial.recoveredMs.toFixed(0)} ms`

@@ -2,29 +2,34 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { text } from 'node:stream/consumers'
-import { describe, expect } from 'vitest'
+import { describe, expect, type TestContext } from 'vitest'
 import { liveTest } from '../lab/live-test.ts'
+import type { Need } from '../lab/needs.ts'
 
 const program = new URL('main.ts', import.meta.url).pathname
 const trials = 20
+const fencedTrials = 10
 /** A trial takes some 8 s where the machine is ours alone. */
 const timeoutMs = 900_000
+const needs: readonly Need[] = ['lab', 'nats-server', 'losetup', 'mkfs.ext4']
 
-describe('a tortured cluster', () => {
+const torture = async (context: TestContext, ...options: readonly string[]): Promise<void> => {
+  const running = spawn(process.execPath, [program, '--json', ...options], { stdio: ['ignore', 'pipe', 'pipe'] })
+  const [told, found] = await Promise.all([text(running.stderr), text(running.stdout), once(running, 'exit')])
+  expect(running.exitCode, told).toBe(0)
+  const { silenceMs, recoveredMs, acknowledgedWrites } = JSON.parse(found)
+  await context.annotate(
+    `longest silence: median ${silenceMs.median} ms, worst ${silenceMs.worst}; whole again after median ` +
+      `${recoveredMs.median} ms, worst ${recoveredMs.worst}; ${acknowledgedWrites} acknowledged writes`,
+  )
+}
+
+describe('a tortured cluster runs its group once at most, loses no acknowledged write and recovers', () => {
+  liveTest(`${trials} times`, { needs, timeoutMs }, (context) => torture(context, '--trials', `${trials}`))
+
   liveTest(
-    `runs its group once at most, loses no acknowledged write and recovers, ${trials} times`,
-    { needs: ['lab', 'nats-server', 'losetup', 'mkfs.ext4'], timeoutMs },
-    async (context) => {
-      const torture = spawn(process.execPath, [program, '--trials', String(trials), '--json'], {
-        stdio: ['ignore', 'pipe', 'pipe'],
-      })
-      const [told, found] = await Promise.all([text(torture.stderr), text(torture.stdout), once(torture, 'exit')])
-      expect(torture.exitCode, told).toBe(0)
-      const { silenceMs, recoveredMs, acknowledgedWrites } = JSON.parse(found)
-      await context.annotate(
-        `longest silence: median ${silenceMs.median} ms, worst ${silenceMs.worst}; whole again after median ` +
-          `${recoveredMs.median} ms, worst ${recoveredMs.worst}; ${acknowledgedWrites} acknowledged writes`,
-      )
-    },
+    `${fencedTrials} times, with machines that stand still and are fenced`,
+    { needs: [...needs, 'ipmi'], timeoutMs },
+    (context) => torture(context, '--fenced', '--trials', `${fencedTrials}`),
   )
 })

@@ -9,7 +9,9 @@ import { ServiceWatch } from '../cluster/service-watch.ts'
 import type { Role } from '../cluster/voter-processes.ts'
 import { pidsOf } from '../cluster/voter-processes.ts'
 import type { Host } from '../lab/host.ts'
-import { createLab, type Lab } from '../lab/lab.ts'
+import type { IpmiSim } from '../lab/ipmi-sim.ts'
+import { createLab } from '../lab/lab.ts'
+import { controllersHost, fencingOf, startControllers } from './controllers.ts'
 import { RegisterClient, registerResource } from './register.ts'
 
 const execute = promisify(execFile)
@@ -22,8 +24,8 @@ export type TortureOptions = {
   readonly timing: 'quick' | 'calm'
   /** Path of libfaketime; null = wall clocks stay as they are. */
   readonly clockLibrary: string | null
-  /** More of the configuration, made once the lab is there. */
-  readonly more?: (lab: Lab) => Promise<Readonly<Record<string, unknown>>>
+  /** Lost servers are switched off by their management controllers, so that whole machines may stand still. */
+  readonly isFenced: boolean
 }
 
 export class Tortured {
@@ -31,6 +33,8 @@ export class Tortured {
   readonly registerFile: string
   readonly timeoutMs: number
   readonly canJump: boolean
+  readonly isFenced: boolean
+  #controllers: ReadonlyMap<string, IpmiSim> = new Map()
   readonly #frozen = new Set<string>()
   readonly #stalled = new Set<string>()
   readonly #stopped = new Map<string, readonly number[]>()
@@ -42,12 +46,14 @@ export class Tortured {
     this.registerFile = registerFile
     this.timeoutMs = options.timing === 'quick' ? 1000 : 3000
     this.canJump = options.clockLibrary !== null
+    this.isFenced = options.isFenced
   }
 
   static async create(options: TortureOptions): Promise<Tortured> {
     const names = Array.from({ length: options.servers }, (_, index) => `s${index + 1}`)
     const voters = options.servers === 2 ? [...names, 'w'] : names
-    const lab = await createLab({ hosts: voters, prepare: giveDisks })
+    const others = options.isFenced ? [controllersHost] : []
+    const lab = await createLab({ hosts: [...voters, ...others], prepare: giveDisks })
     const registerFile = join(lab.directory, 'register')
     const clockFile = join(lab.directory, 'clock')
     await writeFile(clockFile, '+0')
@@ -57,10 +63,12 @@ export class Tortured {
       servers: options.servers,
       timing: options.timing === 'quick' ? quick : calm,
       groups: { web: { ...web, resources } },
-      more: (await options.more?.(lab)) ?? {},
+      more: options.isFenced ? fencingOf(names) : {},
       environment: options.clockLibrary === null ? {} : clockEnvironment(options.clockLibrary, clockFile),
     })
     const tortured = new Tortured(cluster, registerFile, options)
+    if (options.isFenced)
+      tortured.#controllers = await startControllers(lab, names, (server) => tortured.powerOff(server))
     await cluster.start()
     return tortured
   }
@@ -92,6 +100,7 @@ export class Tortured {
   async powerOn(voter: string): Promise<void> {
     const host = this.host(voter)
     if (host.isOn) return
+    await this.#controllers.get(voter)?.setPower(true)
     await host.powerOn()
     if (this.cluster.servers.includes(voter)) await this.#watch?.watchOn(host)
     await this.cluster.startAgent(voter)

@@ -23,7 +23,7 @@ const recoverMs = 120_000
 
 type Moment = { readonly atMs: number; readonly run: () => Promise<void> }
 
-export const runTrial = async (tortured: Tortured, chance: Chance, isFenced: boolean): Promise<Trial> => {
+export const runTrial = async (tortured: Tortured, chance: Chance): Promise<Trial> => {
   const { watch, register } = await tortured.observe()
   try {
     await watch.waitFor(() => true, recoverMs)
@@ -31,7 +31,7 @@ export const runTrial = async (tortured: Tortured, chance: Chance, isFenced: boo
     const moments: Moment[] = []
     const count = chance.oneOf([1, 1, 2, 2, 3])
     for (let index = 0; index < count; index++) {
-      const fault = await drawFault(tortured, chance, isFenced)
+      const fault = await drawFault(tortured, chance)
       const from = chance.between(0, 2 * tortured.timeoutMs)
       const lasts = chance.between(0.2, 3.5) * tortured.timeoutMs
       faults.push(`${fault.what} from ${from.toFixed(0)} for ${lasts.toFixed(0)} ms`)
