@@ -79,6 +79,17 @@ export type AgentStatus = {
   /** How far the rate of the clock is from the hardware's, null until it is known; and its wall clock. */
   readonly clock?: { readonly rateErrorPercent: number | null; readonly wall: number }
   readonly peers: readonly PeerStatus[]
+  /** What NP resolution says of this side, and what the controllers of other servers say; null on a witness. */
+  readonly partition: {
+    readonly verdict: 'connected' | 'cut-off' | 'unknown'
+    readonly reasons: readonly string[]
+    readonly controllers: readonly {
+      readonly server: string
+      readonly isPresent: boolean | null
+      readonly power: 'on' | 'off' | 'unknown'
+      readonly msAgo: number
+    }[]
+  } | null
   /** Voters, this one included, that show another store than the admitted one: their word does not count (rule 3). */
   readonly notAdmitted: readonly VoterName[]
   /** Set when this agent does not decide: newer events, a damaged log. */

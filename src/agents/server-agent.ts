@@ -77,7 +77,7 @@ export type ServerAgent = {
   readonly extended: () => void
   readonly command: (command: Command, by: Author) => Promise<{ readonly operation: string; readonly answer: Answer }>
   /** Why this agent runs no groups now; null when it may. */
-  readonly standingInWords: () => string | null
+  readonly standing: () => string | null
   readonly heldGroups: () => Readonly<Record<string, Epoch>>
   /** An active resource is gone, as the world itself tells: recovered as if a monitor had seen it. */
   readonly lost: (group: GroupName, resource: ResourceName, because: string) => void
@@ -87,6 +87,8 @@ export type ServerAgent = {
   readonly handOver: HandOver['ask']
   /** Topology `pair`: an operator vouches that the other server is off. */
   readonly goAlone: PairKeeper['order']
+  /** What NP resolution says, and the management controllers of other servers. */
+  readonly partition: () => Pick<PartitionWatch, 'resolution' | 'controllers'>
   readonly stop: () => void
 }
 
@@ -185,6 +187,8 @@ class Agent implements ServerAgent {
     })
   }
 
+  readonly partition = () => this.#partition
+
   readonly heldGroups = (): Readonly<Record<string, Epoch>> =>
     Object.fromEntries(
       this.#parts.runner
@@ -192,7 +196,7 @@ class Agent implements ServerAgent {
         .flatMap(({ group, epoch, condition }) => (condition === 'off' ? [] : [[group, epoch]])),
     )
 
-  readonly standingInWords = (): string | null => {
+  readonly standing = (): string | null => {
     const { voter, recorder } = this.#parts
     const withheld = voter.withheld()
     if (withheld !== null) return withheld

@@ -7,6 +7,7 @@ import type { ConditionWatch } from './conditions.ts'
 import type { AgentStatus, PeerStatus } from './control-protocol.ts'
 import type { WatchdogReport } from './guardian-protocol.ts'
 import type { Node } from './node.ts'
+import type { PartitionWatch } from './np/partition-watch.ts'
 import type { PathTime } from './path-times.ts'
 import type { Voter } from './voter.ts'
 
@@ -18,6 +19,8 @@ export type StatusParts = {
   /** Null when this voter may run groups, or never does. */
   readonly standing: () => string | null
   readonly hasGuardian: () => boolean
+  /** Null on a witness. */
+  readonly partition: (() => Pick<PartitionWatch, 'resolution' | 'controllers'>) | null
   /** Null where there is no guardian either, as on a witness. */
   readonly watchdog: () => WatchdogReport | null
   readonly conditions: Pick<ConditionWatch, 'rateErrorPercent' | 'certificateDays'>
@@ -25,7 +28,7 @@ export type StatusParts = {
 
 export const agentStatus = (
   world: World,
-  { node, voter, version, startedAt, standing, hasGuardian, watchdog, conditions }: StatusParts,
+  { node, voter, version, startedAt, standing, hasGuardian, watchdog, conditions, partition }: StatusParts,
 ): AgentStatus => {
   const now = world.clock.now()
   const until = voter.leasedUntil()
@@ -48,6 +51,7 @@ export const agentStatus = (
     peers: node.kit.identity.voters
       .filter(({ name }) => name !== node.kit.own.name)
       .map((peer) => peerStatus(voter, peer, { now, configuration: node.recorder.state().configuration.current })),
+    partition: partition === null ? null : partitionStatus(partition(), now),
     notAdmitted: notAdmitted(voter),
     notDeciding: node.notDeciding(),
     state: node.recorder.state(),
@@ -66,6 +70,15 @@ const notAdmitted = (voter: Voter): readonly VoterName[] => {
   return voters.filter(
     (name) => stores[name] !== undefined && admitted[name] !== undefined && stores[name] !== admitted[name],
   )
+}
+
+const partitionStatus = (
+  { resolution, controllers }: Pick<PartitionWatch, 'resolution' | 'controllers'>,
+  now: number,
+): AgentStatus['partition'] => {
+  const { verdict, reasons } = resolution()
+  const said = controllers().map(({ at, ...state }) => ({ ...state, msAgo: Math.round(now - at) }))
+  return { verdict, reasons, controllers: said }
 }
 
 const peerStatus = (

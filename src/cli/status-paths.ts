@@ -64,7 +64,7 @@ const saidRows = ({ state, voter, peers }: AgentStatus, { voter: server, hears }
 }
 
 export const pathLines = (
-  { voter }: Pick<AgentStatus, 'voter'>,
+  { voter, partition }: Pick<AgentStatus, 'voter' | 'partition'>,
   rows: readonly PathRow[],
   colours: Colours,
 ): readonly string[] => {
@@ -72,7 +72,7 @@ export const pathLines = (
   const lines = rows.map((one) => rowOf(one, colours))
   const jeopardies = jeopardiesOf(rows).map((words) => colours.red(`JEOPARDY: ${words}`))
   const note = colours.dim(`Times are known to ${voter} alone; of the others, what they say in their beats.`)
-  return [...jeopardies, ...table([row(...head), ...lines]), note]
+  return [...jeopardies, ...table([row(...head), ...lines]), note, ...partitionLines(voter, partition, colours)]
 }
 
 const rowOf = ({ server, peer, path, state, heardMsAgo, answerMs, late, worstMs }: PathRow, colours: Colours) => {
@@ -86,6 +86,18 @@ const rowOf = ({ server, peer, path, state, heardMsAgo, answerMs, late, worstMs 
     answerMs === null ? '' : `≤ ${durationInWords(answerMs)}`,
     late ? colours.yellow(`${late}, worst ${durationInWords(worstMs ?? 0)}`) : '',
   )
+}
+
+const partitionLines = (voter: string, partition: AgentStatus['partition'], colours: Colours): readonly string[] => {
+  if (partition === null) return []
+  const { verdict, reasons, controllers } = partition
+  const paint = { connected: colours.green, 'cut-off': colours.red, unknown: colours.yellow }[verdict]
+  const bmcs = controllers.map(({ server, isPresent, power, msAgo }) => {
+    const presence = isPresent === null ? 'could not be asked' : isPresent ? 'answers' : colours.red('does not answer')
+    const says = power === 'unknown' ? '' : `, and says that its machine is ${power}`
+    return `Management controller of ${server}: ${presence}${says} (${durationInWords(msAgo)} ago)`
+  })
+  return [`NP resolution on ${voter}: ${paint(verdict)} (${reasons.join('; ')})`, ...bmcs]
 }
 
 /** One fault away from silence. */

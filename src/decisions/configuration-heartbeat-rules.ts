@@ -2,12 +2,19 @@
 import { type Configuration, formatDuration } from '../events/configuration.ts'
 import type { RuleContext } from './configuration-rules.ts'
 import type { Problem } from './configuration-source.ts'
+import { didYouMean } from './did-you-mean.ts'
 
 /** All rules of this file. */
 export const heartbeatRules = (context: RuleContext): readonly Problem[] =>
   context.broken(['servers']) || context.broken(['heartbeat'])
     ? []
-    : [...everywhereRule(context), ...cableRule(context), ...lineRule(context), ...diskRule(context)]
+    : [
+        ...everywhereRule(context),
+        ...cableRule(context),
+        ...lineRule(context),
+        ...diskRule(context),
+        ...controllerRule(context),
+      ]
 
 const needs = {
   com: { what: 'serial line', remedy: 'a cable has two ends: add com:' },
@@ -26,6 +33,17 @@ const everywhereRule = ({ configuration: { servers }, report }: RuleContext): re
         report({ path: ['servers', index], message: `${has.name} has a ${what}, ${server.name} has none`, remedy }),
       ]
     })
+  })
+
+/** The power of a machine is asked for with the credentials of a fence device. */
+const controllerRule = ({ configuration: { servers, fencing }, report }: RuleContext): readonly Problem[] =>
+  servers.flatMap(({ bmc }, index) => {
+    const device = bmc?.device
+    if (device === undefined || fencing.devices[device]?.type === 'ipmi') return []
+    const all = Object.entries(fencing.devices).flatMap(([name, { type }]) => (type === 'ipmi' ? [name] : []))
+    const message = `there is no fence device ${device} of type ipmi`
+    const remedy = didYouMean(device, all) || 'name one of fencing.devices, or leave it out'
+    return [report({ path: ['servers', index, 'bmc', 'device'], message, remedy })]
   })
 
 const cableRule = ({ configuration: { servers }, report }: RuleContext): readonly Problem[] => {

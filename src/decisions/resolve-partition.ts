@@ -28,6 +28,8 @@ export type Evidence = {
   readonly voters: { readonly heard: number; readonly majority: number }
   readonly com: PathEvidence
   readonly disk: PathEvidence
+  /** Management controllers of other servers: one answers; none does; or none could be asked. */
+  readonly bmc?: 'answers' | 'silent' | 'unknown'
 }
 
 export type Verdict = 'connected' | 'cut-off' | 'unknown'
@@ -108,9 +110,10 @@ const byMajority = ({ now, voters }: Evidence, { majority }: NpResolution): read
   return [{ verdict: isConnected ? 'connected' : 'cut-off', reason, at: now }]
 }
 
-const byPaths = ({ now, com, disk }: Evidence, configuration: NpResolution): readonly Answer[] => [
+const byPaths = ({ now, com, disk, bmc = 'unknown' }: Evidence, configuration: NpResolution): readonly Answer[] => [
   ...(configuration.com ? [byCable(com, now)] : []),
   ...(configuration.disk ? [byDisk(disk, now)] : []),
+  ...(configuration.bmc ? [byController(bmc, now)] : []),
 ]
 
 /** A silent cable proves nothing: it may be the peer, the cable, or the port at its other end. */
@@ -144,6 +147,12 @@ const byDisk = (disk: PathEvidence, now: Instant): Answer => {
       return disk satisfies never
   }
 }
+
+/** A silent one may have lost its power with its machine, or its network, or it is us: that decides nothing. */
+const byController = (bmc: NonNullable<Evidence['bmc']>, now: Instant): Answer =>
+  bmc === 'answers'
+    ? { verdict: 'connected', reason: 'bmc: a controller answers', at: now }
+    : { verdict: 'unknown', reason: `bmc: ${bmc === 'silent' ? 'no controller answers' : 'not known yet'}`, at: null }
 
 const isEnough = (count: number, of: number, rule: 'any' | 'all'): boolean =>
   rule === 'any' ? count > 0 : count === of

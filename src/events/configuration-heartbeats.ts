@@ -2,13 +2,20 @@
 import type { Form } from './configuration-form.ts'
 
 /** What a server has of them. */
-export const heartbeatDevicesOf = ({ absolutePath }: Form) => ({
+export const heartbeatDevicesOf = ({ object, address, integer, absolutePath, name }: Form) => ({
   com: absolutePath
     .optional()
     .describe('Serial device with a cross cable to the other server, as /dev/ttyS0; only where there are two servers.'),
   diskHeartbeat: absolutePath
     .optional()
     .describe('Partition of a shared disk, prepared by baton disk-heartbeat init; best by /dev/disk/by-id.'),
+  bmc: object({
+    address: address.describe('Its address.'),
+    port: integer(1, 65_535).default(623).describe('Its UDP port.'),
+    device: name.optional().describe('Fence device of type ipmi by which it is asked for the power of the machine.'),
+  })
+    .optional()
+    .describe('Management controller of this server; the others ask whether it is there. Evidence only, no heartbeat.'),
 })
 
 /** What is the same for every server; below `heartbeat`. */
@@ -21,6 +28,12 @@ export const heartbeatPathsOf = ({ object, after, integer, absolutePath, httpUrl
   })
     .prefault({})
     .describe('Beats by disk, where servers have diskHeartbeat.'),
+  bmc: object({
+    interval: after('2s', { least: '100ms', most: '1h' }).describe('Time from one question to the next.'),
+    timeout: after('1s', { least: '50ms', most: '1m' }).describe('How long an answer may take.'),
+  })
+    .prefault({})
+    .describe('Asking management controllers, where servers have bmc.'),
   witness: object({
     url: httpUrl.describe('Where `baton witness-web`, or the witness with --http, answers; best by address.'),
     timeout: after('500ms', { least: '10ms', most: '1m' }).describe('How long an answer may take.'),

@@ -72,5 +72,9 @@ export const npResolutionOf = (form: Form) =>
       .boolean()
       .default(false)
       .describe('N4: connected while the heartbeat disk can be read and written here, cut off while it cannot.'),
+    bmc: z
+      .boolean()
+      .default(false)
+      .describe('Connected while the management controller of another server answers; its silence tells nothing.'),
     onLoss: onLossOf(form).prefault({}).describe('What the losing side of a partition does (N5).'),
   })

@@ -1,10 +1,11 @@
 /** Everything an agent does about partitions of the network: gathers evidence, resolves it, acts when it has lost. */
 import type { LossFacts } from '../../decisions/lose-partition.ts'
-import type { Resolution } from '../../decisions/resolve-partition.ts'
+import type { Evidence, Resolution } from '../../decisions/resolve-partition.ts'
 import type { Configuration, Event, ServerName } from '../../events/index.ts'
 import { serverOf } from '../../projections/servers.ts'
 import type { State } from '../../projections/state.ts'
 import type { World } from '../../world/world.ts'
+import { type BmcState, bmcWatch } from '../heartbeats/bmc.ts'
 import type { Say } from '../log-link.ts'
 import type { Voter } from '../voter.ts'
 import { heardNow } from './heard-now.ts'
@@ -29,15 +30,18 @@ export type PartitionWatch = {
   readonly verdictMs: () => number
   /** N5: does what is to be done by a server that has lost. */
   readonly consider: (state: State, facts: Pick<LossFacts, 'leaseLostMs' | 'isAllOff'>) => void
+  /** What the management controllers of the other servers say; for people. */
+  readonly controllers: () => readonly BmcState[]
   readonly stop: () => void
 }
 
 export const partitionWatch = (world: World, parts: PartitionWatchParts): PartitionWatch => {
   const { me, voter, configuration } = parts
+  const bmcs = bmcWatch(world, parts)
   const np = npWatch(world, {
     ...parts,
     configuration: () => configuration()?.npResolution ?? null,
-    heard: () => heardNow(voter, world.clock.now()),
+    heard: () => ({ ...heardNow(voter, world.clock.now()), bmc: controllersOf(bmcs.all()) }),
   })
   const loss = lossWatch(world, { ...parts, np })
   return {
@@ -48,6 +52,15 @@ export const partitionWatch = (world: World, parts: PartitionWatchParts): Partit
       const isExempt = stopOrdered || status === 'left' || cluster.suspended || cluster.stopped
       loss.look({ ...facts, isExempt })
     },
-    stop: np.stop,
+    controllers: bmcs.all,
+    stop: () => {
+      np.stop()
+      bmcs.stop()
+    },
   }
+}
+
+const controllersOf = (all: readonly BmcState[]): NonNullable<Evidence['bmc']> => {
+  if (all.some(({ isPresent }) => isPresent)) return 'answers'
+  return all.some(({ isPresent }) => isPresent === false) ? 'silent' : 'unknown'
 }

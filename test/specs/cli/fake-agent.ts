@@ -111,6 +111,7 @@ export const statusOf = (log: HandBuiltLog): AgentStatus => {
       ],
     },
     guardian: { running: true, watchdog: '/dev/watchdog0' },
+    partition: null,
     peers: [peer('s1', 'server'), peer('w', 'witness')],
     notAdmitted: [],
     notDeciding: null,

@@ -72,3 +72,15 @@ test('cables and disks may be added, changed and removed while the cluster runs'
     expect(diffConfiguration(configurationOf(changed), without).refused).toEqual([])
   }
 })
+
+describe('a management controller', () => {
+  const bmc = (more: string) => withDevices(`, bmc: { address: 10.9.0.1${more} }`, '')
+  test('needs no more than an address, and not every server one', () => {
+    expect(problemsOf(bmc(''))).toEqual([])
+  })
+  test('is asked for the power with the credentials of a fence device that is there', () => {
+    expect(problemsOf(bmc(', device: ipmi-alpha'))).toEqual([
+      expect.stringContaining('servers[0].bmc.device: there is no fence device ipmi-alpha of type ipmi'),
+    ])
+  })
+})

@@ -80,6 +80,14 @@ test.each([
   expect(verdict('{ com: true }', { com })).toBe(expected)
 })
 
+test.each([
+  ['answers', 'connected'],
+  ['silent', 'unknown'],
+  ['unknown', 'unknown'],
+] as const)('bmc: %s: %s, since a silent controller may be without power, or out of reach', (bmc, expected) => {
+  expect(verdict('{ bmc: true }', { bmc })).toBe(expected)
+})
+
 describe('several methods', () => {
   const both = (rule: string) => `{ rule: ${rule}, ping: { targets: [10.9.0.1] }, http: { urls: ["${site}"] } }`
   test.each([
