@@ -17,14 +17,12 @@ import {
   type Generation,
   type GroupName,
   type Instant,
-  monitorName,
   noGeneration,
   operationId,
   type Recorded,
   type ResourceName,
   type ServerName,
 } from '../events/index.ts'
-import { resourceMonitor } from '../projections/configuration.ts'
 import { serverOf } from '../projections/servers.ts'
 import type { State } from '../projections/state.ts'
 import type { World } from '../world/world.ts'
@@ -40,6 +38,7 @@ import { type HandOver, handOver } from './hand-over.ts'
 import { leaderKeeper } from './leader-keeper.ts'
 import { type LeaseMinder, leaseMinder } from './lease-minder.ts'
 import { logTroubleWatch } from './log-trouble-watch.ts'
+import { lossOf } from './lost-resource.ts'
 import { type MonitorJudge, monitorJudge } from './monitor-judge.ts'
 import { type MonitorRunner, type MonitorRunnerOptions, monitorRunner } from './monitor-runner.ts'
 import { type PartitionWatch, partitionWatch } from './np/partition-watch.ts'
@@ -230,21 +229,8 @@ class Agent implements ServerAgent {
       : say({ step: 'refused', because: 'this cluster is no pair', possible: 'nothing: here a majority decides' })
 
   readonly lost = (group: GroupName, resource: ResourceName, because: string): void => {
-    const { current } = this.#state.configuration
-    // A process that ends is the business of the process monitor, which every resident exec has.
-    if (current?.groups[group]?.resources[resource]?.type === 'exec') return
-    const monitor = monitorName(`${group}.${resource}`)
-    const configuration = resourceMonitor(group, resource)
-    this.#judge.found({
-      monitor,
-      configuration,
-      verdict: 'error',
-      because,
-      elapsedMs: 0,
-      starved: false,
-      again: false,
-      mayRecover: true,
-    })
+    const finding = lossOf(this.#state, group, resource, because)
+    if (finding !== null) this.#judge.found(finding)
   }
 
   readonly handOver: HandOver['ask'] = (say, waitMs) => this.#handOver.ask(say, waitMs)
