@@ -1,5 +1,6 @@
 /** What a beat brings: something new about who lives, a longer lease and nothing else, or nothing. */
-import { holdsLease, type Liveness, type Membership, silence } from '../decisions/liveness.ts'
+import { holdsLease } from '../decisions/leases.ts'
+import { type Liveness, type Membership, silence } from '../decisions/liveness.ts'
 import type { Epoch, Instant, VoterName } from '../events/index.ts'
 
 export type News = 'news' | 'longer lease' | 'nothing'

@@ -1,5 +1,6 @@
 /** Everything that a server's agent may put on the log by itself, as a list: what for, under which conditions, how decided. */
 import { assignGroups, endStartSync } from '../decisions/assign-groups.ts'
+import { acknowledgeVoters, completeVoters } from '../decisions/change-voters.ts'
 import type { Decision, Facts } from '../decisions/decision.ts'
 import { failBack, forgetFailovers } from '../decisions/fail-back.ts'
 import { endFencing, takeOverFencing } from '../decisions/fence-server.ts'
@@ -27,6 +28,7 @@ import {
   type VoterName,
   voterName,
 } from '../events/index.ts'
+import { membersOf } from '../projections/configuration.ts'
 import { serverOf } from '../projections/servers.ts'
 import type { State } from '../projections/state.ts'
 import type { Voter } from './voter.ts'
@@ -74,7 +76,7 @@ export const duties: readonly Duty[] = [
     key: 'admit voters',
     needs: 'log',
     inTurn: true,
-    decide: (state, { voter }) => admitVoters(state, voter.stores(), voter.membership().voters),
+    decide: (state, { voter }) => admitVoters(state, voter.stores(), membersOf(state)),
   },
   { key: 'join', needs: 'log', everyMs: 500, decide: (state, sight) => join(state, sight) },
   {
@@ -126,6 +128,12 @@ export const duties: readonly Duty[] = [
     needs: 'barrier',
     decide: (state, { me, voter }) => leaveCluster(state, me, voter.liveness().renounced),
   },
+  {
+    key: 'acknowledge voters',
+    needs: 'lease',
+    decide: (state, { me, voter }) => acknowledgeVoters(state, me, voter.liveness().acknowledging),
+  },
+  { key: 'complete voters', needs: 'lease', inTurn: true, decide: (state) => completeVoters(state) },
   {
     key: 'end stretch',
     needs: 'lease',

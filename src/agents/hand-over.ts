@@ -3,7 +3,7 @@
  * everything away by its word alone (feature X6): stops what it runs while its lease lasts, writes its renunciation down
  * (rule 4 of liveness), and says it on every path. Whoever hears it need not wait for silence.
  */
-import { liveGeneration } from '../decisions/liveness.ts'
+import { liveGeneration } from '../decisions/leases.ts'
 import { type EventLog, type Generation, noGeneration, type ServerName } from '../events/index.ts'
 import type { World } from '../world/world.ts'
 import type { CommandProgress } from './control-protocol.ts'

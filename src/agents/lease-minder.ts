@@ -1,5 +1,5 @@
 /** Sees to it that the guardian knows how long the lease lasts, and that its end is not left to the next beat. */
-import type { Configuration, Instant } from '../events/index.ts'
+import type { Configuration } from '../events/index.ts'
 import type { Cancel, World } from '../world/world.ts'
 import { tellGuardian } from './tell-guardian.ts'
 
@@ -7,7 +7,7 @@ export type LeaseMinder = {
   /** `mayStart`: something may be activated any moment. */
   readonly mind: (
     current: Configuration | null,
-    facts: { readonly now: Instant; readonly isLeased: boolean; readonly mayStart: boolean },
+    facts: Parameters<typeof tellGuardian>[2] & { readonly isLeased: boolean },
   ) => void
   readonly stop: () => void
 }
@@ -19,11 +19,13 @@ export const leaseMinder = (
 ): LeaseMinder => {
   let cancel: Cancel = () => {}
   return {
-    mind: (current, { now, isLeased, mayStart }) => {
-      tellGuardian(parts, current, { now, mayStart })
+    mind: (current, { isLeased, ...facts }) => {
+      // Rule 10: before the guardian is told, and only what the guardian knows may be said.
+      if (facts.hasBarrier) parts.voter.acknowledgeChange()
+      tellGuardian(parts, current, facts)
       cancel()
       const until = parts.voter.leasedUntil()
-      if (isLeased && until !== Number.POSITIVE_INFINITY) cancel = world.clock.after(until - now, ends)
+      if (isLeased && until !== Number.POSITIVE_INFINITY) cancel = world.clock.after(until - facts.now, ends)
     },
     stop: () => cancel(),
   }

@@ -1,6 +1,7 @@
 /** When this server gives its word that everything of a generation is off, for good (rules 4 and 5 of liveness). */
 import { isOwned } from '../decisions/decision.ts'
-import { liveGeneration, mayRenounce } from '../decisions/liveness.ts'
+import { liveGeneration } from '../decisions/leases.ts'
+import { mayRenounce } from '../decisions/liveness.ts'
 import type { Generation, Instant, ServerName } from '../events/index.ts'
 import { serverOf } from '../projections/servers.ts'
 import type { State } from '../projections/state.ts'

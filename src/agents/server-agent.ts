@@ -14,7 +14,6 @@ import {
   type Epoch,
   type Event,
   type EventLog,
-  type Generation,
   type GroupName,
   type Instant,
   noGeneration,
@@ -37,6 +36,7 @@ import type { GuardianLink } from './guardian-link.ts'
 import { type HandOver, handOver } from './hand-over.ts'
 import { leaderKeeper } from './leader-keeper.ts'
 import { type LeaseMinder, leaseMinder } from './lease-minder.ts'
+import { type LeaseWatch, leaseWatch } from './lease-watch.ts'
 import { logTroubleWatch } from './log-trouble-watch.ts'
 import { lossOf } from './lost-resource.ts'
 import { type MonitorJudge, monitorJudge } from './monitor-judge.ts'
@@ -118,10 +118,7 @@ class Agent implements ServerAgent {
   #joinedAt: Instant
   #startingSince: Instant
   #stretchedSince: Instant
-  #hadLease = false
-  /** The generation under which the latest lease was held: rule 5 asks about the current one. */
-  #leasedUnder: Generation | null = null
-  #lostAt: { readonly at: Instant; readonly groups: readonly GroupName[]; offAt: Instant | null } | null = null
+  readonly #lapse: LeaseWatch
   readonly #lease: LeaseMinder
 
   constructor(world: World, parts: ServerAgentParts) {
@@ -144,6 +141,13 @@ class Agent implements ServerAgent {
     })
     this.#handOver = handOver(world, { ...parts, wake: this.wake })
     this.#renouncer = renouncer(world, { ...parts, handOver: this.#handOver, wake: this.wake })
+    this.#lapse = leaseWatch({
+      ...parts,
+      generation: () => serverOf(this.#state.servers, parts.me).generation,
+      hasBarrier: parts.recorder.hasBarrier,
+      renouncing: () => parts.voter.liveness().renouncing,
+      note: this.#reporter.note,
+    })
     this.#doubles = doubleWatch({
       ...parts,
       held: this.heldGroups,
@@ -287,7 +291,7 @@ class Agent implements ServerAgent {
   }
 
   readonly extended = (): void => {
-    if (!this.#isStopped) this.#minded(this.#world.clock.now(), this.#hadLease)
+    if (!this.#isStopped) this.#minded(this.#world.clock.now(), this.#lapse.isHeld())
   }
 
   #step(): void {
@@ -296,7 +300,7 @@ class Agent implements ServerAgent {
     this.#pair?.step(now)
     const isLeased = voter.hasLease()
     const state = this.#state
-    this.#watchLease(isLeased, now)
+    this.#lapse.look(isLeased, now)
     this.#minded(now, isLeased)
     this.#watchLog()
     this.#doubles.look(now)
@@ -310,10 +314,10 @@ class Agent implements ServerAgent {
     this.#roster.perform(state, this.#sight(now), isLeased)
     this.#reporter.report(state)
     this.#fencing.tend(state)
-    const hadLease = this.#lostAt !== null && this.#leasedUnder === serverOf(state.servers, this.#parts.me).generation
+    const hadLease = this.#lapse.hasLapsedUnder(serverOf(state.servers, this.#parts.me).generation)
     this.#renouncer.consider({ now, joinedAt: this.#joinedAt, hadLease })
     // N5: only a lease that this agent had and lost is a partition lost.
-    const leaseLostMs = isLeased || this.#lostAt === null ? null : now - this.#lostAt.at
+    const leaseLostMs = this.#lapse.lostMs(now)
     this.#partition.consider(state, { leaseLostMs, isAllOff: runner.isAllOff() })
     const facts = this.#facts()
     if (isLeased && rankOf(state, facts) === 0) this.#keepLeaderAway(state, facts.reachable)
@@ -358,33 +362,13 @@ class Agent implements ServerAgent {
     return since?.phase === phase ? now - since.at : 0
   }
 
-  #watchLease(isLeased: boolean, now: Instant): void {
-    const { runner, say, me, recorder, voter } = this.#parts
-    // What it has given away by its own word was not lost.
-    const isGiven = voter.liveness().renouncing >= (this.#leasedUnder ?? Number.POSITIVE_INFINITY)
-    if (this.#hadLease && !isLeased && !isGiven) {
-      const groups = [
-        ...new Set(runner.observed().flatMap(({ group, condition }) => (condition === 'off' ? [] : [group]))),
-      ]
-      this.#lostAt = { at: now, groups, offAt: null }
-      say('the lease ended: releasing everything', { groups })
-    }
-    if (this.#lostAt && this.#lostAt.offAt === null && runner.isAllOff()) this.#lostAt.offAt = now
-    if (isLeased && this.#lostAt && recorder.hasBarrier()) {
-      const { at, groups, offAt } = this.#lostAt
-      const { generation } = serverOf(this.#state.servers, me)
-      this.#reporter.note({
-        type: 'LeaseLost',
-        data: { server: me, generation, releasedMs: Math.round((offAt ?? now) - at), groups: [...groups] },
-      })
-      this.#lostAt = null
-    }
-    if (isLeased) this.#leasedUnder = serverOf(this.#state.servers, me).generation
-    this.#hadLease = isLeased
-  }
-
   #minded(now: Instant, isLeased: boolean): void {
-    const facts = { now, isLeased, mayStart: mayStart(this.#state, this.#parts.me) }
+    const facts = {
+      now,
+      isLeased,
+      mayStart: mayStart(this.#state, this.#parts.me),
+      hasBarrier: this.#parts.recorder.hasBarrier(),
+    }
     this.#lease.mind(this.#state.configuration.current, facts)
   }
 }

@@ -10,7 +10,7 @@ type Parts = {
   readonly me: ServerName
   readonly guardian: GuardianLink
   readonly runner: Pick<ResourceRunner, 'isAllOff'>
-  readonly voter: Pick<Voter, 'leasedUntil'>
+  readonly voter: Pick<Voter, 'leasedUntil' | 'acknowledgeChange'>
 }
 
 /** Until there is a configuration. */
@@ -23,12 +23,13 @@ const longestLeaseMs = 1e11
 export const tellGuardian = (
   { me, guardian, runner, voter }: Parts,
   current: Configuration | null,
-  { now, mayStart }: { readonly now: Instant; readonly mayStart: boolean },
+  { now, mayStart, hasBarrier }: { readonly now: Instant; readonly mayStart: boolean; readonly hasBarrier: boolean },
 ): void => {
   if (current) guardian.configure(mutualWatch(current.heartbeat), watchdogOrder(current, me))
   const until = voter.leasedUntil()
   if (runner.isAllOff() && !mayStart) guardian.off()
-  // A lease that has ended is not news: the guardian knows its deadline.
-  else if (until > now)
+  // A lease that has ended is not news: the guardian knows its deadline. Nor is one by an old fold, which may count
+  // voters that are none any more (rule 10): what an earlier agent left goes on under the lease that it had.
+  else if (until > now && hasBarrier)
     guardian.lease(instant(Math.min(until, now + longestLeaseMs)), releaseBudget(current?.heartbeat ?? firstHeartbeat))
 }

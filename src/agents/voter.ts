@@ -2,6 +2,8 @@
  * One voter at work: sends and hears beats on every path, grants by echoing, supports removals once they are on disk.
  * The rules are `decisions/liveness.ts`; this only gives them time, paths and a disk. Servers and the witness run the same.
  */
+
+import { acknowledging, changeToAcknowledge, holdsLease, leasedUntil } from '../decisions/leases.ts'
 import {
   awaken,
   type Beat,
@@ -11,9 +13,7 @@ import {
   forgetPath,
   giveUpLease,
   hear,
-  holdsLease,
   type Liveness,
-  leasedUntil,
   type Membership,
   nextSupportAt,
   publish,
@@ -91,6 +91,8 @@ export type Voter = {
   readonly renounceNow: (generation: Generation) => Promise<void>
   readonly hasLease: () => boolean
   readonly withheld: () => string | null
+  /** Rule 10: counts the next voters as well, where that costs no lease; to be said only after the guardian knows. */
+  readonly acknowledgeChange: () => void
   readonly leasedUntil: () => Instant
   /** Stores that the voters show, ourselves included. */
   readonly stores: () => Readonly<Record<string, string>>
@@ -165,6 +167,10 @@ class RunningVoter implements Voter {
     this.#pair = stood.pair
   }
   readonly withheld = () => this.#options.withheld?.() ?? null
+  readonly acknowledgeChange = (): void => {
+    const change = this.withheld() === null ? changeToAcknowledge(this.#liveness, this.#membership, this.#now()) : null
+    if (change !== null) this.#liveness = acknowledging(this.#liveness, change)
+  }
   readonly hasLease = () => this.withheld() === null && holdsLease(this.#liveness, this.#membership, this.#now())
   readonly leasedUntil = () => (this.withheld() === null ? leasedUntil(this.#liveness, this.#membership) : noLease)
 

@@ -1,6 +1,5 @@
 /** The text of `baton status`. */
 import type { AgentStatus, PeerStatus } from '../agents/control-protocol.ts'
-import { votersOf } from '../projections/configuration.ts'
 import type { Group } from '../projections/groups.ts'
 import { banners, groupsByServer, monitorRows, needsAttention, resourcesOf } from '../projections/overview.ts'
 import { isJeopardy } from '../projections/paths.ts'
@@ -85,8 +84,8 @@ const lagging = ({ log }: AgentStatus): readonly string[] => {
 /** Voters heard within the heartbeat timeout, this one included. */
 const quorumOf = (status: AgentStatus): { isThere: boolean; heard: number; voters: number } => {
   const timeoutMs = timeoutOf(status.state)
-  const { current } = status.state.configuration
-  const voters = current === null ? [status.voter, ...status.peers.map(({ voter }) => voter)] : votersOf(current)
+  const { current, voters: inForce } = status.state.configuration
+  const voters = current === null ? [status.voter, ...status.peers.map(({ voter }) => voter)] : inForce
   const heard = [status.voter, ...status.peers.filter((peer) => isHeard(peer, timeoutMs)).map(({ voter }) => voter)]
   const there = voters.filter((voter) => heard.includes(voter)).length
   return { isThere: there * 2 > voters.length, heard: there, voters: voters.length }

@@ -1,6 +1,7 @@
 /** P4: a configuration is checked, compared with the one in force, and put on the log with the restarts it needs. */
 import type { Command, Event } from '../events/index.ts'
 import type { State } from '../projections/state.ts'
+import { changeVoters } from './change-voters.ts'
 import { checkConfiguration, formatProblem } from './check-configuration.ts'
 import { isOwned } from './decision.ts'
 import { diffConfiguration } from './diff-configuration.ts'
@@ -28,6 +29,8 @@ export const applyConfiguration = (
       refused: refused.map(({ path, because }) => `${path}: ${because}`).join('\n'),
       possible: [...new Set(refused.map(({ remedy }) => remedy))].join('; '),
     }
+  const voting = changeVoters(state, checked.configuration)
+  if ('refused' in voting) return voting
   if (changes.length === 0 && state.configuration.current !== null)
     return { events: [], because: {}, settled: 'it is in force already' }
   const version = state.configuration.version + 1
@@ -40,5 +43,5 @@ export const applyConfiguration = (
     if (!group || !isOwned(group) || ['stopping', 'uncertain'].includes(group.ownership.phase)) return []
     return [stopGroup(group, 'GROUPRESTART', { server: group.ownership.server, reason: 'restart', verdicts: [] })]
   })
-  return { events: [applied, ...restarted], because: { changes: changes.map(({ path }) => path), restarts } }
+  return { events: [applied, ...voting, ...restarted], because: { changes: changes.map(({ path }) => path), restarts } }
 }

@@ -132,14 +132,23 @@ const refusals = (before: Configuration, after: Configuration, changes: readonly
   const refused: Refusal[] = []
   const fault = changeoverFault(before.heartbeat, after.heartbeat)
   if (fault !== null) refused.push({ path: 'heartbeat', because: fault, remedy: inSteps })
-  const voters = (configuration: Configuration) =>
-    votingMembersOf(configuration)
-      .map(({ name }) => name)
-      .toSorted()
-  if (!isSame(voters(before), voters(after))) {
-    const because = `the voters would be ${voters(after).join(', ')} instead of ${voters(before).join(', ')}; changing them while the cluster runs (rule 10 of liveness) is not possible yet`
-    refused.push({ path: after.voters || before.voters ? 'voters' : 'servers', because, remedy: newKits })
-  }
+  const machines = ({ servers, witness }: Configuration) =>
+    [...servers, ...(witness ? [witness] : [])].map(({ name }) => name)
+  const voters = (configuration: Configuration) => votingMembersOf(configuration).map(({ name }) => name)
+  const strangers = voters(after).filter((name) => !machines(before).includes(name))
+  const gone = voters(before).filter((name) => !machines(after).includes(name))
+  if (strangers.length > 0)
+    refused.push({
+      path: 'servers',
+      because: `${strangers.join(', ')} would vote, but no kit knows them`,
+      remedy: newKits,
+    })
+  else if (gone.length > 0)
+    refused.push({
+      path: 'servers',
+      because: `${gone.join(', ')} would go while they vote`,
+      remedy: `first list other voters, wait until those vote, then remove ${gone.join(', ')}`,
+    })
   for (const { path } of changes) {
     const because = refusedPath(path, before, after)
     const remedy = path === 'cluster' ? 'create a new cluster, or keep the name' : newKits

@@ -24,7 +24,8 @@ import {
   type SupportReason,
   type VoterName,
 } from '../events/index.ts'
-import { holdsLease, type Liveness, type Membership, silence } from './liveness.ts'
+import { holdsLease } from './leases.ts'
+import { type Liveness, type Membership, silence } from './liveness.ts'
 import { grantEnd } from './promises.ts'
 
 /** The pair as this server sees it. */

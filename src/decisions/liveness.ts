@@ -21,6 +21,7 @@ import {
   type ServerName,
   type VoterName,
 } from '../events/index.ts'
+import { leaseEnd, liveGeneration } from './leases.ts'
 import {
   type Granted,
   grantEnd,
@@ -31,7 +32,7 @@ import {
   silentUntil,
   type Timing,
 } from './promises.ts'
-import { majorityOf } from './quorum.ts'
+import { type Electorates, votersOfBoth } from './quorum.ts'
 
 /** Rule 1: which of p's beats this voter heard last, and what it promises by saying so. */
 export type Echo = {
@@ -98,13 +99,14 @@ export type Liveness = {
   readonly renouncing: Generation
   /** … and said once that is on disk. */
   readonly renounced: Generation
+  /** Rule 10: the change of voters that our lease counts, from before that is said; 0 = none. */
+  readonly acknowledging: number
 }
 
 type Said = { readonly store: string | null; readonly supports: Readonly<Record<string, Support>> }
 
 /** What the fold and the configuration say that these rules need. */
-export type Membership = {
-  readonly voters: readonly VoterName[]
+export type Membership = Electorates & {
   readonly servers: readonly ServerName[]
   /** Current generation of each server on the log; down and left ones are not `up`. */
   readonly generations: Readonly<Record<string, { readonly generation: Generation; readonly isUp: boolean }>>
@@ -139,6 +141,7 @@ export const awaken = (me: VoterName, durable: Durable, timing: Timing, now: Ins
   said: { [me]: { store: null, supports: durable.supports } },
   renouncing: durable.renounced,
   renounced: durable.renounced,
+  acknowledging: 0,
 })
 
 // ---- beats -------------------------------------------------------------------------------------------------
@@ -242,38 +245,6 @@ export const resumed = (l: Liveness, now: Instant): Liveness => ({
 /** A new T or R from the configuration: at any time, in any order with the other voters (rule 10). */
 export const retimed = (l: Liveness, timing: Timing): Liveness => ({ ...l, timing })
 
-// ---- leases ------------------------------------------------------------------------------------------------
-
-const never = instant(Number.NEGATIVE_INFINITY)
-const endless = instant(Number.POSITIVE_INFINITY)
-
-/** How many *other* voters must have echoed us: a majority, ourselves included when we vote. */
-const othersNeeded = (l: Liveness, voters: readonly VoterName[]): number =>
-  majorityOf(voters) - (voters.includes(l.me) ? 1 : 0)
-
-/** When the lease of this server ends, from echoes alone; -Infinity = it never had one. */
-export const leaseEnd = (l: Liveness, { voters }: Membership): Instant => {
-  const needed = othersNeeded(l, voters)
-  if (needed <= 0) return endless
-  const end = (granted: Granted | undefined) => (granted ? grantEnd(granted, l.timing) : never)
-  const ends = voters.flatMap((v) => (v === l.me ? [] : [end(l.grants[v])]))
-  return ends.toSorted((a, b) => b - a)[needed - 1] ?? never
-}
-
-/** Our own generation, as long as it may carry a lease: joined, not declared down, not renounced. */
-export const liveGeneration = (l: Liveness, { generations }: Membership): Generation | null => {
-  const mine = generations[l.me]
-  const isGivenUp = mine === undefined || mine.generation <= Math.max(l.renounced, l.renouncing)
-  return mine?.isUp && !isGivenUp && mine.generation > noGeneration ? mine.generation : null
-}
-
-/** Until when this server may run groups. A time in the past = no lease. */
-export const leasedUntil = (l: Liveness, membership: Membership): Instant =>
-  liveGeneration(l, membership) === null ? never : leaseEnd(l, membership)
-
-export const holdsLease = (l: Liveness, membership: Membership, now: Instant): boolean =>
-  now < leasedUntil(l, membership)
-
 // ---- supports ----------------------------------------------------------------------------------------------
 
 /** Rule 2: how long p has been silent for this voter, over all its generations. */
@@ -316,7 +287,7 @@ export const nextSupportAt = (l: Liveness, membership: Membership): Instant => {
     if (p === l.me || !g?.isUp || isBarred(l, p, g.generation)) return []
     return [maySupportAt(l, p, membership)]
   })
-  return instant(Math.min(endless, ...times))
+  return instant(Math.min(Number.POSITIVE_INFINITY, ...times))
 }
 
 /** Rule 3, first half: from here on this voter grants none of these generations, nor older ones. */
@@ -365,7 +336,7 @@ export const needsGeneration = (
   if (g === null) return membership.generations[l.me]?.isUp ? 'it renounced its generation' : 'it is not a member'
   if (!hasBarrier) return 'its agent has restarted'
   const hearers = hearersOf(l, membership, now)
-  const barring = membership.voters.find(
+  const barring = votersOfBoth(membership).find(
     (v) => v !== l.me && (l.said[v]?.supports[l.me]?.generation ?? noGeneration) >= g && hearers.includes(v),
   )
   return barring ? `${barring} had given it up, but hears it again` : null

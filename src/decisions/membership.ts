@@ -1,18 +1,25 @@
 /** What the liveness rules need to know of the folded log: who votes, which generations live, whose word counts, T and R. */
 import type { ServerName } from '../events/index.ts'
-import { votersOf } from '../projections/configuration.ts'
 import type { State } from '../projections/state.ts'
 import { heartbeatOf } from '../projections/timing.ts'
 import type { Membership } from './liveness.ts'
 import type { Timing } from './promises.ts'
 
-export const noMembers: Membership = { voters: [], servers: [], generations: {}, admitted: {}, longestMs: 0 }
+export const noMembers: Membership = {
+  voters: [],
+  change: null,
+  servers: [],
+  generations: {},
+  admitted: {},
+  longestMs: 0,
+}
 
 export const membershipOf = ({ configuration, servers }: State): Membership => {
-  const { current, longestMs } = configuration
+  const { current, longestMs, voters, change } = configuration
   if (current === null) return noMembers
   return {
-    voters: votersOf(current),
+    voters,
+    change,
     servers: current.servers.map(({ name }) => name as ServerName),
     generations: Object.fromEntries(
       Object.values(servers.byName).map(({ name, generation, status }) => [

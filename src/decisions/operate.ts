@@ -7,7 +7,7 @@ import {
   serverName,
   type VoterName,
 } from '../events/index.ts'
-import { monitorsOf, votersOf } from '../projections/configuration.ts'
+import { membersOf, monitorsOf } from '../projections/configuration.ts'
 import { isDummyFailing, isSuspended, monitorOf } from '../projections/monitors.ts'
 import { serverOf } from '../projections/servers.ts'
 import type { State } from '../projections/state.ts'
@@ -167,7 +167,7 @@ const operateServer = (
 }
 
 const readmit = (state: State, voter: VoterName, store: string | undefined): Operated => {
-  const voters = state.configuration.current ? votersOf(state.configuration.current) : []
+  const voters = membersOf(state)
   if (!voters.includes(voter)) return unknownName('voter', voter, voters)
   if (store === undefined)
     return { refused: `${voter} is not heard`, possible: `start ${voter}, so that it shows its store` }
@@ -248,7 +248,9 @@ const settledElsewhere = (
       const busy = groups.some(
         ({ ownership }) => ownership.status === 'assigned' && ['starting', 'stopping'].includes(ownership.phase),
       )
-      return busy ? null : done(`version ${state.configuration.version} is in force`)
+      return busy || state.configuration.change !== null
+        ? null
+        : done(`version ${state.configuration.version} is in force`)
     }
     default:
       return done('recorded')

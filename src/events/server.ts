@@ -37,6 +37,8 @@ export const serverEvents = {
   }),
   /** Rule 3: the store that a voter's word is believed from. A wiped one needs an operator. */
   VoterAdmitted: z.object({ voter: decode.voter, store: z.string() }),
+  /** Rule 10: the lease of this server rests on both lists of voters from now on; `change`: the commit that began it. */
+  VotersAcknowledged: z.object({ server: decode.server, change: decode.sequence }),
   PathLost: z.object({ server: decode.server, peer: decode.voter, path: decode.path }),
   PathRestored: z.object({ server: decode.server, peer: decode.voter, path: decode.path }),
   /** Beats came later than the configuration expects, but before T; `count` since the last such event of this path. */

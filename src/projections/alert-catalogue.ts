@@ -30,6 +30,9 @@ export const catalogue = {
   startedIncomplete: warning('cl', 14, 'Groups start although these servers are not there: %1.(%2)'),
   timeoutStretched: warning('cl', 15, 'The heartbeat time-out is %1 times as long for %2, by order of %3.'),
   timeoutStretchEnded: info('cl', 16, 'The heartbeat time-out is as configured again.(%1)'),
+  votersChanging: info('cl', 17, 'The voters are to change from %1 to %2.(by %3)'),
+  votersChanged: info('cl', 18, 'The voters are %1 from now on.'),
+  votersChangeAbandoned: warning('cl', 19, 'The voters stay as they were: %1.(by %2)'),
   newerEvent: error('cl', 40, 'Newer software wrote %1 to the log: older servers keep what runs and decide nothing.'),
   anomaly: error('cl', 41, 'The log contradicts itself.(%1)'),
 

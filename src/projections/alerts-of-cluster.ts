@@ -22,6 +22,12 @@ export const tellCluster = ({ type, data }: ClusterEvent, { before, moment }: Sc
       return before.cluster.stopped ? told('clusterStarted', by) : []
     case 'StartSyncEnded':
       return data.missing.length === 0 ? [] : told('startedIncomplete', listed(data.missing), data.because)
+    case 'VotersChanging':
+      return told('votersChanging', listed(data.from), listed(data.to), by)
+    case 'VotersChanged':
+      return told('votersChanged', listed(data.voters))
+    case 'VotersChangeAbandoned':
+      return told('votersChangeAbandoned', listed(data.voters), by)
     case 'TimeoutStretched':
       return told('timeoutStretched', String(data.ratio), durationInWords(data.forMs), by)
     case 'TimeoutStretchEnded':

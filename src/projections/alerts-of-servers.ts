@@ -24,6 +24,8 @@ export const tellServer = ({ type, data }: ServerEvent, scene: Scene): readonly 
       return known.status === 'down' ? [] : told('serverDown', supportsInWords(data), ownedBy(before, data.server))
     case 'ServerLeft':
       return known.status === 'left' ? [] : told('serverLeft', data.reason)
+    case 'VotersAcknowledged':
+      return []
     case 'LeaseLost':
       return told('leaseLost', secondsOf(data.releasedMs), listed(data.groups))
     case 'SuspicionRaised':

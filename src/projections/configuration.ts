@@ -4,6 +4,7 @@ import {
   type ExecConfiguration,
   type MonitorConfiguration,
   type Sequence,
+  type ServerName,
   type VoterName,
   voterName,
   type WallTime,
@@ -25,9 +26,24 @@ export type ConfigurationState = {
   readonly history: readonly AppliedConfiguration[]
   /** The longest heartbeat time-out that was ever in force: a voter may have promised as much. */
   readonly longestMs: number
+  /** Who votes; while that changes, who is to vote, and which servers count both already. */
+  readonly voters: readonly VoterName[]
+  readonly change: {
+    readonly to: readonly VoterName[]
+    readonly sequence: Sequence
+    readonly acknowledgedBy: readonly ServerName[]
+  } | null
 }
 
-export const noConfiguration: ConfigurationState = { current: null, source: '', version: 0, history: [], longestMs: 0 }
+export const noConfiguration: ConfigurationState = {
+  current: null,
+  source: '',
+  version: 0,
+  history: [],
+  longestMs: 0,
+  voters: [],
+  change: null,
+}
 
 /** Old entries beyond these are only on the log. */
 const keptHistory = 50
@@ -42,6 +58,9 @@ export const applied = (
   version: entry.version,
   history: [...state.history.slice(1 - keptHistory), entry],
   longestMs: state.longestMs,
+  // Later ones change by events of their own.
+  voters: state.current === null ? votersOf(data.configuration) : state.voters,
+  change: state.change,
 })
 
 /** The two servers of topology `pair`, in order of priority; null in any other. */
@@ -98,7 +117,17 @@ export const resourceMonitor = (group: string, resource: string): MonitorConfigu
   recovery: { on: 'resource', restarts: 3, failovers: 1, finalAction: 'none', healthyAfter: 600_000 },
 })
 
-/** The voters of a configuration: as listed, else its servers, the witness added when that makes them odd. */
+/** Everybody who may vote: the servers and the witness. */
+export const membersOf = ({
+  configuration: { current },
+}: {
+  readonly configuration: ConfigurationState
+}): readonly VoterName[] =>
+  current === null
+    ? []
+    : [...current.servers, ...(current.witness ? [current.witness] : [])].map(({ name }) => voterName(name))
+
+/** The voters that a configuration asks for (who votes is in the state): as listed, else its servers, the witness added when that makes them odd. */
 export const votersOf = (configuration: Configuration): readonly VoterName[] => {
   if (configuration.voters) return configuration.voters.map(voterName)
   const servers = configuration.servers.map((server) => server.name)

@@ -3,6 +3,7 @@ import type { GroupName, MonitorVerdict, WallTime } from '../events/index.ts'
 import type { Group, Resource } from './groups.ts'
 import { isDummyFailing, isSuspended } from './monitors.ts'
 import type { State } from './state.ts'
+import { listInWords } from './wording.ts'
 import { stopInWords } from './words.ts'
 import { fencingBanners } from './words-of-fencing.ts'
 
@@ -85,9 +86,18 @@ export const banners = (state: State): readonly string[] => {
     ...(latest
       ? [`${anomalies.length} contradiction(s) on the log, the latest at sequence ${latest.sequence}: ${latest.what}`]
       : []),
+    ...voterBanners(state),
     ...fencingBanners(state.fencing),
     ...troubled.map(({ name, logTrouble }) => `${name} has trouble with its log and decides nothing: ${logTrouble}`),
   ]
+}
+
+const voterBanners = ({ configuration: { change }, servers }: State): readonly string[] => {
+  if (change === null) return []
+  const missing = Object.values(servers.byName)
+    .filter(({ name, status }) => status === 'up' && !change.acknowledgedBy.includes(name))
+    .map(({ name }) => name)
+  return [`the voters change to ${listInWords(change.to)}: waiting for ${listInWords(missing)}`]
 }
 
 /** What somebody should look at, in a few words each. */

@@ -71,7 +71,7 @@ export const foldServer = (draft: Servers, { type, data }: ServerEvent, moment: 
     return null
   }
   const server = ensure(draft, data.server)
-  if (type === 'LogCopyJoined' || type === 'LogTailSetAside') return null
+  if (type === 'LogCopyJoined' || type === 'LogTailSetAside' || type === 'VotersAcknowledged') return null
   if (type === 'SuspicionRaised' || type === 'LeaseLost' || type === 'BeatsDelayed') return null
   switch (type) {
     case 'ServerJoined':

@@ -168,6 +168,16 @@ const foldCluster = (draft: Draft<State>, event: ClusterEvent, moment: Moment): 
     case 'StartSyncEnded':
       draft.cluster.starting = false
       return null
+    case 'VotersChanging':
+      draft.configuration.change = { to: event.data.to, sequence: moment.sequence, acknowledgedBy: [] }
+      return null
+    case 'VotersChanged':
+      draft.configuration.voters = event.data.voters
+      draft.configuration.change = null
+      return null
+    case 'VotersChangeAbandoned':
+      draft.configuration.change = null
+      return null
     case 'TimeoutStretched':
       draft.cluster.stretch = { ...event.data, sequence: moment.sequence }
       noteTimeout(draft)
@@ -182,6 +192,12 @@ const foldCluster = (draft: Draft<State>, event: ClusterEvent, moment: Moment): 
 
 /** What becomes of a server becomes of what it owns. */
 const foldServerAndOwners = (draft: Draft<State>, event: ServerEvent, moment: Moment): string | null => {
+  if (event.type === 'VotersAcknowledged') {
+    const { change } = draft.configuration
+    if (change?.sequence === event.data.change && !change.acknowledgedBy.includes(event.data.server))
+      change.acknowledgedBy.push(event.data.server)
+    return null
+  }
   const foldIt = () => foldServer(draft.servers, event, moment)
   if (event.type === 'ServerJoined') return joined(draft, event.data.server, foldIt, event.data.boot, moment)
   if (event.type === 'ServerDeclaredDown' || event.type === 'ServerLeft') {

@@ -67,6 +67,12 @@ const describeCluster = ({ type, data }: ClusterEvent): string => {
       return data.missing.length === 0
         ? `groups may start${explained(data.because)}`
         : `groups may start without ${listInWords(data.missing)}${explained(data.because)}`
+    case 'VotersChanging':
+      return `the voters are to be ${listInWords(data.to)} instead of ${listInWords(data.from)}`
+    case 'VotersChanged':
+      return `the voters are ${listInWords(data.voters)} from now on`
+    case 'VotersChangeAbandoned':
+      return `the voters stay as they were: ${listInWords(data.voters)}`
     case 'TimeoutStretched':
       return `the heartbeat time-out is ${data.ratio} times as long for ${durationInWords(data.forMs)}`
     case 'TimeoutStretchEnded':
@@ -92,6 +98,8 @@ const describeServer = ({ type, data }: ServerEvent): string => {
       return `${data.server} saw what is not what it claims to be, and did not believe it: ${data.what} (${data.count}×)`
     case 'VoterAdmitted':
       return `voter ${data.voter} was admitted with store ${data.store}`
+    case 'VotersAcknowledged':
+      return `${data.server} counts the next voters, too`
     case 'PathLost':
       return `${data.server} hears nothing more of ${data.peer} over ${data.path}`
     case 'PathRestored':

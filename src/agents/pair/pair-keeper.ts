@@ -1,7 +1,7 @@
 /** What an agent of a pair does beside its duties: it judges whether the log may go on alone, and gives up a lost split. */
 
 import type { Facts } from '../../decisions/decision.ts'
-import { liveGeneration } from '../../decisions/liveness.ts'
+import { liveGeneration } from '../../decisions/leases.ts'
 import { type Judgement, mayGoAlone, mayRejoin, noJudgement, standInSupport } from '../../decisions/liveness-pair.ts'
 import type { PairSight } from '../../decisions/log-copy.ts'
 import { takeOver } from '../../decisions/take-over.ts'

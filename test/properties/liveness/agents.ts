@@ -7,34 +7,19 @@ import { mayPromise } from '../../../src/decisions/promises.ts'
 import { majorityOf } from '../../../src/decisions/quorum.ts'
 import { reportOnline } from '../../../src/decisions/report-group.ts'
 import {
-  type Event,
   type Generation,
   type GroupName,
   type Incarnation,
   type Instant,
-  operationId,
   type ServerName,
   sequence,
 } from '../../../src/events/index.ts'
 import { serverOf } from '../../../src/projections/servers.ts'
 import type { State } from '../../../src/projections/state.ts'
-import { Ground } from './ground.ts'
-import {
-  configurationOf,
-  faultsMs,
-  giveUpMs,
-  groups,
-  intervalMs,
-  type Machine,
-  offMs,
-  type Pending,
-  path,
-  resource,
-  timeouts,
-} from './machine.ts'
-import type { Rules } from './rules.ts'
+import { faultsMs, giveUpMs, groups, intervalMs, type Machine, offMs, type Pending, path, resource } from './machine.ts'
+import { Operators } from './operators.ts'
 
-export abstract class Agents extends Ground {
+export abstract class Agents extends Operators {
   // ---- life of an agent ------------------------------------------------------------------------------------
 
   start(m: Machine): void {
@@ -172,6 +157,7 @@ export abstract class Agents extends Ground {
     if (isLeased && m.hasBarrier) m.hasLapsed = false
     if (isLeased) m.leasedUnder = generation
     m.hadLease = isLeased
+    this.countChange(m, now)
     this.guard(m, now)
     this.perform(m, { state, now, isLeased })
     this.considerRenouncing(m, now, generation)
@@ -180,6 +166,12 @@ export abstract class Agents extends Ground {
       const decision = this.decide(m, { state, now, isLeased })
       if (decision) this.append(m, decision)
     }
+  }
+
+  /** Before the guardian is told, and long before it is said. */
+  countChange(m: Machine, now: Instant): void {
+    const change = m.hasBarrier ? this.rules.changeToAcknowledge(m.l, this.membershipOf(m), now) : null
+    if (change !== null) m.l = this.rules.acknowledging(m.l, change)
   }
 
   insist(m: Machine, pending: Pending): void {
@@ -222,15 +214,20 @@ export abstract class Agents extends Ground {
   /** The guardian: what still runs D after the lease is taken down, and the agent is killed. */
   guard(m: Machine, now: Instant): void {
     const until = this.rules.leasedUntil(m.l, this.membershipOf(m))
-    if (until > now) m.guardedUntil = until
-    if (m.running.size > 0 && !m.isGuarding) this.watchOver(m)
+    // What an old fold says of the voters may be over: before the barrier, only what an earlier agent had counts.
+    const isNews = until > now && m.hasBarrier && until !== m.guardedUntil
+    if (isNews) m.guardedUntil = until
+    if (m.running.size > 0 && (isNews || m.guardTimer === null)) this.watchOver(m)
   }
 
   watchOver(m: Machine): void {
-    m.isGuarding = true
+    const timer = {}
+    m.guardTimer = timer
     const left = (m.guardedUntil + offMs - this.local(m)) / m.rate
     this.timeline.after(Math.max(0, Math.min(left, 1e6)), () => {
-      m.isGuarding = false
+      // A new deadline has taken its place.
+      if (m.guardTimer !== timer) return
+      m.guardTimer = null
       if (m.running.size === 0) return
       if (this.local(m) < m.guardedUntil + offMs - 1e-6) return this.watchOver(m)
       this.say(`the guardian of ${m.name} takes down ${[...m.running.keys()].join()}`)
@@ -248,7 +245,7 @@ export abstract class Agents extends Ground {
     if (g === null) return
     m.l = this.rules.giveUpLease(m.l, g)
     const { life } = m
-    this.timeline.after(this.chance.oneOf([0, 10, 300, 1500]), () => {
+    this.timeline.after(this.chance.oneOf(this.rules.renouncingMs), () => {
       if (m.life !== life) return
       m.disk.renounced = Math.max(m.disk.renounced, g) as Generation
       m.l = this.rules.renounce(m.l, g)
@@ -257,7 +254,7 @@ export abstract class Agents extends Ground {
   }
 
   facts(m: Machine, state: State, now: Instant): Facts {
-    const membership = this.membershipOf(m)
+    const membership = this.rules.electorateOf(this.membershipOf(m))
     const heard = membership.servers.filter(
       (p) => m.l.heard[p] !== undefined && silence(m.l, p, now) < m.l.timing.timeoutMs,
     )
@@ -286,23 +283,22 @@ export abstract class Agents extends Ground {
       const online = reportOnline(state, group, observed, 1)
       if (online) return online
     }
-    if (!isLeased) return null
+    const changed = this.changeOver(m, state, isLeased)
+    if (changed || !isLeased) return changed
     const decision = this.rules.takeOver(state, facts) ?? endStartSync(state, 1e9) ?? assignGroups(state, facts)
-    return decision ?? this.changeTiming(state) ?? this.operator(m, state, facts)
+    return decision ?? this.reconfigure(state) ?? this.operator(m, state, facts)
   }
 
-  /** Somebody changes T on the living cluster, or stretches it for a while. */
-  changeTiming({ configuration, cluster }: State): Decision | null {
-    if (this.timeline.now > faultsMs || !this.chance.happens(this.changes.timing)) return null
-    const version = configuration.version + 1
-    const timeout = this.chance.oneOf(timeouts)
-    const changed = configurationOf(this.size, this.rho, timeout)
-    const event: Event = this.chance.happens(0.7)
-      ? { type: 'ConfigurationApplied', data: { version, configuration: changed, source: '', note: '' } }
-      : cluster.stretch === null
-        ? { type: 'TimeoutStretched', data: { ratio: 3, forMs: 1000 } }
-        : { type: 'TimeoutStretchEnded', data: { because: '' } }
-    return { events: [event], because: {}, causedBy: null }
+  /** Rule 10; after the faults, somebody gives up a change that some server cannot acknowledge. */
+  changeOver(m: Machine, state: State, isLeased: boolean): Decision | null {
+    if (this.timeline.now > faultsMs + 2000 && state.configuration.change !== null && this.chance.happens(0.2)) {
+      const voters = [...state.configuration.voters]
+      return { events: [{ type: 'VotersChangeAbandoned', data: { voters } }], because: {}, causedBy: null }
+    }
+    if (!isLeased) return null
+    return (
+      this.rules.acknowledgeVoters(state, m.name as ServerName, m.l.acknowledging) ?? this.rules.completeVoters(state)
+    )
   }
 
   join(m: Machine, state: State, now: Instant): Decision | null {
@@ -330,31 +326,5 @@ export abstract class Agents extends Ground {
       return this.rules.reportStopped(state, group, facts, 1)
     }
     return null
-  }
-
-  /** Somebody moves groups about … */
-  operator(m: Machine, state: State, facts: Facts): Decision | null {
-    if (this.timeline.now > faultsMs || !this.chance.happens(0.02)) return null
-    const to = this.chance.oneOf(this.machines.filter(({ isServer }) => isServer)).name as ServerName
-    const command = { do: 'move-group', group: this.chance.oneOf(groups), server: to } as const
-    const moved = this.rules.operate(state, this.request(m, command), facts)
-    return moved.events.some(({ type }) => type === 'OperationRefused' || type === 'OperationFinished') ? null : moved
-  }
-
-  /** … and re-admits voters that lost their disk: soon after the faults at the latest, on any agent that hears them. */
-  readmit(m: Machine, state: State, facts: Facts): Decision | null {
-    const request = this.request(m, { do: 'readmit-voter', voter: m.name })
-    const wiped = this.machines.find(
-      ({ name, disk, hasAgent }) =>
-        hasAgent && state.servers.admitted[name] !== disk.store && request.stores[name] === disk.store,
-    )
-    if (!wiped || this.chance.happens(this.timeline.now > faultsMs ? 0.5 : 0.99)) return null
-    return this.rules.operate(state, { ...request, command: { do: 'readmit-voter', voter: wiped.name } }, facts)
-  }
-
-  request(m: Machine, command: Parameters<Rules['operate']>[1]['command']) {
-    const heard = Object.entries(m.l.heard).map(([voter, { store }]) => [voter, store] as const)
-    const stores = { ...Object.fromEntries(heard), [m.name]: m.disk.store }
-    return { operation: operationId(`o${this.ids}`), command, from: m.name, stores }
   }
 }

@@ -21,7 +21,9 @@ export type Broken = {
 }
 
 /** T changes every few seconds. */
-const often: Changes = { timing: 0.1 }
+/** Voters change every few seconds. */
+const elections: Changes = { timing: 0, voters: 0.1 }
+const often: Changes = { timing: 0.1, voters: 0 }
 /** What a voter promised binds it whatever else it believes (rule 10), and would hide what these rules do. */
 const withoutPromises: Partial<Rules> = {
   promise: (l) => l,
@@ -100,7 +102,7 @@ export const brokenRules: readonly Broken[] = [
     what: 'a group may start while the renunciation is being written',
     rule: '4',
     sees: 'double',
-    rules: { giveUpLease: (l) => l },
+    rules: { giveUpLease: (l) => l, renouncingMs: [4000] },
   },
   {
     what: 'a lapsed server never renounces',
@@ -187,6 +189,55 @@ export const brokenRules: readonly Broken[] = [
           { ...echo, promisedMs: raise(echo.promisedMs) },
         ])
         return theRules.hear(l, { ...beat, echoes: Object.fromEntries(raised) }, ...rest)
+      },
+    },
+  },
+  {
+    what: 'a change of voters counts before every server has acknowledged it',
+    rule: '10',
+    sees: 'double',
+    changes: elections,
+    rules: {
+      completeVoters: (state) => {
+        const { change, voters } = state.configuration
+        if (change === null) return null
+        const data = { from: [...voters], voters: [...change.to] }
+        return { events: [{ type: 'VotersChanged', data }], because: {}, causedBy: null }
+      },
+    },
+  },
+  {
+    what: 'a server acknowledges new voters and goes on counting the old ones alone',
+    rule: '10',
+    sees: 'double',
+    changes: elections,
+    rules: { leasedUntil: (l, membership) => theRules.leasedUntil(l, { ...membership, change: null }) },
+  },
+  {
+    what: 'the next voters alone decide on takeovers while the change is in flight',
+    rule: '10',
+    sees: 'double',
+    changes: elections,
+    rules: {
+      electorateOf: (membership) => ({ ...membership, voters: membership.change?.to ?? membership.voters }),
+      supportsDue: (l, membership, ...rest) =>
+        theRules.supportsDue(l, { ...membership, voters: membership.change?.to ?? membership.voters }, ...rest),
+    },
+  },
+  {
+    what: 'a server that is up but holds no lease just now need not acknowledge',
+    rule: '10',
+    sees: 'double',
+    changes: elections,
+    rules: {
+      completeVoters: (state) => {
+        const acknowledged = state.configuration.change?.acknowledgedBy.length ?? 0
+        const byName = Object.fromEntries(
+          Object.entries(state.servers.byName).filter(([name]) =>
+            acknowledged === 0 ? true : state.configuration.change?.acknowledgedBy.some((one) => one === name),
+          ),
+        )
+        return theRules.completeVoters({ ...state, servers: { ...state.servers, byName } })
       },
     },
   },

@@ -50,6 +50,8 @@ export abstract class Ground {
   loss: number
   far: number
   double: number
+  /** How often a reader of the log is not behind. */
+  prompt: number
   ids = 0
   readonly recorded: Recorded[] = []
 
@@ -64,6 +66,7 @@ export abstract class Ground {
     this.loss = this.chance.oneOf([0, 0.05, 0.2])
     this.far = this.chance.oneOf([0, 0.03, 0.1])
     this.double = this.chance.oneOf([0, 0.05, 0.2])
+    this.prompt = this.chance.oneOf([0.9, 0.9, 0.4])
     const configuration = configurationOf(size, drift.allowed)
     const names = [...configuration.servers.map(({ name }) => name), ...(size.witness ? ['w'] : [])] as VoterName[]
     const nobody = rules.awaken('w' as VoterName, freshDisk('w' as VoterName, 0), this.timing, 0 as Instant)
@@ -141,7 +144,7 @@ export abstract class Ground {
     const all = this.recorded.length
     // A long way is read page by page.
     const length = this.chance.happens(0.6) ? all : Math.ceil(this.chance.between(m.folded, all))
-    const delay = this.chance.happens(0.9) ? this.chance.between(5, 100) : this.chance.between(0, T)
+    const delay = this.chance.happens(this.prompt) ? this.chance.between(5, 100) : this.chance.between(0, T)
     this.timeline.after(delay, () => {
       if (m.life !== life || !m.hasAgent || m.isFrozen || length <= m.folded) return
       const joined = this.recorded

@@ -13,6 +13,11 @@ const sizes: readonly { readonly name: string; readonly size: Size; readonly see
   { name: 'three servers', size: { servers: 3, witness: false }, seeds: 50 },
   { name: 'four servers and a witness', size: { servers: 4, witness: true }, seeds: 30 },
 ]
+const changing = [
+  { what: 'T', changes: { timing: 0.03, voters: 0 } },
+  { what: 'who votes', changes: { timing: 0, voters: 0.05 } },
+  { what: 'everything', changes: { timing: 0.03, voters: 0.05 } },
+]
 const slowMs = 60_000
 
 describe('no two servers run one group, and after healing every group runs', () => {
@@ -27,10 +32,9 @@ describe('no two servers run one group, and after healing every group runs', () 
     slowMs,
   )
 
-  test.each(sizes)(
-    '$name, while T changes',
-    ({ size, seeds }) => {
-      const changes = { timing: 0.03 }
+  test.each(sizes.flatMap((size) => changing.map((changes) => ({ ...size, ...changes }))))(
+    '$name, while $what changes',
+    ({ size, seeds, changes }) => {
       const failures = Array.from({ length: seeds }, (_, seed) => ({
         seed,
         ...runModel(seed, size, theRules, { changes }),
@@ -46,6 +50,15 @@ describe('no two servers run one group, and after healing every group runs', () 
     const runs = Array.from({ length: 20 }, (_, seed) => runModel(seed, { servers: 2, witness: true }, theRules))
     expect(runs.reduce((sum, { takeovers }) => sum + takeovers, 0)).toBeGreaterThan(15)
     expect(runs.reduce((sum, { joins }) => sum + joins, 0)).toBeGreaterThan(80)
+  })
+
+  test('and neither are those with changes: most of the changes come about', () => {
+    const changes = { timing: 0.03, voters: 0.05 }
+    const runs = Array.from({ length: 20 }, (_, seed) =>
+      runModel(seed, { servers: 2, witness: true }, theRules, { changes }),
+    )
+    expect(runs.reduce((sum, { retimings }) => sum + retimings, 0)).toBeGreaterThan(60)
+    expect(runs.reduce((sum, { electorates }) => sum + electorates, 0)).toBeGreaterThan(60)
   })
 
   test('a seed is always the same run', () => {

@@ -33,9 +33,9 @@ export const resource = resourceName('app')
 export const groups: readonly GroupName[] = [groupName('web'), groupName('db')]
 
 export type Size = { readonly servers: number; readonly witness: boolean }
-/** Chances per turn of a leased server that T is changed. */
-export type Changes = { readonly timing: number }
-export const noChanges: Changes = { timing: 0 }
+/** Chances per turn of a leased server that T is changed, and that the voters are. */
+export type Changes = { readonly timing: number; readonly voters: number }
+export const noChanges: Changes = { timing: 0, voters: 0 }
 export type Conditions = { readonly drift?: Drift | undefined; readonly changes?: Changes | undefined }
 export type Outcome = {
   readonly failure: string | null
@@ -43,6 +43,8 @@ export type Outcome = {
   readonly joins: number
   /** Commits that changed T. */
   readonly retimings: number
+  /** Changes of voters that were completed. */
+  readonly electorates: number
   readonly trace: readonly string[]
 }
 
@@ -64,7 +66,7 @@ export class Machine {
   readonly running = new Map<GroupName, Running>()
   /** The guardian's: until when what runs may run, on the local clock. */
   guardedUntil = Number.NEGATIVE_INFINITY
-  isGuarding = false
+  guardTimer: object | null = null
   isWritingPromise = false
   isCutFromLogUntil = 0
   /** Log as far as it was ever read here. */
@@ -102,7 +104,7 @@ export const freshDisk = (name: VoterName, at: number): Disk => ({
   stopped: new Map(),
 })
 
-export const configurationOf = ({ servers, witness }: Size, rho: number, timeoutMs = T) => {
+export const configurationOf = ({ servers, witness }: Size, rho: number, timeoutMs = T, voters?: readonly string[]) => {
   const names = Array.from({ length: servers }, (_, index) => `s${index + 1}`)
   const group = (order: readonly string[]) => ({ servers: order, resources: { app: { type: 'exec', start: 'app' } } })
   return storedConfiguration.parse({
@@ -116,6 +118,7 @@ export const configurationOf = ({ servers, witness }: Size, rho: number, timeout
       stop: offMs,
       clockRateError: rho * 100,
     },
+    ...(voters ? { voters } : {}),
     startSync: 0,
     groups: { web: group(names), db: group(names.toReversed()) },
   })

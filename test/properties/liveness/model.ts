@@ -37,6 +37,7 @@ export class Model extends Agents {
       failure: this.failure,
       takeovers: count('ServerDeclaredDown'),
       joins: count('ServerJoined'),
+      electorates: count('VotersChanged'),
       retimings: count('ConfigurationApplied') + count('TimeoutStretched') + count('TimeoutStretchEnded') - 1,
       trace: this.trace,
     }
@@ -82,6 +83,11 @@ export class Model extends Agents {
       () => this.cut(x, y, ms),
       () => [x, y].forEach((one, index, both) => void this.cut(one, both[1 - index] ?? one, ms)),
       () => this.isolate(x, ms),
+      () => {
+        // What x writes to the log now, the others read late; and then x is gone.
+        for (const other of all) if (other !== x) other.isCutFromLogUntil = this.timeline.now + ms
+        this.timeline.after(this.chance.between(0, ms / 2), () => this.isolate(x, ms))
+      },
       () => {
         // A dip of the power of a rack, or of a switch: one is cut off, and the others start anew.
         this.isolate(x, ms)

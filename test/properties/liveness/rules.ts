@@ -1,5 +1,8 @@
 /** The product's rules as the model calls them, so that a test can put a broken one in the place of one of them. */
+
+import { acknowledgeVoters, changeVoters, completeVoters } from '../../../src/decisions/change-voters.ts'
 import { joinServer } from '../../../src/decisions/join-server.ts'
+import * as leases from '../../../src/decisions/leases.ts'
 import * as liveness from '../../../src/decisions/liveness.ts'
 import { mayNotRun } from '../../../src/decisions/may-run.ts'
 import { operate } from '../../../src/decisions/operate.ts'
@@ -23,7 +26,7 @@ export const theRules = {
   beatDue: liveness.beatDue,
   echoesOf: liveness.echoesOf,
   hear: liveness.hear,
-  leasedUntil: liveness.leasedUntil,
+  leasedUntil: leases.leasedUntil,
   supportsDue: liveness.supportsDue,
   bar: liveness.bar,
   publish: liveness.publish,
@@ -37,6 +40,11 @@ export const theRules = {
   retimed: liveness.retimed,
   promise: promises.promise,
   promiseDue: promises.promiseDue,
+  acknowledging: leases.acknowledging,
+  changeToAcknowledge: leases.changeToAcknowledge,
+  changeVoters,
+  acknowledgeVoters,
+  completeVoters,
   takeOver,
   joinServer,
   reportStopped,
@@ -46,6 +54,10 @@ export const theRules = {
   isHadLeaseOfThisGeneration: (leasedUnder: number | null, generation: number): boolean => leasedUnder === generation,
   /** How a support gets to disk, how long it takes, and whether it is said only then. */
   isSaidOnceDurable: true as boolean,
+  /** How long a renunciation may take to get to disk. */
+  renouncingMs: [0, 10, 300, 1500] as readonly number[],
+  /** Whose supports count for a takeover. */
+  electorateOf: (membership: liveness.Membership): liveness.Membership => membership,
   /** Whether a larger T is promised only once it is on disk. */
   isPromisedOnceDurable: true as boolean,
   /** What a voter finds on its disk at its start. */

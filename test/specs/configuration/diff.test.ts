@@ -83,13 +83,19 @@ test.each([
   expect(diff(from, to).refused.map((refusal) => refusal.path)).toEqual(paths)
 })
 
-test('the refusal of new voters names the rule and the way out', () => {
-  const [refusal] = diffConfiguration(
+test('other voters among the machines that are there are taken over without an interruption', () => {
+  const { changes, refused } = diffConfiguration(
     configurationOf(servers(5, false)),
     configurationOf(servers(5, false, 'voters: [s1, s2, s3]')),
-  ).refused
-  expect(refusal?.because).toContain('rule 10 of liveness')
-  expect(refusal?.remedy).toContain('the kits of all voters hold it too')
+  )
+  expect(changes.map(({ path }) => path)).toEqual(['voters'])
+  expect(refused).toEqual([])
+})
+
+test('a machine that votes cannot go before another votes in its place', () => {
+  const [refusal] = diffConfiguration(configurationOf(servers(5, false)), configurationOf(servers(3, false))).refused
+  expect(refusal?.because).toBe('s4, s5 would go while they vote')
+  expect(refusal?.remedy).toContain('first list other voters')
 })
 
 test('a server that does not vote can be added to a running cluster', () => {

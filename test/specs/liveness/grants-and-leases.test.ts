@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { beatDue, hear, holdsLease, leasedUntil, leaseEnd, resumed, silence } from '../../../src/decisions/liveness.ts'
+import { holdsLease, leasedUntil, leaseEnd } from '../../../src/decisions/leases.ts'
+import { beatDue, hear, resumed, silence } from '../../../src/decisions/liveness.ts'
 import { beatNumber, type Incarnation, pathName } from '../../../src/events/index.ts'
 import { at, exchange, generation, L, lan, members, s1, T, Voter, withGeneration } from './voters.ts'
 

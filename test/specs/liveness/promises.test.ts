@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { leasedUntil, retimed } from '../../../src/decisions/liveness.ts'
+import { leasedUntil } from '../../../src/decisions/leases.ts'
+import { retimed } from '../../../src/decisions/liveness.ts'
 import { mayPromise, promisableMs, promiseDue, silentUntil, type Timing } from '../../../src/decisions/promises.ts'
 import { at, exchange, L, members, R, T, Voter } from './voters.ts'
 

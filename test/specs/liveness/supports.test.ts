@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest'
+import { holdsLease } from '../../../src/decisions/leases.ts'
 import {
   bar,
   giveUpLease,
-  holdsLease,
   mayRenounce,
   nextSupportAt,
   renounce,

@@ -34,6 +34,7 @@ export const w = voterName('w')
 /** s1 has generation 5, s2 has 6; everybody's store is admitted. */
 export const members: Membership = {
   voters: [s1, s2, w],
+  change: null,
   servers: [s1, s2],
   generations: { s1: { generation: generation(5), isUp: true }, s2: { generation: generation(6), isUp: true } },
   admitted: { s1: 'store-s1', s2: 'store-s2', w: 'store-w' },
