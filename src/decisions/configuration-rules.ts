@@ -4,6 +4,7 @@ import { fencingRules } from './configuration-fencing-rules.ts'
 import { groupRules } from './configuration-group-rules.ts'
 import { heartbeatRules } from './configuration-heartbeat-rules.ts'
 import { inequalityFault } from './configuration-liveness-rule.ts'
+import { mirrorRules } from './configuration-mirror-rules.ts'
 import { monitorRules } from './configuration-monitor-rules.ts'
 import { sharingRules } from './configuration-sharing-rules.ts'
 import type { Path, Problem, Report } from './configuration-source.ts'
@@ -29,6 +30,7 @@ export const configurationRules = (context: RuleContext): readonly Problem[] => 
   ...watchdogRule(context),
   ...groupRules(context),
   ...sharingRules(context),
+  ...mirrorRules(context),
   ...monitorRules(context),
   ...fencingRules(context),
 ]

@@ -104,7 +104,7 @@ const mayMeet = ({ configuration: { groups } }: RuleContext, a: string, b: strin
 }
 
 const mountRule = (context: RuleContext): readonly Problem[] => {
-  const disks = resourcesOf(context, 'disk')
+  const disks = [...resourcesOf(context, 'disk'), ...resourcesOf(context, 'md')]
   const same = disks.flatMap((one, index) => {
     const other = disks
       .slice(0, index)

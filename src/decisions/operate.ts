@@ -16,6 +16,7 @@ import { missingServers } from './assign-groups.ts'
 import type { Decision, Facts } from './decision.ts'
 import { confirmOff, retryFencing } from './fence-server.ts'
 import { knowsServer, type Operated, operateGroup, operateResource, unknownName } from './operate-group.ts'
+import { mirrorsAgainstStop, operateMirror, settledOrder } from './operate-mirror.ts'
 import { operateTimeout } from './stretch-timeout.ts'
 
 export type Request = {
@@ -46,7 +47,7 @@ export const operate = (state: State, request: Request, facts: Facts): Decision 
   return { events: [requested, ...answer.events, ...finished], because: answer.because, causedBy: null }
 }
 
-const operated = (state: State, { command, stores }: Request, facts: Facts): Operated => {
+const operated = (state: State, { command, stores, operation }: Request, facts: Facts): Operated => {
   switch (command.do) {
     case 'start-group':
     case 'stop-group':
@@ -69,7 +70,18 @@ const operated = (state: State, { command, stores }: Request, facts: Facts): Ope
       return operateCluster(state, command.do)
     case 'stop-server':
     case 'start-server':
-      return operateServer(state, command)
+      return operateServer(state, command, facts)
+    case 'init-mirror':
+    case 'resync-mirror':
+    case 'force-mirror':
+    case 'break-mirror':
+    case 'connect-mirror':
+    case 'verify-mirror':
+    case 'split-mirror':
+    case 'rejoin-mirror':
+    case 'replace-mirror-disk':
+    case 'resize-mirror':
+      return operateMirror(state, command, operation, facts)
     case 'confirm-off':
       return confirmOff(state, command, facts)
     case 'fence-server':
@@ -155,6 +167,7 @@ const operateCluster = (state: State, what: ClusterCommand): Operated => {
 const operateServer = (
   state: State,
   { do: what, server }: Extract<Command, { do: 'stop-server' | 'start-server' }>,
+  facts: Facts,
 ): Operated => {
   if (!knowsServer(state, server)) return unknownServer(state, server)
   const { stopOrdered, status } = serverOf(state.servers, server)
@@ -163,6 +176,8 @@ const operateServer = (
     return { events: [{ type: 'ServerStartOrdered', data: { server: serverName(server) } }], because: { status } }
   }
   if (stopOrdered) return { events: [], because: {}, settled: `${server} is stopped already` }
+  const objection = mirrorsAgainstStop(state, server, facts)
+  if (objection !== null) return objection
   return { events: [{ type: 'ServerStopOrdered', data: { server: serverName(server) } }], because: { status } }
 }
 
@@ -215,12 +230,13 @@ export const settlement = (state: State, operation: OperationId): Settlement => 
     if (owned.phase === 'failed' && (isThere || owned.orderedBy >= sequence)) return failed(owned.because)
     return owned.phase === 'online' && isThere ? done(`${group.name} is online on ${owned.server}`) : null
   }
+  if ('mirror' in command) return settledOrder(state, command, sequence)
   return settledElsewhere(state, command, done)
 }
 
 const settledElsewhere = (
   state: State,
-  command: Exclude<Command, { group: unknown }>,
+  command: Exclude<Command, { group: unknown } | { mirror: unknown }>,
   done: (detail: string) => { outcome: 'done'; detail: string },
 ): Settlement => {
   const groups = Object.values(state.groups)

@@ -4,6 +4,7 @@ import { isSuspended, monitorOf, monitorOn } from '../projections/monitors.ts'
 import { serverOf } from '../projections/servers.ts'
 import type { State } from '../projections/state.ts'
 import { findGroup, groupsOn } from './decision.ts'
+import { mirrorDoubts, mirrorsAgainst } from './mirror-fitness.ts'
 
 export type Placement = { readonly chosen: ServerName | null; readonly verdicts: readonly Verdict[] }
 
@@ -65,6 +66,8 @@ const unfitness = (state: State, name: GroupName, server: ServerName, wish: Plac
   const avoided = wish.avoid?.[server]
   if (avoided !== undefined) return avoided
   if (!wish.reachable.has(server)) return 'it has not been heard lately'
+  const mirror = mirrorsAgainst(state, name, server)
+  if (mirror !== null) return mirror
   const rival = exclusiveRival(state, name, server, 'absolute')
   return rival ? `${rival} is there, and both exclude each other absolutely` : null
 }
@@ -74,6 +77,7 @@ const doubtsAbout = (state: State, name: GroupName, server: ServerName): readonl
   return [
     ...(rival ? [`${rival} is there, and each is better alone`] : []),
     ...(serverOf(state.servers, server).isCutOff ? ['it is cut off, as far as NP resolution can tell'] : []),
+    ...mirrorDoubts(state, name, server),
   ]
 }
 

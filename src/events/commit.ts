@@ -5,6 +5,7 @@ import type { Fact, Schemas } from './fact.ts'
 import { type FencingEvent, fencingEvents } from './fencing.ts'
 import { type GroupEvent, groupEvents } from './group.ts'
 import { type CommitId, decode, type Hash, type Sequence, type WallTime } from './ids.ts'
+import { type MirrorEvent, mirrorEvents } from './mirror.ts'
 import { type MonitorEvent, monitorEvents } from './monitor.ts'
 import { type OperatorEvent, operatorEvents } from './operator.ts'
 import { type ResourceEvent, resourceEvents } from './resource.ts'
@@ -21,6 +22,7 @@ export type BatonEvent =
   | MonitorEvent
   | OperatorEvent
   | FencingEvent
+  | MirrorEvent
 export type Event = BatonEvent | UnknownEvent
 
 /** `server:s1`, or `operator:root` for a person. */
@@ -51,7 +53,7 @@ export type Recorded = {
 }
 
 /** The stream that an event type belongs to: second part of the subject. */
-export type Stream = 'cluster' | 'server' | 'group' | 'resource' | 'monitor' | 'operator' | 'fencing'
+export type Stream = 'cluster' | 'server' | 'group' | 'resource' | 'monitor' | 'operator' | 'fencing' | 'mirror'
 
 const streams: Readonly<Record<Stream, Schemas>> = {
   cluster: clusterEvents,
@@ -61,6 +63,7 @@ const streams: Readonly<Record<Stream, Schemas>> = {
   monitor: monitorEvents,
   operator: operatorEvents,
   fencing: fencingEvents,
+  mirror: mirrorEvents,
 }
 
 /** Turns an event's data of version n into that of version n + 1. */
@@ -91,6 +94,7 @@ export type ByStream<Context, Answer> = {
   readonly monitor: (event: MonitorEvent, context: Context) => Answer
   readonly operator: (event: OperatorEvent, context: Context) => Answer
   readonly fencing: (event: FencingEvent, context: Context) => Answer
+  readonly mirror: (event: MirrorEvent, context: Context) => Answer
 }
 
 /** Hands an event to the reader of its stream; which stream that is, the table above says and nothing else. */

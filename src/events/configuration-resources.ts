@@ -1,6 +1,7 @@
 /** The part of the configuration's schema that says what a group is made of (O4, O5). */
 import { z } from 'zod'
 import type { Form } from './configuration-form.ts'
+import { mirrorOf } from './configuration-mirror.ts'
 import { machineActions } from './fencing.ts'
 
 export const finalActions = ['none', 'stop-group', 'stop-service', ...machineActions] as const
@@ -114,7 +115,13 @@ const serviceOf = (form: Form) =>
 /** The schema of one failover group (O4). */
 export const groupOf = (form: Form) => {
   const { object, after, integer, name } = form
-  const resource = z.discriminatedUnion('type', [execOf(form), fipOf(form), diskOf(form), serviceOf(form)])
+  const resource = z.discriminatedUnion('type', [
+    execOf(form),
+    fipOf(form),
+    diskOf(form),
+    mirrorOf(form, commonOf(form, '30m')),
+    serviceOf(form),
+  ])
   return object({
     servers: z.array(name).min(1).describe('Where it may run, in order of preference; the first is its home.'),
     startup: z.enum(['auto', 'manual']).default('auto').describe('Started with the cluster, or only when asked.'),

@@ -123,6 +123,7 @@ export type ResourceConfiguration = GroupConfiguration['resources'][string]
 export type ExecConfiguration = Extract<ResourceConfiguration, { type: 'exec' }>
 export type FipConfiguration = Extract<ResourceConfiguration, { type: 'fip' }>
 export type DiskConfiguration = Extract<ResourceConfiguration, { type: 'disk' }>
+export type MirrorConfiguration = Extract<ResourceConfiguration, { type: 'md' }>
 export type ServiceConfiguration = Extract<ResourceConfiguration, { type: 'service' }>
 export type NpResolution = Configuration['npResolution']
 export type { FinalAction } from './configuration-resources.ts'

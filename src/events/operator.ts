@@ -2,6 +2,7 @@
 import { z } from 'zod'
 import type { FactOf } from './fact.ts'
 import { decode } from './ids.ts'
+import { mirrorCommands } from './mirror.ts'
 
 /** Everything a person can ask of the cluster, as it travels from the CLI to an agent and onto the log. */
 export const command = z.discriminatedUnion('do', [
@@ -39,6 +40,7 @@ export const command = z.discriminatedUnion('do', [
   z.object({ do: z.literal('confirm-off'), server: decode.server, note: z.string().max(500) }),
   /** Another attempt to prove it off, now. */
   z.object({ do: z.literal('fence-server'), server: decode.server }),
+  ...mirrorCommands,
   z.object({ do: z.literal('apply-configuration'), source: z.string().max(200_000), note: z.string().max(500) }),
 ])
 export type Command = z.infer<typeof command>

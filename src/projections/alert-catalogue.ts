@@ -3,8 +3,8 @@
  * renumber or reuse one; a message that is not told any more stays listed. `docs/alerts.md` says what to do about each.
  */
 
-/** cl cluster, cfg configuration, op operators, pm servers by order, nm servers and paths, log the log, rc groups and resources, rm monitors, fc fencing and last resorts. */
-export type Module = 'cl' | 'cfg' | 'op' | 'pm' | 'nm' | 'log' | 'rc' | 'rm' | 'fc'
+/** cl cluster, cfg configuration, op operators, pm servers by order, nm servers and paths, log the log, rc groups and resources, rm monitors, fc fencing and last resorts, md mirror disks. */
+export type Module = 'cl' | 'cfg' | 'op' | 'pm' | 'nm' | 'log' | 'rc' | 'rm' | 'fc' | 'md'
 
 /** `error`: somebody should look now. `warning`: something is degraded or was not done. `info`: a state changed. */
 export type Severity = 'info' | 'warning' | 'error'
@@ -129,6 +129,35 @@ export const catalogue = {
   fenceDeviceRestored: info('fc', 11, 'Fence device %1 answers again.'),
   finalActionOrdered: error('fc', 20, 'Server %1 does to itself as a final action: %2.(%3)'),
   finalActionFailed: error('fc', 21, 'The final action %2 of server %1 has failed.(%3)'),
+
+  mirrorConstructed: info('md', 1, 'Mirror %1 has been initialised; server %2 has the data.(%3)'),
+  mirrorBroken: error(
+    'md',
+    2,
+    'Mirror %1 is broken: server %2 goes on alone, %3 is left behind and cannot take over.(%4)',
+  ),
+  mirrorJoined: info('md', 3, 'Mirror %1 is whole again: servers %2 and %3 have everything.'),
+  mirrorResyncStarted: info('md', 4, 'Resync of mirror %1 from server %2 to %3 has started.(%4)'),
+  mirrorResyncInterrupted: warning('md', 5, 'Resync of mirror %1 to server %2 does not go on.(%3)'),
+  mirrorSideOlder: error('md', 6, 'Mirror %1: the copy of server %2 is from the past and is not believed.(%3)'),
+  mirrorSideUnknown: error(
+    'md',
+    7,
+    'Mirror %1: the copy of server %2 is not what the log knows, and is left alone.(%3)',
+  ),
+  mirrorForced: warning('md', 8, 'Mirror %1: the copy of server %2 has been made current by %3; given up: %4.'),
+  mirrorSplit: warning(
+    'md',
+    9,
+    'Mirror %1: the copy of server %2 has been split off at generation %3: no redundancy meanwhile.',
+  ),
+  mirrorRejoined: info('md', 10, 'Mirror %1: the copy of server %2 follows again.'),
+  mirrorVerified: info('md', 11, 'Mirror %1 has been verified: both sides are equal.(%2)'),
+  mirrorDiffers: error('md', 12, 'Mirror %1 has been verified: %2 of %3 differ; they are copied by the next resync.'),
+  mirrorDiskTrouble: error('md', 13, 'Mirror %1: the disk of server %2 has failed to %3.(%4)'),
+  mirrorConnectLost: warning('md', 14, 'Mirror %1: server %2 has lost the mirror connect over network %3.(%4)'),
+  mirrorConnectRestored: info('md', 15, 'Mirror %1: server %2 has the mirror connect over network %3 again.'),
+  mirrorOrderFailed: warning('md', 16, 'Mirror %1: what was ordered on server %2 has failed.(%3)'),
 } as const satisfies Readonly<Record<string, Message>>
 
 export type MessageName = keyof typeof catalogue

@@ -28,6 +28,7 @@ export const commandInWords = (command: Command): string => {
     'resource' in rest ? rest.resource : null,
     'monitor' in rest ? rest.monitor : null,
     'voter' in rest ? rest.voter : null,
+    'mirror' in rest ? rest.mirror : null,
   ].filter((one) => one !== null)
   const server = 'server' in rest && rest.server !== null ? [rest.server] : []
   const preposition = subjects.length > 0 && server.length > 0 ? [verb.endsWith('-group') ? 'to' : 'on'] : []

@@ -13,6 +13,7 @@ import { catalogue, type MessageName, type Module, type Severity, textOf } from 
 import { tellCluster, tellOperation } from './alerts-of-cluster.ts'
 import { tellFencing } from './alerts-of-fencing.ts'
 import { tellGroup, tellResource } from './alerts-of-groups.ts'
+import { tellMirror } from './alerts-of-mirrors.ts'
 import { tellMonitor } from './alerts-of-monitors.ts'
 import { tellServer } from './alerts-of-servers.ts'
 import type { Moment } from './servers.ts'
@@ -115,4 +116,5 @@ const tellings: ByStream<Scene, readonly Told[]> = {
   monitor: tellMonitor,
   operator: tellOperation,
   fencing: tellFencing,
+  mirror: tellMirror,
 }

@@ -6,6 +6,7 @@ import type { State } from './state.ts'
 import { listInWords } from './wording.ts'
 import { stopInWords } from './words.ts'
 import { fencingBanners } from './words-of-fencing.ts'
+import { mirrorBanners } from './words-of-mirrors.ts'
 
 /** What is so with a group, in one sentence. */
 export const headlineOf = (state: State, name: GroupName): { readonly headline: string; readonly since: WallTime } => {
@@ -88,6 +89,7 @@ export const banners = (state: State): readonly string[] => {
       : []),
     ...voterBanners(state),
     ...fencingBanners(state.fencing),
+    ...mirrorBanners(state),
     ...troubled.map(({ name, logTrouble }) => `${name} has trouble with its log and decides nothing: ${logTrouble}`),
   ]
 }

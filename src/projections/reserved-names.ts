@@ -7,7 +7,21 @@ import type { Event } from '../events/index.ts'
 const reserved: ReadonlySet<string> = new Set(Object.getOwnPropertyNames(Object.prototype))
 
 /** The fields whose values are keys of the state. */
-const nameFields = ['server', 'peer', 'voter', 'group', 'resource', 'monitor', 'device'] as const
+const nameFields = [
+  'server',
+  'peer',
+  'voter',
+  'group',
+  'resource',
+  'monitor',
+  'device',
+  'mirror',
+  'source',
+  'target',
+  'current',
+  'stale',
+  'network',
+] as const
 
 /** The first name of an event that nothing can be called; null when all are fit. */
 export const reservedNameIn = (event: Event): string | null => {

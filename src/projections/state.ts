@@ -30,6 +30,7 @@ import {
   ownerUncertain,
 } from './groups.ts'
 import { foldSides, type LogSides, sidesOf } from './log-sides.ts'
+import { foldMirror, type Mirrors } from './mirrors.ts'
 import { foldMonitor, type Monitors } from './monitors.ts'
 import { foldOperation, type Operations } from './operations.ts'
 import { reservedNameIn } from './reserved-names.ts'
@@ -62,6 +63,7 @@ export type State = {
   readonly monitors: Monitors
   readonly operations: Operations
   readonly fencing: FencingState
+  readonly mirrors: Mirrors
   readonly anomalies: readonly Anomaly[]
   /** An event of newer software was met: this reader keeps what runs and decides nothing. */
   readonly watching: { readonly type: string; readonly sequence: Sequence } | null
@@ -78,6 +80,7 @@ export const initialState: State = {
   monitors: {},
   operations: [],
   fencing: noFencing,
+  mirrors: {},
   anomalies: [],
   watching: null,
 }
@@ -133,6 +136,7 @@ const folds: ByStream<Scene, string | null> = {
     else draft.operations = foldOperation(draft.operations, event, moment) as Draft<Operations>
     return null
   },
+  mirror: (event, { draft, moment }) => foldMirror(draft.mirrors, event, moment),
   fencing: (event, { draft, moment }) => {
     const freed = foldFencing(draft.fencing, event, moment)
     if (freed) ownerGone(draft.groups, freed.server, freed.because, moment)

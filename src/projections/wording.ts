@@ -14,6 +14,15 @@ export const durationInWords = (ms: number): string => {
   return two(Math.floor(minutes / 1440), 'd', Math.floor((minutes % 1440) / 60), 'h')
 }
 
+/** `512 bytes`, `4.0 KiB`, `1.5 GiB`. */
+export const bytesInWords = (bytes: number): string => {
+  if (bytes < 1024) return `${bytes} bytes`
+  const power = Math.min(sizes.length, Math.floor(Math.log2(bytes) / 10))
+  const size = bytes / 1024 ** power
+  return `${size < 100 ? size.toFixed(1) : Math.round(size)} ${sizes[power - 1]}`
+}
+const sizes = ['KiB', 'MiB', 'GiB', 'TiB', 'PiB'] as const
+
 /** `a`, `a and b`, `a, b and c`; `nobody` when there is none. */
 export const listInWords = (names: readonly string[]): string =>
   names.length < 2 ? (names[0] ?? 'nobody') : `${names.slice(0, -1).join(', ')} and ${names.at(-1)}`
@@ -68,8 +77,46 @@ export const describeCommand = (command: Command): string => {
       return `take it that ${command.server} is off${command.note === '' ? '' : `: ${command.note}`}`
     case 'fence-server':
       return `fence ${command.server} again`
+    case 'init-mirror':
+    case 'resync-mirror':
+    case 'force-mirror':
+    case 'break-mirror':
+    case 'connect-mirror':
+    case 'verify-mirror':
+    case 'split-mirror':
+    case 'rejoin-mirror':
+    case 'replace-mirror-disk':
+    case 'resize-mirror':
+      return describeMirrorCommand(command)
     case 'apply-configuration':
       return `apply a configuration${command.note === '' ? '' : `: ${command.note}`}`
+    default:
+      return command satisfies never
+  }
+}
+
+const describeMirrorCommand = (command: Extract<Command, { mirror: unknown }>): string => {
+  switch (command.do) {
+    case 'init-mirror':
+      return `initialise mirror ${command.mirror}${command.from === null ? '' : ` from ${command.from}`}`
+    case 'resync-mirror':
+      return `resynchronise ${command.full ? 'all of ' : ''}mirror ${command.mirror}`
+    case 'force-mirror':
+      return `make the copy of ${command.server} the current one of mirror ${command.mirror}`
+    case 'break-mirror':
+      return `break mirror ${command.mirror}`
+    case 'connect-mirror':
+      return `let the sides of mirror ${command.mirror} connect`
+    case 'verify-mirror':
+      return `verify mirror ${command.mirror}`
+    case 'split-mirror':
+      return `split mirror ${command.mirror}`
+    case 'rejoin-mirror':
+      return `rejoin mirror ${command.mirror}`
+    case 'replace-mirror-disk':
+      return `take in the replaced disk of ${command.server} in mirror ${command.mirror}`
+    case 'resize-mirror':
+      return `resize mirror ${command.mirror}`
     default:
       return command satisfies never
   }

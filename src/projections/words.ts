@@ -15,6 +15,7 @@ import {
 } from '../events/index.ts'
 import { describeCommand, durationInWords, listInWords, onWhich } from './wording.ts'
 import { describeFencing } from './words-of-fencing.ts'
+import { describeMirror } from './words-of-mirrors.ts'
 
 const times = (attempt: number): string => (attempt > 1 ? `, attempt ${attempt}` : '')
 const explained = (because: string): string => (because === '' ? '' : `: ${because}`)
@@ -261,4 +262,5 @@ const describers: ByStream<null, string> = {
   monitor: describeMonitor,
   operator: describeOperator,
   fencing: describeFencing,
+  mirror: describeMirror,
 }

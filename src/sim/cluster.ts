@@ -197,7 +197,7 @@ export class Cluster {
     return {
       world,
       openLog: simulatedLogLink(group, process, this.#parts.oracle),
-      resourceDrivers: { exec: resource, fip: resource, disk: resource, service: resource },
+      resourceDrivers: { exec: resource, fip: resource, disk: resource, md: resource, service: resource },
       monitorDrivers: { ipw: monitor, pidw: monitor, miiw: monitor, genw: monitor },
       osName: 'Simulated',
       osVersion: '1',

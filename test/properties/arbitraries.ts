@@ -7,7 +7,9 @@ import {
   clusterEvents,
   commitId,
   type Event,
+  fencingEvents,
   groupEvents,
+  mirrorEvents,
   monitorEvents,
   operatorEvents,
   type Recorded,
@@ -26,6 +28,8 @@ export const schemas = {
   ...resourceEvents,
   ...monitorEvents,
   ...operatorEvents,
+  ...fencingEvents,
+  ...mirrorEvents,
 }
 
 /** Logs of a few commits, whose epochs and generations are sequences that often exist. */
@@ -50,6 +54,7 @@ const poolsOf = (name: (...usual: readonly string[]) => fc.Arbitrary<string>): P
   group: name('web', 'db'),
   resource: name('app', 'ip'),
   monitor: name('ping', 'web.app'),
+  mirror: name('web.data', 'db.data'),
   path: name('nats', 'lan:public'),
   addresse: name('public', 'private'),
   'addresses.value': fc.constant('10.0.0.1'),
@@ -60,12 +65,25 @@ const poolsOf = (name: (...usual: readonly string[]) => fc.Arbitrary<string>): P
   generation: anySequence,
 })
 
-const eventsOf = (pools: Pools): fc.Arbitrary<BatonEvent> =>
-  fc.oneof(
+/** What fields of these names hold in events of mirror disks. */
+const mirrorPools: Pools = {
+  mirror: fc.constantFrom('web.data', 'db.data'),
+  id: fc.constantFrom('0123456789abcdef0123456789abcdef', 'f'.repeat(32)),
+  ...Object.fromEntries(
+    ['generation', 'pending', 'base'].map((field) => [field, fc.constantFrom('1', '2', '3').map((n) => n.repeat(16))]),
+  ),
+}
+
+const eventsOf = (pools: Pools): fc.Arbitrary<BatonEvent> => {
+  const server = pools.server ?? fc.constant('s1')
+  const sides = { source: server, target: server, current: server, stale: server, network: fc.constant('lan') }
+  const mirrors = { ...pools, ...sides, ...mirrorPools }
+  return fc.oneof(
     ...Object.entries(schemas).map(([type, schema]) =>
-      arbitraryOf(schema, pools, type).map((data) => ({ type, data }) as BatonEvent),
+      arbitraryOf(schema, type in mirrorEvents ? mirrors : pools, type).map((data) => ({ type, data }) as BatonEvent),
     ),
   )
+}
 
 /** Any event that this software knows. */
 export const knownEvent = eventsOf(poolsOf((...usual) => fc.constantFrom(...usual)))
@@ -73,7 +91,7 @@ export const knownEvent = eventsOf(poolsOf((...usual) => fc.constantFrom(...usua
 export const oddEvent = eventsOf(poolsOf(orOdd))
 
 const unknownEvent: fc.Arbitrary<Event> = fc
-  .record({ was: fc.constantFrom('MirrorBroken', 'Later'), version: fc.integer({ min: 1, max: 3 }) })
+  .record({ was: fc.constantFrom('Sooner', 'Later'), version: fc.integer({ min: 1, max: 3 }) })
   .map((data) => ({ type: 'UnknownEvent', data }))
 
 /** Any event that a reader may meet. */

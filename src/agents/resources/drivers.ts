@@ -5,6 +5,7 @@ import { diskDriver } from './disk.ts'
 import type { ResourceDriver } from './driver.ts'
 import { execDriver } from './exec.ts'
 import { fipDriver } from './fip.ts'
+import { mirrorDriver } from './md.ts'
 import { serviceDriver } from './service.ts'
 
 /** A driver is only given resources of its own type, which the type cannot say of a table. */
@@ -16,5 +17,6 @@ export const resourceDrivers = (world: World): Record<ResourceConfiguration['typ
   exec: forAny(execDriver(world)),
   fip: forAny(fipDriver(world)),
   disk: forAny(diskDriver(world)),
+  md: forAny(mirrorDriver()),
   service: forAny(serviceDriver(world)),
 })

@@ -211,7 +211,7 @@ describe('nothing is decided', () => {
     expect(await submit()).toMatchObject({ answer: 'recorded' })
   })
   test('by software that does not know what stands on the log: it watches', async () => {
-    log.put(commitOf('newer', { type: 'UnknownEvent', data: { was: 'MirrorBroken', version: 1 } }))
+    log.put(commitOf('newer', { type: 'UnknownEvent', data: { was: 'KettleBoiled', version: 1 } }))
     log.deliver()
     expect(await submit()).toMatchObject({ answer: 'given-up', because: expect.stringContaining('it only watches') })
     expect(log.asked).toHaveLength(0)

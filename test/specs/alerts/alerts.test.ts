@@ -243,9 +243,9 @@ describe('the cluster', () => {
   })
 
   test('tells of newer software once', () => {
-    const newer = fact('MirrorBroken', { mirror: 'data' })
+    const newer = fact('KettleBoiled', { mirror: 'data' })
     expect(told(newer)).toEqual([
-      'cl/40 error: Newer software wrote MirrorBroken to the log: older servers keep what runs and decide nothing.',
+      'cl/40 error: Newer software wrote KettleBoiled to the log: older servers keep what runs and decide nothing.',
     ])
     expect(told(newer, newer)).toEqual([])
   })

@@ -48,12 +48,12 @@ describe('a cluster', () => {
 })
 
 describe('an event of newer software', () => {
-  const newer = fact('MirrorBroken', { mirror: 'data' })
+  const newer = fact('KettleBoiled', { mirror: 'data' })
 
   test('makes this reader watch: it decides nothing more', () => {
     expect(mayDecide(stateAfter())).toBe(true)
     const state = stateAfter(newer)
-    expect(state.watching).toEqual({ type: 'MirrorBroken', sequence: 4 })
+    expect(state.watching).toEqual({ type: 'KettleBoiled', sequence: 4 })
     expect(mayDecide(state)).toBe(false)
   })
 

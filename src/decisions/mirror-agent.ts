@@ -1,0 +1,131 @@
+/**
+ * What the agent of a server that holds a copy of a mirror does; the contract between the log and the data plane.
+ * Everything is level-triggered: it depends on what the log says now.
+ *
+ * 1. **Show the copy.** At every start of the agent, after every change of the partition by hand, and after 2 and 3, before
+ *    anything is served or followed: read the cluster partition and record `seeSide`. Then act by `sideVerdict`:
+ *    `as-known` and `new`: as it is. `older`: void it first (step 3). `unknown`: leave it alone.
+ * 2. **Format.** `needsFormat` names the mirror's id and generation when the log constructed it and this side has no
+ *    partition of that id: format it, with the generation where this side is to have one, else without. Never over the
+ *    partition of another mirror: that is `unknown`.
+ * 3. **Void a copy from the past.** In this order: `isConsistent: false`; marks in the own dirty bitmap (`lacks.runs`, or
+ *    everything); last the generations: `current` as the log knows this side to have had (`sideOf(…).known.generation`;
+ *    none for everything), `base` and `pending` none. The other side then copies the marks with its own. Show it again.
+ * 4. **Serve.** Before an activation: `constructMirror` where it was never constructed; then `mirrorObjection` must be
+ *    null, and `mayActivate` of the engine agrees with `logWordOf`. Where `isForced`: save `isConsistent: true` first.
+ *    The engine gets a `MirrorAuthority` (agents/mirror/authority.ts).
+ * 5. **Follow.** The side that does not own the group follows while `mayFollow` answers null.
+ * 6. **Tell.** `reportResync` (it thins out), `recordDirty` (whenever extents of the epoch were touched for the first time,
+ *    at most every few seconds; complete at a break, after a join and at the end of an epoch), connects, disk trouble.
+ * 7. **Carry out orders** addressed to this server (`openOrders`), then record `finishOrder`.
+ */
+import type { MirrorEvent, MirrorName, Sequence, ServerName } from '../events/index.ts'
+import { joined } from '../projections/mirror-history.ts'
+import { type SideVerdict, sideOf } from '../projections/mirror-sides.ts'
+import type { OpenOrder } from '../projections/mirrors.ts'
+import type { State } from '../projections/state.ts'
+import { percentOf } from '../projections/words-of-mirrors.ts'
+import { type Decision, together } from './decision.ts'
+import { constructedMirror, mirrorConfigurationOf } from './mirror-pair.ts'
+
+type DataOf<Type extends MirrorEvent['type']> = Extract<MirrorEvent, { type: Type }>['data']
+
+/** What a side claims, once: the same claims of the same process say nothing new. */
+export const seeSide = (state: State, seen: DataOf<'MirrorSideSeen'>): Decision | null => {
+  const mirror = constructedMirror(state, seen.mirror)
+  const before = mirror && sideOf(mirror, seen.server).seen
+  const keys = [
+    'id',
+    'generation',
+    'pending',
+    'base',
+    'epoch',
+    'role',
+    'isConsistent',
+    'boot',
+    'session',
+    'saves',
+  ] as const
+  if (before && keys.every((key) => before[key] === seen[key])) return null
+  return together([{ type: 'MirrorSideSeen', data: { ...seen, because: seen.because.slice(0, 500) } }], {}, null)
+}
+
+/** Null: it has not been shown yet. */
+export const sideVerdict = (state: State, name: string, server: ServerName): SideVerdict | null => {
+  const mirror = constructedMirror(state, name)
+  return mirror && (sideOf(mirror, server).seen?.verdict ?? null)
+}
+
+/** Null: its partition is to be left as it is. */
+export const needsFormat = (
+  state: State,
+  name: string,
+  server: ServerName,
+): { readonly id: string; readonly generation: string | null } | null => {
+  const mirror = constructedMirror(state, name)
+  if (mirror?.id == null) return null
+  const { seen, known } = sideOf(mirror, server)
+  const isBlank = seen === null || seen.id === null
+  return isBlank ? { id: mirror.id, generation: known?.generation ?? null } : null
+}
+
+/** What the engine's `mayActivate` asks. */
+export const logWordOf = (
+  state: State,
+  name: string,
+  server: ServerName,
+): { readonly isCurrent: boolean; readonly wasLast: boolean; readonly generation: string | null } => {
+  const mirror = constructedMirror(state, name)
+  if (mirror === null) return { isCurrent: true, wasLast: true, generation: null }
+  const isCurrent = mirror.stale !== server
+  return { isCurrent, wasLast: mirror.current === server, generation: sideOf(mirror, server).known?.generation ?? null }
+}
+
+export const isForced = (state: State, name: string, server: ServerName): boolean =>
+  constructedMirror(state, name)?.forced?.server === server
+
+/** Why this side must not connect to the active one; null = it follows. */
+export const mayFollow = (state: State, name: string, server: ServerName): string | null => {
+  const mirror = constructedMirror(state, name)
+  const configuration = mirrorConfigurationOf(state, name)
+  if (mirror === null || configuration === null) return 'the mirror was not initialised'
+  if (!mirror.mayConnect) return `it was broken by an operator (baton mirror connect ${name})`
+  if (mirror.split?.server === server) return `it is split off for a backup (baton mirror rejoin ${name})`
+  const verdict = sideOf(mirror, server).seen?.verdict
+  if (verdict === undefined) return 'its copy has not shown itself yet'
+  if (verdict.is === 'older' || verdict.is === 'unknown') return verdict.because
+  if (mirror.stale !== server || configuration.resync.automatic) return null
+  const isOrdered = mirror.orders.some(({ order }) => order === 'resync' || order === 'resync-full')
+  return isOrdered || mirror.resync?.target === server ? null : `it lacks something (baton mirror resync ${name})`
+}
+
+/** Progress, thinned out to what the log is for: every ten percent. */
+export const reportResync = (state: State, progress: DataOf<'MirrorResyncProgressed'>): Decision | null => {
+  const before = constructedMirror(state, progress.mirror)?.resync
+  if (!before || before.target !== progress.target) return null
+  const tenth = (one: { readonly doneBytes: number; readonly totalBytes: number }) => Math.floor(percentOf(one) / 10)
+  if (tenth(progress) <= tenth(before) && before.interrupted === null) return null
+  return together([{ type: 'MirrorResyncProgressed', data: progress }], {}, null)
+}
+
+export const recordDirty = (_: State, dirty: DataOf<'MirrorDirtyRecorded'>): Decision | null =>
+  dirty.runs.length === 0 && !dirty.isComplete
+    ? null
+    : together([{ type: 'MirrorDirtyRecorded', data: { ...dirty, runs: [...joined([], dirty.runs)] } }], {}, null)
+
+export const openOrders = (state: State, name: string, server: ServerName): readonly OpenOrder[] =>
+  (constructedMirror(state, name)?.orders ?? []).filter((one) => one.server === server)
+
+export const finishOrder = (
+  state: State,
+  finished: { readonly mirror: MirrorName; readonly ordered: Sequence } & Pick<
+    DataOf<'MirrorOrderFinished'>,
+    'outcome' | 'detail'
+  >,
+): Decision | null => {
+  const { mirror: name, ordered, outcome, detail } = finished
+  const open = constructedMirror(state, name)?.orders.find((one) => one.sequence === ordered)
+  if (!open) return null
+  const data = { mirror: name, server: open.server, ordered, outcome, detail: detail.slice(0, 500) }
+  return together([{ type: 'MirrorOrderFinished', data }], {}, ordered)
+}

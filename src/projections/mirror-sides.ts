@@ -1,0 +1,98 @@
+/** The two copies of a mirror: what the log knows each to have, what its metadata claims, and how these agree. */
+import type { Epoch, MirrorEvent, Sequence, WallTime } from '../events/index.ts'
+import { type Lacking, writtenSince } from './mirror-history.ts'
+import type { Mirror } from './mirrors.ts'
+
+/** What a side has for certain: it was current with it, or was joined under it. */
+export type Known = {
+  readonly generation: string | null
+  /** The newest under which it is known to have been written. */
+  readonly epoch: Epoch
+  /** The highest count of saves that its metadata has shown. */
+  readonly saves: number | null
+}
+
+type Seen = Extract<MirrorEvent, { type: 'MirrorSideSeen' }>['data']
+export type Claims = Omit<Seen, 'mirror' | 'server'>
+
+/**
+ * `as-known`: nothing against it. `new`: never written, and the log knows of nothing that was there. `older`: what it
+ * claims is from the past: restored from a backup, or formatted anew; its own bitmap is void. `unknown`: it claims what
+ * the log has never heard of. Invariant: only `as-known` and `new` copies are served or written to as they are.
+ */
+export type SideVerdict =
+  | { readonly is: 'as-known' | 'new' }
+  | { readonly is: 'older'; readonly because: string; readonly lacks: Lacking }
+  | { readonly is: 'unknown'; readonly because: string }
+
+export type Side = {
+  readonly known: Known | null
+  /** The latest claims, as judged when they came in. */
+  readonly seen: (Claims & { readonly at: WallTime; readonly sequence: Sequence; readonly verdict: SideVerdict }) | null
+  readonly trouble: { readonly operation: string; readonly because: string; readonly at: WallTime } | null
+  readonly lostNetworks: readonly string[]
+}
+
+const nothing: Side = { known: null, seen: null, trouble: null, lostNetworks: [] }
+
+export const sideOf = ({ sides }: Pick<Mirror, 'sides'>, server: string): Side =>
+  Object.hasOwn(sides, server) ? (sides[server] ?? nothing) : nothing
+
+/** As operators read it: the first digits tell generations apart. */
+export const shortOf = (generation: string | null): string => (generation === null ? 'none' : generation.slice(0, 8))
+
+/** X5: a copy whose metadata claims less than the log knows it to have had is stale, whatever its bitmap says. */
+export const verdictOn = (mirror: Mirror, server: string, claims: Claims): SideVerdict => {
+  const { known } = sideOf(mirror, server)
+  const { generation, pending, epoch, saves } = claims
+  if (mirror.id === null) return generation === null ? { is: 'new' } : { is: 'unknown', because: neverConstructed }
+  const everything = (because: string): SideVerdict => ({
+    is: 'older',
+    because,
+    lacks: { copy: 'everything', because },
+  })
+  if (claims.id === null) {
+    const because = claims.because === '' ? 'it has no cluster partition that can be read' : claims.because
+    return known === null ? { is: 'new' } : everything(because)
+  }
+  if (claims.id !== mirror.id) return { is: 'unknown', because: `it belongs to another mirror disk (${claims.id})` }
+  if (generation === null)
+    return known === null ? { is: 'new' } : everything('its cluster partition was formatted anew')
+  if (known === null) return everything('the log knows of nothing that this side has')
+  const isNow = generation === known.generation || (pending !== null && pending === known.generation)
+  const isOlder = !isNow && mirror.partings.some((one) => one.generation === generation)
+  if (!isNow && !isOlder)
+    return { is: 'unknown', because: `it claims generation ${shortOf(generation)}, of which the log knows nothing` }
+  const because = whyOlder(known, claims, isOlder)
+  if (because === null) return { is: 'as-known' }
+  // By counts of saves alone nobody can tell since when: what was written under its own epoch counts in full.
+  const wentBack = saves !== null && known.saves !== null && saves < known.saves
+  return { is: 'older', because, lacks: writtenSince(mirror.epochs, epoch, wentBack || isOlder || epoch < known.epoch) }
+}
+
+const neverConstructed = 'it carries data of a mirror disk, but this one was never initialised'
+
+const whyOlder = (known: Known, { generation, epoch, saves }: Claims, isOlder: boolean): string | null => {
+  if (isOlder)
+    return `it claims generation ${shortOf(generation)}, but the log knows that it had ${shortOf(known.generation)}`
+  if (epoch < known.epoch) return `it claims epoch ${epoch}, but the log knows that it was written under ${known.epoch}`
+  if (saves !== null && known.saves !== null && saves < known.saves)
+    return `its metadata was saved ${saves} times, but the log has seen ${known.saves}`
+  return null
+}
+
+/** What a side lacks of what the current one has, as far as the log can tell. */
+export const lackingOn = (mirror: Mirror, server: string): Lacking => {
+  const { known, seen } = sideOf(mirror, server)
+  if (seen && seen.verdict.is === 'older') return seen.verdict.lacks
+  if (mirror.stale !== server) return { copy: 'nothing' }
+  if (known === null) return { copy: 'everything', because: 'it never had anything, or its disk was replaced' }
+  // What was written since the parting stands in the bitmap of the current side; the log has the coarse extents of it.
+  const parting = mirror.partings.find(({ parent }) => parent === known.generation)
+  return { copy: 'differences', runs: runsSince(mirror, parting?.epoch ?? known.epoch), byBitmap: true }
+}
+
+const runsSince = (mirror: Mirror, epoch: Epoch) => {
+  const lacking = writtenSince(mirror.epochs, epoch, false)
+  return lacking.copy === 'differences' ? lacking.runs : []
+}
