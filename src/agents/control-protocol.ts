@@ -14,6 +14,7 @@ import { z } from 'zod'
 import { command, type LogStatus, type VoterName } from '../events/index.ts'
 import type { State } from '../projections/state.ts'
 import type { WatchdogReport } from './guardian-protocol.ts'
+import type { CopyStanding } from './pair/log-copier.ts'
 
 /** `wait`: how long to report progress before giving up watching (the cluster goes on regardless). */
 export const commandRequest = z.object({
@@ -70,6 +71,8 @@ export type AgentStatus = {
   /** `knowsUntilMsAgo`: for how long this agent may have missed what was decided. 0 = it is up to date. */
   readonly knowledge: { readonly sequence: number; readonly knowsUntilMsAgo: number }
   readonly log: LogStatus
+  /** Topology `pair` alone: how the two copies of the log compare, as this agent sees it. */
+  readonly copies?: CopyStanding | null
   /** `watchdog`: the armed device, or `none`. */
   readonly guardian: {
     readonly running: boolean

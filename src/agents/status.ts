@@ -46,6 +46,7 @@ export const agentStatus = (
     },
     knowledge: { sequence: node.recorder.state().position.sequence, knowsUntilMsAgo: node.outOfTouchMs() },
     log: node.log.status(),
+    copies: node.pair?.copies() ?? null,
     guardian: { running: hasGuardian(), ...watchdogStatus(watchdog()) },
     clock: { rateErrorPercent: conditions.rateErrorPercent(), wall: world.clock.wall() },
     peers: node.kit.identity.voters

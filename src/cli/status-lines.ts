@@ -9,6 +9,7 @@ import { heartbeatOf } from '../projections/timing.ts'
 import { durationInWords } from '../projections/wording.ts'
 import { stopInWords } from '../projections/words.ts'
 import { type Colours, counted, type Paint } from './deps.ts'
+import { copyWarnings, pairInWords } from './pair-lines.ts'
 import { indent, row, table } from './table.ts'
 import { formatTime, type Zone } from './times.ts'
 
@@ -51,7 +52,7 @@ const clusterLines = (known: Known, { colours, zone, now }: StatusLook): readonl
   const facts = [
     name,
     `quorum ${quorum.isThere ? colours.green('yes') : colours.red('NO')} (${quorum.heard} of ${quorum.voters} voters)`,
-    `log leader ${status.log.leader ?? colours.red('none')}`,
+    pairInWords(state.logSides, colours) ?? `log leader ${status.log.leader ?? colours.red('none')}`,
     `sequence ${state.position.sequence}`,
     knowledge(status, colours),
   ]
@@ -66,7 +67,7 @@ const clusterLines = (known: Known, { colours, zone, now }: StatusLook): readonl
         `the word of ${voter} does not count: its store was replaced. Sure that it is ${voter}? baton server readmit ${voter}`,
       ),
     ),
-    ...lagging(status).map(warn),
+    ...(status.copies ? copyWarnings(status) : lagging(status)).map(warn),
     ...shown,
   ]
 }
@@ -88,7 +89,9 @@ const quorumOf = (status: AgentStatus): { isThere: boolean; heard: number; voter
   const voters = current === null ? [status.voter, ...status.peers.map(({ voter }) => voter)] : inForce
   const heard = [status.voter, ...status.peers.filter((peer) => isHeard(peer, timeoutMs)).map(({ voter }) => voter)]
   const there = voters.filter((voter) => heard.includes(voter)).length
-  return { isThere: there * 2 > voters.length, heard: there, voters: voters.length }
+  const { head, isAlone } = status.state.logSides
+  const isAloneHere = isAlone && head === status.voter
+  return { isThere: isAloneHere || there * 2 > voters.length, heard: there, voters: voters.length }
 }
 const timeoutOf = (state: State): number => heartbeatOf(state)?.timeout ?? 3000
 const isHeard = ({ heardMsAgo }: PeerStatus, timeoutMs: number): boolean =>

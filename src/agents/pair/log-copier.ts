@@ -113,12 +113,16 @@ class Copier implements LogCopier {
 
   async #look(): Promise<void> {
     const { own, peer, log } = this.#parts
-    const { isAlone, head } = log.sides()
-    const isHead = head === own.voter
     if (!peer.isConnected()) return this.#set({ peer: 'unreachable', behind: 0, split: null })
     const [ownEnd, peerEnd] = await Promise.all([own.end(), peer.end()])
     if (ownEnd === null) return
     if (peerEnd === null) return this.#set({ peer: 'unreachable', behind: 0, split: null })
+    const { isAlone, head } = log.sides()
+    const isHead = head === own.voter
+    // 1. After a start the log is read from long ago, and what is read there about the copies is long over.
+    // 2. Our copy may then look like a tail that never stood, although it is the log.
+    // 3. So nothing is done before everything has been read that is to be read.
+    if (log.reached().sequence < (isHead === isAlone ? ownEnd : peerEnd)) return this.#unread(ownEnd, peerEnd)
     if (isHead && isAlone) return this.#observe(ownEnd, peerEnd)
     // The head lacks something only if its copy was lost: what stands is on the other one.
     const end = isHead ? sequence(Math.min(peerEnd, log.reached().sequence)) : peerEnd
@@ -130,6 +134,19 @@ class Copier implements LogCopier {
     this.#laggedAt = behind > 0 ? ownEnd : null
     if (behind > 0 && isStale) await this.#copy(ownEnd, end)
     this.#set({ peer: 'current', behind, split: null })
+  }
+
+  /** Reading goes on, unless what was read is not on the copy that it would go on with. */
+  async #unread(ownEnd: Sequence, peerEnd: Sequence): Promise<void> {
+    const { log, own, peer } = this.#parts
+    const { isAlone, head } = log.sides()
+    const isOwnRead = isAlone === (head === own.voter)
+    if (!isOwnRead && !(await this.#isRead(peer))) await this.#diverged(ownEnd, peerEnd)
+  }
+
+  async #isRead(side: LogSide): Promise<boolean> {
+    const reached = this.#parts.log.reached()
+    return (await this.#positionAt(side, reached.sequence))?.hash === reached.hash
   }
 
   /** As the one that is alone: whether the other's copy is part of ours, and up to date. */

@@ -47,6 +47,8 @@ class Keeper implements PairKeeper {
   readonly #parts: PairKeeperParts
   #ordered: { readonly by: Author; readonly until: number } | null = null
   #isYielding = false
+  /** Since when the log may go on here alone. */
+  #allowedAt: Instant | null = null
 
   constructor(world: World, parts: PairKeeperParts) {
     this.#world = world
@@ -119,7 +121,20 @@ class Keeper implements PairKeeper {
     if (may && judgement.isOrdered && this.#ordered)
       void recorder.submit('go alone', (state) => takeOver(state, facts()), this.#ordered.by)
     if (pair !== null && pair.alone !== null) this.#ordered = null
+    this.#tell(may, now)
     this.#considerYielding()
+  }
+
+  #tell(may: boolean, now: Instant): void {
+    const { voter, say } = this.#parts
+    const isAlone = voter.pair()?.alone === voter.liveness().me
+    if (this.#allowedAt !== null && isAlone)
+      say('the log goes on with this server alone', { afterMs: Math.round(now - this.#allowedAt) })
+    if (!may) this.#allowedAt = null
+    else if (this.#allowedAt === null) {
+      this.#allowedAt = now
+      say('the rules let the log go on with this server alone', {})
+    }
   }
 
   #judgement(): Judgement {

@@ -107,7 +107,12 @@ class TwoSidedLog implements PairLog {
     const { own, peer, me } = this.#options
     const { isAlone, head } = this.#sides
     let result: AppendResult
-    if (isAlone && !this.#endsAlone(message)) result = await (head === me ? own : peer).put(after, message)
+    const headSide = head === me ? own : peer
+    const tail = head === me ? peer : own
+    if (isAlone && !this.#endsAlone(message)) result = await headSide.put(after, message)
+    // From here on everybody reads the tail: it must be the same up to here, which only its hash says.
+    else if (isAlone && !(await this.#holds(tail, after)))
+      result = unavailable(`the copy of ${tail.voter} lacks commit ${after.sequence}`)
     else if (!isAlone && this.#mayGoAlone) result = await this.#goAlone(after, message)
     else result = await this.#putOnBoth(after, message)
     if (result.result === 'appended') this.#learn(result.position, commit)
@@ -174,12 +179,15 @@ class TwoSidedLog implements PairLog {
     )
     if (!declares) return abandoned
     // A copy that is not complete up to here must not become the log.
-    if (after.sequence > start.sequence) {
-      const last = await own.at(after.sequence)
-      if (typeof last === 'string' || this.#world.digest(last.bytes) !== after.hash)
-        return unavailable(`the copy of ${own.voter} lacks commit ${after.sequence}`)
-    }
+    if (!(await this.#holds(own, after))) return unavailable(`the copy of ${own.voter} lacks commit ${after.sequence}`)
     return this.#mayGoAlone ? await own.put(after, message) : unavailable('the other server is back')
+  }
+
+  /** Whether that copy has exactly what was read up to `position`. */
+  async #holds(side: LogSide, position: Position): Promise<boolean> {
+    if (position.sequence === start.sequence) return true
+    const there = await side.at(position.sequence)
+    return typeof there !== 'string' && this.#world.digest(there.bytes) === position.hash
   }
 
   async #putOnBoth(after: Position, message: Message): Promise<AppendResult> {

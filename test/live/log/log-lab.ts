@@ -43,13 +43,15 @@ export type LogLab = {
 
 export type LogLabOptions = {
   readonly voters: readonly [string, ...string[]]
+  /** Two log servers that know nothing of each other. */
+  readonly isPair?: boolean
   /** Where the log servers keep their stores, by voter; below the lab's own directory otherwise. */
   readonly storeOf?: (voter: string) => string | undefined
 }
 
-export const openLogLab = async ({ voters: names, storeOf }: LogLabOptions): Promise<LogLab> => {
+export const openLogLab = async ({ voters: names, isPair = false, storeOf }: LogLabOptions): Promise<LogLab> => {
   const directory = await mkdtemp(join(tmpdir(), 'baton-log-'))
-  const keys = await createClusterKeys(await configurationOf(names))
+  const keys = await createClusterKeys(await configurationOf(names, isPair))
   const voters: LabVoter[] = []
   for (const name of names) {
     await writeVoterKit(join(directory, name, 'kit'), voterName(name), keys)
@@ -131,13 +133,13 @@ const labVoter = (kit: VoterKit, directory: string): LabVoter => {
   }
 }
 
-const configurationOf = async (names: readonly string[]) => {
+const configurationOf = async (names: readonly string[], isPair: boolean) => {
   const servers = []
   for (const name of names) {
     const [heartbeat, log, route] = await freePorts(3)
     servers.push({ name, addresses: { lan: '127.0.0.1' }, ports: { heartbeat, log, route } })
   }
-  return writtenConfiguration.parse({ cluster, servers })
+  return writtenConfiguration.parse({ cluster, servers, ...(isPair && { topology: 'pair' }) })
 }
 
 const freePorts = async (count: number): Promise<number[]> => {

@@ -29,6 +29,31 @@ test.each([
   expect(problems).toContain(remedy)
 })
 
+const pings = 'topology: pair\nnpResolution: { ping: { targets: [10.0.0.9], interval: 500ms } }'
+test.each([
+  [servers(2, false, pings), '', ''],
+  [servers(2, false, 'topology: pair'), 'a pair without ping, http or disk', 'add ping targets'],
+  [servers(2, false, 'topology: pair\nnpResolution: { com: true, majority: true }'), 'a pair without ping', ''],
+  [servers(3, false, pings), 'topology: a pair is two servers, and here are 3', 'remove topology'],
+  [servers(2, true, pings), 'witness: a pair has no witness', 'with the witness it is a quorum'],
+  [servers(2, false, `voters: [s1]\n${pings}`), 'voters: in a pair both servers vote', 'remove it'],
+  [
+    servers(2, false, pings.replace('500ms', '2s')),
+    'npResolution.ping: answers come too late: interval and timeout together must be less than T − R (2000 ms)',
+    'shorten them, or raise heartbeat.timeout',
+  ],
+  [
+    servers(2, false, pings.replace('ping:', 'rule: all, com: true, ping:')),
+    'npResolution.rule: with all, majority and com never say connected',
+    'remove them, or say any',
+  ],
+])('a pair is two servers, and something that tells a lost peer from a cut: %#', (text, message, remedy) => {
+  const problems = problemsOf(text).join('\n')
+  if (message === '') expect(problems).toBe('')
+  expect(problems).toContain(message)
+  expect(problems).toContain(remedy)
+})
+
 test.each([
   ['name: beta', 'name: alpha', 'servers[1].name: there is a server alpha already'],
   ['lan: 10.0.0.2', 'lan: 10.0.0.1', 'servers[1].addresses.lan: 10.0.0.1 is in use already: udp 29002 of alpha'],
