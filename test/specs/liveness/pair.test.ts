@@ -1,6 +1,7 @@
 /** Topology `pair`: what stands in for the other server's voice, and what does not. */
 import { describe, expect, test } from 'vitest'
-import { holdsLease, leasedUntil, type Membership, supportersOf } from '../../../src/decisions/liveness.ts'
+import { holdsLease, leasedUntil } from '../../../src/decisions/leases.ts'
+import { type Membership, supportersOf } from '../../../src/decisions/liveness.ts'
 import {
   hearersNeeded,
   type Judgement,
