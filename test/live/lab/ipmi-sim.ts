@@ -44,9 +44,12 @@ export const startIpmiSim = async (host: Host, options: IpmiSimOptions): Promise
   const place = (name: string) => join(directory, name)
   await mkdir(place('state'), { recursive: true })
   const orders: ChassisOrder[] = []
+  let changes = 0
   const setPower = async (isOn: boolean): Promise<void> => {
-    await writeFile(place('power.new'), isOn ? '1' : '0')
-    await rename(place('power.new'), place('power'))
+    changes += 1
+    const next = place(`power.${changes}`)
+    await writeFile(next, isOn ? '1' : '0')
+    await rename(next, place('power'))
   }
   await setPower(true)
   await writeFile(place('orders'), '')

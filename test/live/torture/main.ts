@@ -1,7 +1,7 @@
 /**
  * Tortures a real cluster, trial after trial, and says whether anything ran twice or an acknowledged write was lost:
  *
- *   npm run torture -- [--trials N] [--seed S] [--servers 2|3] [--timing quick|calm] [--fenced] [--json]
+ *   npm run torture -- [--trials N] [--first N] [--seed S] [--servers 2|3] [--timing quick|calm] [--fenced] [--json]
  *
  * Runs in mount and network namespaces of its own. Ends with 1 when anything was wrong. The seed decides which faults
  * are tried and when; what a machine makes of them differs from run to run.
@@ -22,6 +22,7 @@ import { runTrial, type Trial } from './trial.ts'
 const { values: flags } = parseArgs({
   options: {
     trials: { type: 'string', default: '20' },
+    first: { type: 'string', default: '1' },
     seed: { type: 'string', default: String(Date.now() % 1_000_000) },
     servers: { type: 'string', default: '2' },
     timing: { type: 'string', default: 'quick' },
@@ -31,6 +32,7 @@ const { values: flags } = parseArgs({
 })
 const trials = Number(flags.trials)
 const seed = Number(flags.seed)
+const first = Number(flags.first)
 const servers = Number(flags.servers)
 if (!(Number.isInteger(trials) && trials > 0 && Number.isInteger(seed) && [2, 3].includes(servers)))
   stop(2, 'usage: npm run torture -- [--trials N] [--seed S] [--servers 2|3] [--timing quick|calm] [--fenced] [--json]')
@@ -65,12 +67,12 @@ const tortured = await Tortured.create({
 const done: Trial[] = []
 let broken: string | null = null
 try {
-  for (let number = 1; number <= trials && broken === null; number++) {
+  for (let number = first; number < first + trials && broken === null; number++) {
     const trial = await runTrial(tortured, chanceOf(seed * 1000 + number))
     done.push(trial)
     const doubles = trial.doubles.map((double) => `\n  TWICE: ${double}`).join('')
     const times = `silence ${trial.silenceMs.toFixed(0)} ms, whole again after ${trial.recoveredMs.toFixed(0)} ms`
-    say(`${number}/${trials}: ${trial.faults.join('; ')}: ${times}, ${trial.acknowledged.length} writes${doubles}`)
+    say(`${number}: ${trial.faults.join('; ')}: ${times}, ${trial.acknowledged.length} writes${doubles}`)
     if (trial.doubles.length > 0) broken = 'two instances at once'
   }
 } catch (error) {

@@ -38,6 +38,7 @@ export class Tortured {
   readonly #frozen = new Set<string>()
   readonly #stalled = new Set<string>()
   readonly #stopped = new Map<string, readonly number[]>()
+  readonly #turns = new Map<string, Promise<void>>()
   #watch: ServiceWatch | null = null
   #runs = 0
 
@@ -87,7 +88,25 @@ export class Tortured {
     return { watch, register: new RegisterClient(lab.client, floating, this.#runs * registers) }
   }
 
-  async powerOff(voter: string): Promise<void> {
+  powerOff(voter: string): Promise<void> {
+    return this.#inTurn(voter, () => this.#powerOff(voter))
+  }
+
+  powerOn(voter: string): Promise<void> {
+    return this.#inTurn(voter, () => this.#powerOn(voter))
+  }
+
+  /** A fault and a fence may want to switch the same machine at once. */
+  #inTurn(voter: string, run: () => Promise<void>): Promise<void> {
+    const turn = (this.#turns.get(voter) ?? Promise.resolve()).then(run)
+    this.#turns.set(
+      voter,
+      turn.catch(() => undefined),
+    )
+    return turn
+  }
+
+  async #powerOff(voter: string): Promise<void> {
     const host = this.host(voter)
     if (!host.isOn) return
     // A process that waits for a disk cannot be killed, in a lab: its disk comes back first.
@@ -97,7 +116,7 @@ export class Tortured {
     await host.powerOff()
   }
 
-  async powerOn(voter: string): Promise<void> {
+  async #powerOn(voter: string): Promise<void> {
     const host = this.host(voter)
     if (host.isOn) return
     await this.#controllers.get(voter)?.setPower(true)
@@ -148,6 +167,10 @@ export class Tortured {
   /** Every wall clock of the cluster, and nothing but those. */
   async setClocks(offsetS: number): Promise<void> {
     await writeFile(join(this.cluster.lab.directory, 'clock'), `${offsetS < 0 ? '' : '+'}${offsetS}`)
+  }
+
+  isEverybodyOn(): boolean {
+    return this.cluster.voters.every((voter) => this.host(voter).isOn)
   }
 
   /** Everything is as it should be again, but for what the cluster has to do itself. */

@@ -20,14 +20,15 @@ export type Trial = {
 
 /** An election takes up to 9 s, a stalled log server a restart, and the machine is shared. */
 const recoverMs = 120_000
+const healAgainMs = 20_000
 
 type Moment = { readonly atMs: number; readonly run: () => Promise<void> }
 
 export const runTrial = async (tortured: Tortured, chance: Chance): Promise<Trial> => {
   const { watch, register } = await tortured.observe()
+  const faults: string[] = []
   try {
     await watch.waitFor(() => true, recoverMs)
-    const faults: string[] = []
     const moments: Moment[] = []
     const count = chance.oneOf([1, 1, 2, 2, 3])
     for (let index = 0; index < count; index++) {
@@ -39,8 +40,7 @@ export const runTrial = async (tortured: Tortured, chance: Chance): Promise<Tria
     }
     await play(moments)
     const healedAt = now()
-    await tortured.heal()
-    await tortured.cluster.waitUntilSettled(recoverMs)
+    await becomeWhole(tortured)
     const recoveredMs = now() - healedAt
     await watch.waitFor(() => true, recoverMs)
     return {
@@ -53,6 +53,10 @@ export const runTrial = async (tortured: Tortured, chance: Chance): Promise<Tria
         return `${both} for ${(until - from).toFixed(0)} ms`
       }),
     }
+  } catch (error) {
+    throw new Error(`${error instanceof Error ? error.message : String(error)}, after: ${faults.join('; ')}`, {
+      cause: error,
+    })
   } finally {
     await watch.stop()
     await register.stop().catch(() => undefined)
@@ -62,6 +66,22 @@ export const runTrial = async (tortured: Tortured, chance: Chance): Promise<Tria
 const stopped = async (register: { readonly stop: () => Promise<void>; readonly acknowledged: readonly number[] }) => {
   await register.stop()
   return register.acknowledged
+}
+
+/** A fence that was ordered before everything healed may switch a machine off after it: it is switched on again. */
+const becomeWhole = async (tortured: Tortured): Promise<void> => {
+  const deadline = now() + recoverMs
+  for (;;) {
+    await tortured.heal()
+    const left = deadline - now()
+    const settled = tortured.cluster.waitUntilSettled(Math.min(healAgainMs, left)).then(
+      () => null,
+      (error: unknown) => error,
+    )
+    const trouble = await settled
+    if (trouble === null && tortured.isEverybodyOn()) return
+    if (trouble !== null && now() >= deadline) throw trouble
+  }
 }
 
 /** The times are part of what is tried: this is where a test may wait for time itself. */
