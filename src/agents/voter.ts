@@ -68,6 +68,8 @@ export type VoterOptions = {
 
 export type Voter = {
   readonly liveness: () => Liveness
+  /** Whether this side can use the path itself; null = there is none, or it cannot know. */
+  readonly isUsable: (name: PathName) => boolean | null
   /** How long beats take on each path; telemetry. */
   readonly times: () => readonly PathTime[]
   readonly membership: () => Membership
@@ -153,6 +155,7 @@ class RunningVoter implements Voter {
 
   readonly liveness = () => this.#liveness
   readonly times = () => this.#times.all()
+  readonly isUsable = (name: PathName) => this.#paths.get(name)?.isUsable?.() ?? null
   readonly membership = () => this.#membership
   readonly pair = () => this.#pair
   readonly giveUpLease = (generation: Generation): void => {

@@ -5,7 +5,7 @@
  * of the process, never its event loop, and is nothing but silence; it is said when it takes longer than T.
  */
 import type { Beat } from '../../decisions/liveness.ts'
-import { type PathName, pathName } from '../../events/index.ts'
+import { type Instant, type PathName, pathName } from '../../events/index.ts'
 import type { Cancel, RawDisk, World } from '../../world/world.ts'
 import { agreementOf, type CompactCodec, compactCodec } from './compact-beat.ts'
 import { formatSlot, leastDiskBytes, readSuperblock, slotBytes, slotOffset, slotOwnersOf } from './disk-layout.ts'
@@ -84,6 +84,8 @@ class DiskPath implements HeartbeatPath {
   readonly #unreadable = new Set<string>()
   #newest: Beat | null = null
   #isClosed = false
+  /** When the last turn of writing and reading was done. */
+  #usedAt: Instant | null = null
   #wake: () => void = () => {}
 
   constructor(world: Pick<World, 'clock' | 'rawDisks'>, options: DiskOptions) {
@@ -94,6 +96,10 @@ class DiskPath implements HeartbeatPath {
     this.#readers = new Map(owners.filter((owner) => owner !== me).map((owner) => [owner, slotReader(codec)]))
     this.ended = this.#run()
   }
+
+  /** A disk that hangs is as little use as one that fails. */
+  readonly isUsable = (): boolean | null =>
+    this.#usedAt === null ? null : this.#world.clock.now() - this.#usedAt < this.#options.stallMs
 
   readonly send = (_: Uint8Array, beat: Beat): void => {
     this.#newest = beat
@@ -143,6 +149,7 @@ class DiskPath implements HeartbeatPath {
       if (this.#isClosed) return
       const all = await this.#limited('read', disk.read(slotOffset(0), owners.length * slotBytes))
       if (this.#isClosed) return
+      this.#usedAt = this.#world.clock.now()
       for (const [owner, reader] of this.#readers) this.#look(owner, reader, slotOf(all, owners.indexOf(owner)))
       const left = began + intervalMs - this.#world.clock.now()
       await this.#pause(Math.max(leastPauseMs, left))

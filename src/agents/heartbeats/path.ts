@@ -7,5 +7,7 @@ export type HeartbeatPath = {
   readonly name: PathName
   /** `bytes`: the beat as text, authenticated (beat-codec.ts). A path that has no room for it encodes `beat` itself. */
   readonly send: (bytes: Uint8Array, beat: Beat) => void
+  /** Whether this side itself can use it now; without it, or null: it cannot know, or not yet. */
+  readonly isUsable?: () => boolean | null
   readonly close: () => void
 }

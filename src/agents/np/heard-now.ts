@@ -1,14 +1,14 @@
 /** What beats tell NP resolution: how many voters are heard, and how the paths do that belong to two servers alone. */
 import { majorityOf } from '../../decisions/quorum.ts'
 import type { Evidence, PathEvidence } from '../../decisions/resolve-partition.ts'
-import type { Instant } from '../../events/index.ts'
+import { type Instant, pathName } from '../../events/index.ts'
 import type { Voter } from '../voter.ts'
 
 /** A path's name begins with its kind: `lan:public`, `com:…`, `disk:…`. */
 export const kindOf = (path: string): string => path.split(':', 1)[0] ?? path
 
 export const heardNow = (
-  voter: Pick<Voter, 'liveness' | 'membership'>,
+  voter: Pick<Voter, 'liveness' | 'membership' | 'isUsable'>,
   now: Instant,
 ): Pick<Evidence, 'voters' | 'com' | 'disk'> => {
   const { heard, timing, me } = voter.liveness()
@@ -18,10 +18,12 @@ export const heardNow = (
     return name === me || (at !== undefined && now - at < timing.timeoutMs)
   }
   const byKind = (kind: string): PathEvidence => {
+    const isUsable = voter.isUsable(pathName(kind))
+    if (isUsable === false) return 'broken'
     const times = Object.values(heard).flatMap(({ paths }) =>
       Object.entries(paths).flatMap(([path, at]) => (kindOf(path) === kind ? [at] : [])),
     )
-    if (times.length === 0) return 'unknown'
+    if (times.length === 0) return isUsable ? 'silent' : 'unknown'
     return times.some((at) => now - at < timing.timeoutMs) ? 'hears' : 'silent'
   }
   return {
