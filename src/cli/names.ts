@@ -1,5 +1,5 @@
 /** Names on the command line, as they travel to the agent. What does not exist is the agent's to refuse. */
-import type { GroupName, MonitorName, ResourceName, ServerName, VoterName } from '../events/index.ts'
+import type { GroupName, MirrorName, MonitorName, ResourceName, ServerName, VoterName } from '../events/index.ts'
 import { CommandFailed, exitCode } from './deps.ts'
 
 const longest = 64
@@ -15,6 +15,8 @@ export const groupNamed = (name: string): GroupName => checked('group', name) as
 export const resourceNamed = (name: string): ResourceName => checked('resource', name) as ResourceName
 // cast: as above
 export const monitorNamed = (name: string): MonitorName => checked('monitor', name) as MonitorName
+// cast: as above
+export const mirrorNamed = (name: string): MirrorName => checked('mirror', name) as MirrorName
 // cast: as above
 export const serverNamed = (name: string): ServerName => checked('server', name) as ServerName
 // cast: as above

@@ -9,6 +9,7 @@ import { addDoctor } from './doctor.ts'
 import { addFence } from './fence.ts'
 import { addGroup } from './group.ts'
 import { addLog } from './log.ts'
+import { addMirror } from './mirror.ts'
 import { addMirrorDisk } from './mirror-disk.ts'
 import { addMonitor } from './monitor.ts'
 import { addProcesses } from './processes.ts'
@@ -28,6 +29,7 @@ const commands = [
   addResource,
   addServer,
   addFence,
+  addMirror,
   addMonitor,
   addCluster,
   addTimeoutRatio,

@@ -5,12 +5,13 @@
  * 1. **Show the copy.** At every start of the agent, after every change of the partition by hand, and after 2 and 3, before
  *    anything is served or followed: read the cluster partition and record `seeSide`. Then act by `sideVerdict`:
  *    `as-known` and `new`: as it is. `older`: void it first (step 3). `unknown`: leave it alone.
- * 2. **Format.** `needsFormat` names the mirror's id and generation when the log constructed it and this side has no
- *    partition of that id: format it, with the generation where this side is to have one, else without. Never over the
- *    partition of another mirror: that is `unknown`.
+ * 2. **Format.** `needsFormat` names the mirror's id and generation when the log constructed it and this side showed no
+ *    partition that can be read: format it, with the generation where this side is to have one, else without. Never over
+ *    the partition of another mirror: that is `unknown`.
  * 3. **Void a copy from the past.** In this order: `isConsistent: false`; marks in the own dirty bitmap (`lacks.runs`, or
  *    everything); last the generations: `current` as the log knows this side to have had (`sideOf(…).known.generation`;
  *    none for everything), `base` and `pending` none. The other side then copies the marks with its own. Show it again.
+ *    Formatting anew does for everything.
  * 4. **Serve.** Before an activation: `constructMirror` where it was never constructed; then `mirrorObjection` must be
  *    null, and `mayActivate` of the engine agrees with `logWordOf`. Where `isForced`: save `isConsistent: true` first.
  *    The engine gets a `MirrorAuthority` (agents/mirror/authority.ts).
@@ -21,7 +22,7 @@
  */
 import type { MirrorEvent, MirrorName, Sequence, ServerName } from '../events/index.ts'
 import { joined } from '../projections/mirror-history.ts'
-import { type SideVerdict, sideOf } from '../projections/mirror-sides.ts'
+import { hasBeenServed, type SideVerdict, sideOf } from '../projections/mirror-sides.ts'
 import type { OpenOrder } from '../projections/mirrors.ts'
 import type { State } from '../projections/state.ts'
 import { percentOf } from '../projections/words-of-mirrors.ts'
@@ -65,8 +66,11 @@ export const needsFormat = (
   const mirror = constructedMirror(state, name)
   if (mirror?.id == null) return null
   const { seen, known } = sideOf(mirror, server)
-  const isBlank = seen === null || seen.id === null
-  return isBlank ? { id: mirror.id, generation: known?.generation ?? null } : null
+  // Damaged metadata of the only good copy is for people: its marks are what the other side lacks.
+  const isSpare =
+    !hasBeenServed(mirror) || mirror.stale === server || (mirror.stale === null && mirror.current !== server)
+  if (seen === null || seen.id !== null || !isSpare) return null
+  return { id: mirror.id, generation: hasBeenServed(mirror) ? null : (known?.generation ?? null) }
 }
 
 /** What the engine's `mayActivate` asks. */

@@ -16,9 +16,9 @@ type Seen = Extract<MirrorEvent, { type: 'MirrorSideSeen' }>['data']
 export type Claims = Omit<Seen, 'mirror' | 'server'>
 
 /**
- * `as-known`: nothing against it. `new`: never written, and the log knows of nothing that was there. `older`: what it
- * claims is from the past: restored from a backup, or formatted anew; its own bitmap is void. `unknown`: it claims what
- * the log has never heard of. Invariant: only `as-known` and `new` copies are served or written to as they are.
+ * `as-known`: nothing against it. `new`: empty; everything is to be copied to it. `older`: what it claims is from the past:
+ * restored from a backup; its own bitmap is void. `unknown`: it claims what the log has never heard of. Invariant: only
+ * `as-known` and `new` copies are followed with as they are, and a copy that was served before only when it is `as-known`.
  */
 export type SideVerdict =
   | { readonly is: 'as-known' | 'new' }
@@ -44,7 +44,7 @@ export const shortOf = (generation: string | null): string => (generation === nu
 /** X5: a copy whose metadata claims less than the log knows it to have had is stale, whatever its bitmap says. */
 export const verdictOn = (mirror: Mirror, server: string, claims: Claims): SideVerdict => {
   const { known } = sideOf(mirror, server)
-  const { generation, pending, epoch, saves } = claims
+  const { generation, pending, epoch } = claims
   if (mirror.id === null) return generation === null ? { is: 'new' } : { is: 'unknown', because: neverConstructed }
   const everything = (because: string): SideVerdict => ({
     is: 'older',
@@ -56,8 +56,7 @@ export const verdictOn = (mirror: Mirror, server: string, claims: Claims): SideV
     return known === null ? { is: 'new' } : everything(because)
   }
   if (claims.id !== mirror.id) return { is: 'unknown', because: `it belongs to another mirror disk (${claims.id})` }
-  if (generation === null)
-    return known === null ? { is: 'new' } : everything('its cluster partition was formatted anew')
+  if (generation === null) return { is: 'new' }
   if (known === null) return everything('the log knows of nothing that this side has')
   const isNow = generation === known.generation || (pending !== null && pending === known.generation)
   const isOlder = !isNow && mirror.partings.some((one) => one.generation === generation)
@@ -65,9 +64,7 @@ export const verdictOn = (mirror: Mirror, server: string, claims: Claims): SideV
     return { is: 'unknown', because: `it claims generation ${shortOf(generation)}, of which the log knows nothing` }
   const because = whyOlder(known, claims, isOlder)
   if (because === null) return { is: 'as-known' }
-  // By counts of saves alone nobody can tell since when: what was written under its own epoch counts in full.
-  const wentBack = saves !== null && known.saves !== null && saves < known.saves
-  return { is: 'older', because, lacks: writtenSince(mirror.epochs, epoch, wentBack || isOlder || epoch < known.epoch) }
+  return { is: 'older', because, lacks: writtenSince(mirror.epochs, epoch, true) }
 }
 
 const neverConstructed = 'it carries data of a mirror disk, but this one was never initialised'
@@ -85,6 +82,9 @@ const whyOlder = (known: Known, { generation, epoch, saves }: Claims, isOlder: b
 export const lackingOn = (mirror: Mirror, server: string): Lacking => {
   const { known, seen } = sideOf(mirror, server)
   if (seen && seen.verdict.is === 'older') return seen.verdict.lacks
+  // Before it was ever served, an empty copy is that of the side whose data counts.
+  if (seen && seen.verdict.is === 'new' && hasBeenServed(mirror))
+    return { copy: 'everything', because: 'its cluster partition was formatted: it has nothing' }
   if (mirror.stale !== server) return { copy: 'nothing' }
   if (known === null) return { copy: 'everything', because: 'it never had anything, or its disk was replaced' }
   // What was written since the parting stands in the bitmap of the current side; the log has the coarse extents of it.
@@ -96,3 +96,6 @@ const runsSince = (mirror: Mirror, epoch: Epoch) => {
   const lacking = writtenSince(mirror.epochs, epoch, false)
   return lacking.copy === 'differences' ? lacking.runs : []
 }
+
+/** A break or a join under the epoch of an ownership is on the log. */
+export const hasBeenServed = ({ epoch }: Pick<Mirror, 'epoch'>): boolean => epoch > 0

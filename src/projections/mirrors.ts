@@ -183,6 +183,7 @@ const foldStanding = (mirror: Mutable, { type, data }: Of<Standing>, moment: Mom
       stand(mirror, { current, generation, because, epoch }, moment)
       Object.assign(mirror, { stale, forced: null })
       know(mirror, current, { generation, epoch })
+      change(mirror, current, { seen: became('active', sideOf(mirror, current).seen, data) })
       mirror.epochs = recordedUnder(mirror.epochs, { epoch, server: current, runs: [], covered: null })
       return contradiction
     }
@@ -192,7 +193,8 @@ const foldStanding = (mirror: Mutable, { type, data }: Of<Standing>, moment: Mom
         stand(mirror, { current: source, generation, because: 'both sides have everything', epoch }, moment)
       Object.assign(mirror, { stale: null, resync: null, split: null, generation, epoch, forced: null })
       for (const server of [source, target]) know(mirror, server, { generation, epoch })
-      change(mirror, target, { trouble: null, seen: followed(sideOf(mirror, target).seen, data) })
+      change(mirror, source, { seen: became('active', sideOf(mirror, source).seen, data) })
+      change(mirror, target, { trouble: null, seen: became('standby', sideOf(mirror, target).seen, data) })
       mirror.epochs = afterJoin(mirror.epochs, epoch, source)
       return null
     }
@@ -214,11 +216,13 @@ const foldStanding = (mirror: Mutable, { type, data }: Of<Standing>, moment: Mom
   }
 }
 
-/** What a side claimed before it was brought up is over: it follows, and has everything. */
-const followed = (seen: Side['seen'], { generation, epoch }: Of<'MirrorJoined'>['data']): Side['seen'] =>
+type Named = { readonly generation: string; readonly epoch: Epoch }
+
+/** What a side claimed before it was served, or brought up, is over. */
+const became = (role: 'active' | 'standby', seen: Side['seen'], { generation, epoch }: Named): Side['seen'] =>
   seen && {
     ...seen,
-    ...{ generation, epoch, pending: null, base: null, role: 'standby', isConsistent: true, isSameBoot: true },
+    ...{ generation, epoch, pending: null, role, isConsistent: true, isSameBoot: true },
     verdict: { is: 'as-known' },
   }
 

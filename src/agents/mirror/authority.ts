@@ -3,6 +3,7 @@ import { breakMirror } from '../../decisions/break-mirror.ts'
 import { joinMirror } from '../../decisions/join-mirror.ts'
 import type { MirrorAnswer } from '../../decisions/mirror-answer.ts'
 import { epochOf, type MirrorName, sequence, serverName } from '../../events/index.ts'
+import type { MirrorAuthority } from '../../mirror/engine/authority.ts'
 import type { State } from '../../projections/state.ts'
 import type { Recorder } from '../recorder.ts'
 
@@ -11,32 +12,14 @@ export class MirrorAnswerUnknown extends Error {
   override readonly name = 'MirrorAnswerUnknown'
 }
 
-type Answered = Promise<'recorded' | 'refused'>
-/** As the engine says it: names are text there. */
-export type AskedBreak = {
-  readonly current: string
-  readonly stale: string
-  readonly generation: string
-  readonly epoch: number
-  readonly because: string
-}
-export type AskedJoin = {
-  readonly source: string
-  readonly target: string
-  readonly generation: string
-  readonly epoch: number
-}
-export type LogAuthority = {
-  readonly breakMirror: (event: AskedBreak) => Answered
-  readonly joinMirror: (event: AskedJoin) => Answered
-}
+type Answered = ReturnType<MirrorAuthority['breakMirror']>
 
 /** `said`: why something was refused, for the agent's log. */
 export const logAuthority = (
   recorder: Pick<Recorder, 'submit' | 'state'>,
   mirror: MirrorName,
   said: (because: string) => void,
-): LogAuthority => {
+): MirrorAuthority => {
   const ask = async (key: string, answerTo: (state: State) => MirrorAnswer): Answered => {
     const { answer, ...more } = await recorder.submit(key, (state) => {
       const decided = answerTo(state)

@@ -71,7 +71,8 @@ describe('a side that comes up', () => {
 
   test('formatted anew lacks everything', () => {
     const given = [...paired, sideSeen('s2', { id, generation: null })]
-    expect(verdictAfter(given, 's2')).toMatchObject({ is: 'older', lacks: { copy: 'everything' } })
+    expect(verdictAfter(given, 's2')).toEqual({ is: 'new' })
+    expect(lackingAfter(given, 's2')).toMatchObject({ copy: 'everything' })
   })
 })
 

@@ -1,0 +1,172 @@
+/** `baton mirror …`: the two copies of a mirror disk, and what can be done about them. */
+import { InvalidArgumentError, type Command as Subcommand } from 'commander'
+import type { InitialCopy } from '../events/mirror.ts'
+import type { Command } from '../events/operator.ts'
+import type { State } from '../projections/state.ts'
+import { agentStatus } from './agent-client.ts'
+import { type AddCommands, CommandFailed, type Deps, exitCode } from './deps.ts'
+import { maybeServer, mirrorNamed, serverNamed } from './names.ts'
+import { examples, printJson, type ReadOptions, reading, withSource, zoneOf } from './options.ts'
+import { changing, dangerous, mustConfirm, type SendOptions, send } from './send.ts'
+
+export const addMirror: AddCommands = (program, deps) => {
+  const mirror = program.command('mirror').summary('mirror disks: status, resync, force, verify, split')
+  mirror.description('Shows and operates mirror disks. A mirror is called group.resource.')
+  addStatus(mirror, deps)
+  addInit(mirror, deps)
+  addResync(mirror, deps)
+  addForce(mirror, deps)
+  for (const [word, verb, description] of plain) {
+    const command = mirror.command(`${word} <mirror>`).description(description)
+    examples(changing(command, deps), `baton mirror ${word} web.data`).action(
+      async (name: string, options: SendOptions) => await send({ do: verb, mirror: mirrorNamed(name) }, options, deps),
+    )
+  }
+  addReplaceDisk(mirror, deps)
+}
+
+const plain = [
+  ['break', 'break-mirror', 'The active server goes on alone, and the sides do not connect until `connect`.'],
+  ['connect', 'connect-mirror', 'Lets the sides connect again after `break`; what differs is copied.'],
+  ['verify', 'verify-mirror', 'Compares both copies by checksums while the service runs; copies nothing.'],
+  ['split', 'split-mirror', 'Takes the copy of the standby off, consistent, for a backup.'],
+  ['rejoin', 'rejoin-mirror', 'Ends `split`: what was written meanwhile is copied to it.'],
+  ['resize', 'resize-mirror', 'Takes in what was added to both data partitions.'],
+] as const
+
+type StatusOptions = ReadOptions & { readonly watch?: boolean }
+
+const addStatus = (mirror: Subcommand, deps: Deps): void => {
+  const status = mirror
+    .command('status [mirror]')
+    .description('Shows both copies of every mirror disk: which is current, what the other lacks, how far a resync is.')
+    .option('-w, --watch', 'show it again whenever it changes, until Ctrl-C')
+  examples(reading(status, deps), 'baton mirror status', 'baton mirror status web.data --watch').action(
+    async (name: string | undefined, options: StatusOptions) => {
+      const { watchLines } = await import('./watching.ts')
+      if (options.watch) await watchLines(deps, () => linesOf(name, options, deps))
+      else if (options.json) await printJson(deps, await facts(name, options, deps))
+      else await deps.print(`${(await linesOf(name, options, deps)).join('\n')}\n`)
+    },
+  )
+}
+
+const linesOf = async (name: string | undefined, options: ReadOptions, deps: Deps): Promise<readonly string[]> => {
+  const state = await stateOf(options, deps)
+  const { mirrorLines } = await import('./mirror-lines.ts')
+  return mirrorLines(state, await namesIn(state, name), { colours: deps.colours, zone: zoneOf(options, deps) })
+}
+
+const facts = async (name: string | undefined, options: ReadOptions, deps: Deps): Promise<unknown> => {
+  const state = await stateOf(options, deps)
+  const [{ lackingOn }, { mirrorObjection }, { constructedMirror, pairOf }] = await Promise.all([
+    import('../projections/mirror-sides.ts'),
+    import('../decisions/mirror-fitness.ts'),
+    import('../decisions/mirror-pair.ts'),
+  ])
+  return (await namesIn(state, name)).map((one) => {
+    const mirror = constructedMirror(state, one)
+    const servers = pairOf(state, one).map((server) => [
+      server,
+      { notFit: mirrorObjection(state, one, server), lacks: mirror && lackingOn(mirror, server) },
+    ])
+    return { name: one, mirror, servers: Object.fromEntries(servers) }
+  })
+}
+
+const namesIn = async (state: State, name: string | undefined): Promise<readonly string[]> => {
+  const { mirrorNames } = await import('./mirror-lines.ts')
+  const known = mirrorNames(state)
+  if (name === undefined) return known
+  if (known.includes(name)) return [name]
+  const there = known.length === 0 ? 'there is none' : `there are ${known.join(', ')}`
+  throw new CommandFailed(exitCode.usage, `there is no mirror ${name}`, there)
+}
+
+const stateOf = async (options: ReadOptions, deps: Deps): Promise<State> => {
+  if (options.file === undefined) return (await agentStatus(options.state, deps.signal)).state
+  const { replay } = await import('./log-source.ts')
+  return await withSource(options, deps, (source) => replay(source, null))
+}
+
+type InitOptions = SendOptions & { readonly from?: string; readonly initial?: InitialCopy }
+
+/** As `initialCopies` of the events, which load the schemas, which takes longer than the command. */
+const initialCopies: readonly InitialCopy[] = ['full', 'used', 'none']
+
+const initialOf = (text: string): InitialCopy => {
+  const found = initialCopies.find((one) => one === text)
+  if (found === undefined) throw new InvalidArgumentError(`one of ${initialCopies.join(', ')}`)
+  return found
+}
+
+const addInit = (mirror: Subcommand, deps: Deps): void => {
+  const init = mirror
+    .command('init <mirror>')
+    .description('Makes a mirror of two partitions, once: what the other server has on its data partition is lost.')
+    .option('--from <server>', 'the server that has the data; otherwise the one that runs the group, or its home')
+    .option('--initial <copy>', 'full, used, or none: both are equal already; otherwise as configured', initialOf)
+  examples(dangerous(init, deps), 'baton mirror init web.data --from s1').action(
+    async (name: string, options: InitOptions) => {
+      const target = options.from === undefined ? 'the other server' : `every server but ${options.from}`
+      await mustConfirm(`Make a mirror of ${name}? What is on its data partition of ${target} is lost.`, options, deps)
+      const from = maybeServer(options.from)
+      await send(
+        { do: 'init-mirror', mirror: mirrorNamed(name), from, initial: options.initial ?? null },
+        options,
+        deps,
+      )
+    },
+  )
+}
+
+const addResync = (mirror: Subcommand, deps: Deps): void => {
+  const resync = mirror
+    .command('resync <mirror>')
+    .description('Brings the stale copy up, where that is not done by itself; goes on where it was interrupted.')
+    .option('--full', 'everything is copied, whatever is known to be equal')
+  examples(changing(resync, deps), 'baton mirror resync web.data', 'baton mirror resync web.data --full').action(
+    async (name: string, options: SendOptions & { readonly full?: boolean }) =>
+      await send({ do: 'resync-mirror', mirror: mirrorNamed(name), full: options.full === true }, options, deps),
+  )
+}
+
+/** What is lost is said by the same words that go to the log. */
+const addForce = (mirror: Subcommand, deps: Deps): void => {
+  const force = mirror
+    .command('force <mirror> <server>')
+    .description(
+      'Makes the copy of a server the current one although it may lack acknowledged writes. Says what is lost, and asks.',
+    )
+  examples(dangerous(force, deps), 'baton mirror force web.data s2').action(
+    async (name: string, server: string, options: SendOptions) => {
+      const command: Command = { do: 'force-mirror', mirror: mirrorNamed(name), server: serverNamed(server) }
+      await mustConfirm(await forceQuestion(name, server, options, deps), options, deps)
+      await send(command, options, deps)
+    },
+  )
+}
+
+const forceQuestion = async (name: string, server: string, { state }: SendOptions, deps: Deps): Promise<string> => {
+  const known = (await agentStatus(state, deps.signal)).state
+  const [{ lossInWords }, { constructedMirror }] = await Promise.all([
+    import('../decisions/operate-mirror.ts'),
+    import('../decisions/mirror-pair.ts'),
+  ])
+  const mirror = constructedMirror(known, name)
+  const lost = mirror === null ? 'the log knows nothing of it' : lossInWords(known, mirror, server)
+  return `Make the copy of ${server} the current one of ${name}? Given up for good: ${lost}.`
+}
+
+const addReplaceDisk = (mirror: Subcommand, deps: Deps): void => {
+  const replace = mirror
+    .command('replace-disk <mirror> <server>')
+    .description('Takes in a new disk of a server: its cluster partition is formatted, and everything is copied to it.')
+  examples(dangerous(replace, deps), 'baton mirror replace-disk web.data s2').action(
+    async (name: string, server: string, options: SendOptions) => {
+      const command: Command = { do: 'replace-mirror-disk', mirror: mirrorNamed(name), server: serverNamed(server) }
+      await mustConfirm(`Take in a new disk of ${server} in ${name}? What is on it is overwritten.`, options, deps)
+      await send(command, options, deps)
+    },
+  )
+}
