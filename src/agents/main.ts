@@ -55,8 +55,8 @@ export type ProcessOptions = {
   readonly signal: AbortSignal
 }
 
-/** The heartbeat paths that a configuration may ask for. */
-const pathKinds: readonly PathKind[] = [comKind, diskKind(), witnessKind]
+/** The heartbeat paths that a configuration may ask for. Of each agent its own: they remember what is open. */
+const pathKinds = (): readonly PathKind[] => [comKind, diskKind(), witnessKind]
 
 /** The agent of a server; resolves when it was told to end. @throws KitUnusable, VoterStoreDamaged, GuardianMissing */
 export const runAgent = async (machine: Machine, options: ProcessOptions): Promise<void> => {
@@ -285,7 +285,7 @@ const joinVoters = (
   const suspicious = suspicions(world, { me: serverName(node.kit.own.name), say, record: note })
   const failed = (what: string) => say(what, {})
   const voter = startVoter(world, { kit: node.kit, store: node.store, suspicious, failed, ...shared })
-  const paths = heartbeatPaths(world, pathKinds, { kit: node.kit, voter, suspicious, say })
+  const paths = heartbeatPaths(world, pathKinds(), { kit: node.kit, voter, suspicious, say })
   const fold = () => {
     voter.fold(node.recorder.state())
     paths.arrange(node.recorder.state().configuration.current)

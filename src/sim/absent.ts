@@ -1,6 +1,6 @@
 /** What simulated machines do not have, or what their drivers do not need: calls answer as a machine without it would. */
 import { NetworkTrouble } from '../world/network-trouble.ts'
-import type { Devices, HttpClient, HttpServers, Neighbours, Network, RawDisks, SerialLines } from '../world/world.ts'
+import type { Devices, HttpServers, Neighbours, Network } from '../world/world.ts'
 
 /** NICs and their addresses are the drivers' business, which the simulation has of its own. */
 export const absentNics: Network = {
@@ -17,11 +17,4 @@ export const absentDevices: Devices = { isHeld: async () => false, isSame: async
 const refuse = async (): Promise<never> => {
   throw new NetworkTrouble('nobody answers')
 }
-export const absentHttp: HttpClient = { ask: refuse }
 export const absentHttpServers: HttpServers = { listen: refuse }
-
-const noDevice = async (device: string): Promise<never> => {
-  throw new Error(`there is no ${device}`)
-}
-export const absentSerialLines: SerialLines = { open: noDevice }
-export const absentRawDisks: RawDisks = { sectorBytes: 512, open: noDevice }

@@ -1,5 +1,6 @@
 /**
- * Who was told of whose beats, and when: noted at the links, past all agents, and without looking into the beats. From it
+ * Who was told of whose beats, and when: noted at the links, past all agents, and looking no further into the beats than
+ * at their numbers, where the same beat travels in several forms. From it
  * follows the latest moment to which a server can hold a lease, and how long a voter has truly heard nothing.
  */
 
@@ -10,6 +11,16 @@ type Sent = {
   /** The newest beat of each other that the sender had been told of when it sent this: what it can echo. */
   readonly told: ReadonlyMap<string, Sent>
 }
+
+export type BeatOptions = {
+  /** Silences that are remembered when they are over, in ms. */
+  readonly longMs: number
+  /** What is the same for a beat in all its forms; null where each has one form only. */
+  readonly identify: ((bytes: Uint8Array) => string | null) | null
+}
+
+/** Of all servers together: a slow line, or a disk that stalls, brings old ones. */
+const rememberedBeats = 20_000
 
 export class BeatOracle {
   readonly #now: () => number
@@ -26,11 +37,14 @@ export class BeatOracle {
   readonly #firstBeat = new Map<string, number>()
   readonly #bornAt = new Map<string, number>()
   readonly #longMs: number
+  readonly #identify: BeatOptions['identify']
+  /** By what names a beat in all its forms; the oldest are forgotten. */
+  readonly #byName = new Map<string, Sent>()
 
-  /** `longMs`: silences that are remembered when they are over. */
-  constructor(now: () => number, longMs: number) {
+  constructor(now: () => number, { longMs, identify }: BeatOptions) {
     this.#now = now
     this.#longMs = longMs
+    this.#identify = identify
   }
 
   /** The agent of a voter began anew: it has heard nothing. Of its lease it has what the one before had. */
@@ -46,13 +60,21 @@ export class BeatOracle {
   /** The same bytes over several paths are one beat. */
   sent(from: string, bytes: Uint8Array): void {
     if (this.#sent.has(bytes)) return
+    const name = this.#identify?.(bytes) ?? null
+    const same = name === null ? undefined : this.#byName.get(name)
+    if (same !== undefined) {
+      this.#sent.set(bytes, same)
+      return
+    }
     const number = (this.#counts.get(from) ?? 0) + 1
     this.#counts.set(from, number)
-    this.#sent.set(bytes, { from, number, at: this.#now(), told: new Map(this.#told.get(from)) })
+    const sent = { from, number, at: this.#now(), told: new Map(this.#told.get(from)) }
+    this.#sent.set(bytes, sent)
+    if (name !== null) this.#remember(name, sent)
   }
 
   arrived(at: string, bytes: Uint8Array): void {
-    const beat = this.#sent.get(bytes)
+    const beat = this.#sent.get(bytes) ?? this.#byName.get(this.#identify?.(bytes) ?? '')
     if (beat === undefined) return
     const told = this.#told.get(at)
     const known = told?.get(beat.from)
@@ -65,6 +87,12 @@ export class BeatOracle {
     const answered = this.#answered.get(at)
     if (mine && answered && mine.number >= (this.#firstBeat.get(at) ?? 0))
       answered.set(beat.from, Math.max(mine.at, answered.get(beat.from) ?? Number.NEGATIVE_INFINITY))
+  }
+
+  #remember(name: string, sent: Sent): void {
+    this.#byName.set(name, sent)
+    const [oldest] = this.#byName.keys()
+    if (this.#byName.size > rememberedBeats && oldest !== undefined) this.#byName.delete(oldest)
   }
 
   /** For how long `voter` has been told nothing new of `server`; from its own start at most. */

@@ -15,8 +15,12 @@ import type { Ledger, Run } from './ledger.ts'
 import type { ReplicaGroup } from './log/group.ts'
 import { simulatedLogLink } from './log/link.ts'
 import type { SimulatedNetwork } from './network.ts'
+import { Outside } from './outside.ts'
+import { PowerControllers } from './power.ts'
 import type { SimulatedProcess } from './process.ts'
 import type { Chance } from './random.ts'
+import { SerialCable } from './serial.ts'
+import { SharedDisk } from './shared-disk.ts'
 import { type Received, simulatedWorld } from './world.ts'
 
 export const stateDirectory = '/var/lib/baton'
@@ -53,9 +57,21 @@ export class Cluster {
   readonly #watchers = new Map<Run, Set<(because: string) => void>>()
   /** Servers whose service manager starts the agent: not those that were taken out of service. */
   readonly enabled = new Set<string>()
+  readonly cable: SerialCable
+  readonly sharedDisk: SharedDisk
+  readonly outside: Outside
+  readonly power: PowerControllers
 
   constructor(parts: ClusterParts) {
     this.#parts = parts
+    const { configuration, chance } = parts
+    this.cable = new SerialCable(configuration, { ...parts, chance: chance.split('cable') })
+    this.sharedDisk = new SharedDisk(configuration, { ...parts, chance: chance.split('shared disk') })
+    this.outside = new Outside(configuration, parts.network)
+    this.power = new PowerControllers(configuration, {
+      host: (name) => this.host(name),
+      boot: (name) => this.boot(name),
+    })
     const { servers, witness } = parts.configuration
     for (const voter of witness ? [...servers, witness] : servers) this.#install(voter)
   }
@@ -191,6 +207,13 @@ export class Cluster {
       },
       reset: () => this.reset(host.name),
       told: () => {},
+      around: {
+        network: this.outside.network(process),
+        http: this.outside.http(process),
+        serialLines: this.cable.lines(process),
+        rawDisks: this.sharedDisk.disks(process),
+      },
+      command: (argv, options) => this.power.run(process, argv, options),
     })
     const resource: ResourceDriver = simulatedResource(process, parts)
     const monitor: MonitorDriver = simulatedMonitor(process, parts)

@@ -15,6 +15,16 @@ export type ClusterPlan = {
   readonly clockRateError: number
   readonly groups: readonly GroupPlan[]
   readonly startSyncMs: number
+  /** There is a serial cable between the two servers; a disk that all of them share for beats. */
+  readonly hasCable?: boolean
+  readonly hasSharedDisk?: boolean
+  /** Addresses outside that answer to pings. */
+  readonly pingTargets?: number
+  readonly fencing?: { readonly policy: 'preferred' | 'required'; readonly action: 'off' | 'reboot' }
+  /** Machines have a hardware watchdog: when it is not said otherwise. */
+  readonly hasWatchdog?: boolean
+  /** Further T in ms, which operators change to. */
+  readonly otherTimeouts?: readonly number[]
   /** A configuration file written by hand, in place of the one that follows from the above. */
   readonly source?: string
 }
@@ -64,6 +74,14 @@ export const heartbeatOf = ({ timeoutMs, intervalMs, clockRateError }: ClusterPl
   return { ...wish, ...nearestSafe(wish) }
 }
 
+/** The smallest and the largest T that operators change to, stretched ones included. */
+export const timeoutsOf = (plan: ClusterPlan): { readonly least: number; readonly most: number } => {
+  const all = [plan, ...(plan.otherTimeouts ?? []).map((timeoutMs) => ({ ...plan, timeoutMs }))].map(
+    (one) => configurationOf(one).heartbeat.timeout,
+  )
+  return { least: Math.min(...all), most: Math.max(...all) }
+}
+
 /** JSON is YAML, too. */
 export const sourceOf = (plan: ClusterPlan): string => {
   if (plan.source !== undefined) return plan.source
@@ -76,10 +94,17 @@ export const sourceOf = (plan: ClusterPlan): string => {
   return JSON.stringify(
     {
       cluster: 'simulated',
-      servers: names.map((name, at) => ({ name, addresses: addressesOf(plan.networks, at) })),
+      servers: names.map((name, at) => ({
+        name,
+        addresses: addressesOf(plan.networks, at),
+        ...(plan.hasCable === true && names.length === 2 ? { com: '/dev/ttyS0' } : {}),
+        ...(plan.hasSharedDisk === true ? { diskHeartbeat: '/dev/shared' } : {}),
+      })),
       ...(plan.hasWitness ? { witness: { name: 'w', addresses: addressesOf(plan.networks, names.length) } } : {}),
       voters: votersIn(plan),
       heartbeat: { ...Object.fromEntries(times.map(([key, ms]) => [key, durationOf(ms)])), ...rest },
+      ...(plan.pingTargets ? { npResolution: pingOf(plan.pingTargets) } : {}),
+      ...(plan.fencing ? { fencing: fencingOf(plan.fencing, names) } : {}),
       startSync: durationOf(plan.startSyncMs),
       alerts: { syslog: { local: false } },
       groups: Object.fromEntries(plan.groups.map((group) => [group.name, groupOf(group, names)])),
@@ -91,6 +116,22 @@ export const sourceOf = (plan: ClusterPlan): string => {
     1,
   )
 }
+
+/** On the first network, past all machines. */
+const pingOf = (count: number) => ({
+  ping: { targets: Array.from({ length: count }, (_, at) => `10.0.0.${254 - at}`) },
+})
+
+const fencingOf = ({ policy, action }: NonNullable<ClusterPlan['fencing']>, names: readonly string[]) => ({
+  policy,
+  action,
+  timeout: '10s',
+  pause: '2s',
+  retryEvery: '10s',
+  check: '30s',
+  devices: { power: { type: 'command', off: 'power-off', on: 'power-on', status: 'power-status', timeout: '5s' } },
+  levels: Object.fromEntries(names.map((name) => [name, [['power']]])),
+})
 
 const groupOf = ({ resources, home, retries, failovers, ...rest }: GroupPlan, servers: readonly string[]) => ({
   servers: [...servers.slice(home % servers.length), ...servers.slice(0, home % servers.length)],

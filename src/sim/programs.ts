@@ -4,7 +4,12 @@ import type { SimulatedProcess } from './process.ts'
 
 const ran: RunResult = { code: 0, signal: null, stdout: '', stderr: '', timedOut: false, elapsedMs: 1 }
 
-export const simulatedProcesses = (process: SimulatedProcess, { reset }: { readonly reset: () => void }): Processes => {
+export type ProgramParts = {
+  readonly reset: () => void
+  readonly command: (...run: Parameters<Processes['run']>) => Promise<RunResult> | null
+}
+
+export const simulatedProcesses = (process: SimulatedProcess, { reset, command }: ProgramParts): Processes => {
   const { host } = process
   const find = ({ pid, startTicks }: ProcessIdentity): SimulatedProcess | undefined => {
     const found = host.processes.get(pid)
@@ -19,9 +24,10 @@ export const simulatedProcesses = (process: SimulatedProcess, { reset }: { reado
       else target.exit(null)
     })
   return {
-    run: ([program]) =>
+    run: (argv, options) =>
+      command(argv, options) ??
       process.answer(1, () => {
-        if (program === '/bin/sh') reset()
+        if (argv[0] === '/bin/sh') reset()
         return ran
       }),
     launch: ([, , ...argv], { tag }) => process.answer(1, () => host.launch(argv, tag).identity),

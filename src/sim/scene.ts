@@ -9,7 +9,12 @@ import type { ReplicaGroup } from './log/group.ts'
 
 export type Scene = {
   readonly scheduler: Scheduler
+  /** As it was in the beginning. */
   readonly configuration: Configuration
+  /** The smallest and the largest T that the cluster may ever go by, in ms. */
+  readonly timeouts: { readonly least: number; readonly most: number }
+  /** Machines have a hardware watchdog; without one, what a frozen machine ran it runs until it is fenced. */
+  readonly hasWatchdog: boolean
   readonly voters: readonly string[]
   readonly cluster: Cluster
   readonly ledger: Ledger

@@ -14,6 +14,7 @@ import {
 import { votersOf } from '../projections/configuration.ts'
 import { fold, initialState, type State } from '../projections/state.ts'
 import { describeEvent } from '../projections/words.ts'
+import { beatNames } from './beat-names.ts'
 import { BeatOracle } from './beats.ts'
 import { Scheduler } from './clock.ts'
 import { Cluster, type Program, places } from './cluster.ts'
@@ -22,7 +23,7 @@ import { invariants } from './invariants/all.ts'
 import { Ledger, type Run } from './ledger.ts'
 import { ReplicaGroup } from './log/group.ts'
 import { type LinkQuality, SimulatedNetwork } from './network.ts'
-import { type ClusterPlan, configurationOf, sourceOf } from './plan.ts'
+import { type ClusterPlan, configurationOf, sourceOf, timeoutsOf } from './plan.ts'
 import { Chance, digested } from './random.ts'
 import type { Observer, Scene } from './scene.ts'
 import { ask } from './sockets.ts'
@@ -45,8 +46,6 @@ const watchdogPart = 0.5
 export type SimulationOptions = {
   readonly seed: number
   readonly plan: ClusterPlan
-  /** Machines have a hardware watchdog; without one a freeze may double a group up, as GUARANTEES.md says. */
-  readonly hasWatchdog?: boolean
 }
 
 export class Simulation {
@@ -62,21 +61,23 @@ export class Simulation {
   readonly history: Moment[] = []
   readonly #committed: Recorded[] = []
   readonly #observers: Observer[] = []
-  readonly #hasWatchdog: boolean
   #state: State = initialState
   #violation: Violation | null = null
   #digest = 1
 
-  constructor({ seed, plan, hasWatchdog = true }: SimulationOptions) {
+  constructor({ seed, plan }: SimulationOptions) {
     this.seed = seed
     this.plan = plan
-    this.#hasWatchdog = hasWatchdog
     this.configuration = configurationOf(plan)
     this.chance = new Chance(seed)
     this.network = new SimulatedNetwork(this.scheduler, this.chance.split('network'))
-    const { timeout, clockRateError } = this.configuration.heartbeat
+    const { clockRateError } = this.configuration.heartbeat
+    const timeouts = timeoutsOf(plan)
     // Silence as the slowest clock may count it; timers count whole milliseconds.
-    const oracle = new BeatOracle(() => this.scheduler.now, timeout / (1 + clockRateError / 100) - 2)
+    const oracle = new BeatOracle(() => this.scheduler.now, {
+      longMs: timeouts.least / (1 + clockRateError / 100) - 2,
+      identify: beatNames(this.configuration),
+    })
     this.ledger = new Ledger(() => this.scheduler.now, {
       began: (run) => this.#began(run),
       ended: (run) => this.#ended(run),
@@ -106,6 +107,8 @@ export class Simulation {
     const scene: Omit<Scene, 'violate'> = {
       scheduler: this.scheduler,
       configuration: this.configuration,
+      timeouts,
+      hasWatchdog: plan.hasWatchdog ?? true,
       voters: votersOf(this.configuration),
       cluster: this.cluster,
       ledger: this.ledger,
@@ -214,7 +217,7 @@ export class Simulation {
     const { boots } = host
     host.freeze()
     const watchdogMs = this.configuration.heartbeat.stop * watchdogPart
-    const isReset = this.#hasWatchdog && ms > watchdogMs
+    const isReset = (this.plan.hasWatchdog ?? true) && ms > watchdogMs
     this.scheduler.after(isReset ? watchdogMs : ms, () => {
       if (host.boots !== boots || !host.isFrozen) return
       if (isReset) this.cluster.reset(name)
@@ -267,7 +270,7 @@ export class Simulation {
   isolate(name: string, networks = this.plan.networks, direction: 'both' | 'in' | 'out' = 'both'): () => void {
     this.#note('fault', `isolate ${name} on ${networks.join(', ')} (${direction})`)
     const mends = networks.flatMap((network) =>
-      this.hosts.flatMap((other) => {
+      [...this.hosts, ...this.cluster.outside.names].flatMap((other) => {
         if (other === name) return []
         const out = direction === 'in' ? [] : [this.network.cut(network, name, other)]
         return direction === 'out' ? out : [...out, this.network.cut(network, other, name)]
@@ -303,6 +306,12 @@ export class Simulation {
         breakRun({ watchers: this.cluster.watchers }, run, 'it died')
   }
 
+  /** Something else goes wrong. */
+  fault(text: string, strike: () => void): void {
+    this.#note('fault', text)
+    strike()
+  }
+
   /** An order of an operator, given on that server; what becomes of it is on the log. Answers whether an agent took it. */
   order(server: string, command: Command): boolean {
     const body = JSON.stringify({ command, by: 'operator:test', waitMs: 0 })
@@ -315,6 +324,9 @@ export class Simulation {
   heal(): void {
     this.#note('fault', 'everything heals')
     this.network.mendAll()
+    const { cable, sharedDisk, power, outside } = this.cluster
+    for (const one of [cable, sharedDisk, power]) one.mend()
+    outside.dead.clear()
     for (const [name, host] of this.cluster.hosts) {
       Object.assign(this.cluster.behaviour.get(name) ?? {}, goodBehaviour)
       host.disk.mend()

@@ -1,4 +1,5 @@
 /** What a seed means: a cluster, a mix of faults of its own, and how often they strike. Each run is bad in its own way. */
+import { deviceFaults } from './device-faults.ts'
 import { allFaults, type Fault, Peace } from './faults.ts'
 import type { ClusterPlan, GroupPlan } from './plan.ts'
 import { Chance } from './random.ts'
@@ -30,14 +31,16 @@ const timeouts = 40
 
 export const scenarioOf = (seed: number, wish: Partial<ClusterPlan> = {}): Scenario => {
   const chance = new Chance(seed).split('scenario')
-  const plan = { ...planOf(chance.split('plan')), ...wish }
+  const bare = planOf(chance.split('plan'))
+  const plan = { ...bare, ...devicesOf(bare, chance.split('devices')), ...wish }
   const mix = chance.split('mix')
   const likelihood = mix.between(0.15, 0.7)
+  const others = chance.split('device mix')
   const chosen = allFaults(new Peace()).filter(() => mix.happens(likelihood))
   return {
     seed,
     plan,
-    faults: chosen,
+    faults: [...chosen, ...deviceFaults({ plan }).filter(() => others.happens(likelihood))],
     everyMs: plan.timeoutMs * mix.magnitude(0.3, 10),
     faultsMs: plan.timeoutMs * timeouts + 30_000,
   }
@@ -56,6 +59,25 @@ const planOf = (chance: Chance): ClusterPlan => {
     clockRateError: chance.pick([0, 0.5, 2, 5]),
     startSyncMs: chance.pick([1000, 10_000, 60_000]),
     groups,
+  }
+}
+
+/** Half of the clusters have nothing but networks; drawn beside the rest, so that these are what they were before. */
+const devicesOf = (plan: ClusterPlan, chance: Chance): Partial<ClusterPlan> => {
+  if (chance.happens(0.5)) return {}
+  const has = () => chance.happens(0.4)
+  const isFenced = has()
+  const policy = chance.pick(['preferred', 'required', 'required'] as const)
+  const fencing = { policy, action: chance.pick(['off', 'reboot', 'reboot'] as const) }
+  const hasWatchdog = !isFenced || policy !== 'required' || chance.happens(0.5)
+  const others = Array.from({ length: 2 }, () => Math.round(plan.timeoutMs * chance.magnitude(0.3, 3)))
+  const otherTimeouts = others.filter((ms) => ms > 2 * plan.intervalMs * 3)
+  return {
+    ...(plan.servers === 2 && has() ? { hasCable: true } : {}),
+    ...(has() ? { hasSharedDisk: true } : {}),
+    ...(has() ? { pingTargets: chance.whole(1, 2) } : {}),
+    ...(isFenced && plan.servers > 1 ? { fencing, hasWatchdog } : {}),
+    ...(has() ? { otherTimeouts } : {}),
   }
 }
 

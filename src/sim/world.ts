@@ -1,16 +1,8 @@
 /** The world as a process of a simulated host has it. */
 import { hash as digestOf } from 'node:crypto'
 import { hash, instant, wallTime } from '../events/index.ts'
-import type { Datagrams, Files, World } from '../world/world.ts'
-import {
-  absentDevices,
-  absentHttp,
-  absentHttpServers,
-  absentNeighbours,
-  absentNics,
-  absentRawDisks,
-  absentSerialLines,
-} from './absent.ts'
+import type { Datagrams, Files, Processes, World } from '../world/world.ts'
+import { absentDevices, absentHttpServers, absentNeighbours } from './absent.ts'
 import type { SimulatedProcess } from './process.ts'
 import { simulatedProcesses } from './programs.ts'
 import { simulatedSockets } from './sockets.ts'
@@ -25,11 +17,18 @@ export type Received = (bytes: Uint8Array, from: { readonly address: string; rea
 export type WorldParts = {
   readonly post: Post
   readonly reset: () => void
+  /** Devices of this machine, and what can be reached from it. */
+  readonly around: Pick<World, 'network' | 'http' | 'serialLines' | 'rawDisks'>
+  /** What a command does that is more than a program of this product; null = nothing. */
+  readonly command: (...run: Parameters<Processes['run']>) => ReturnType<Processes['run']> | null
   /** A datagram went to a UNIX socket, such as syslog's. */
   readonly told: (path: string, bytes: Uint8Array) => void
 }
 
-export const simulatedWorld = (process: SimulatedProcess, { post, reset, told }: WorldParts): World => {
+export const simulatedWorld = (
+  process: SimulatedProcess,
+  { post, reset, told, around, command }: WorldParts,
+): World => {
   const { host } = process
   const chance = host.chance.split(`process-${host.boots}-${process.identity.pid}`)
   return {
@@ -40,16 +39,13 @@ export const simulatedWorld = (process: SimulatedProcess, { post, reset, told }:
       after: (delayMs, run) => process.after(delayMs, run),
     },
     random: { id: chance.id, fraction: chance.fraction },
-    processes: simulatedProcesses(process, { reset }),
+    processes: simulatedProcesses(process, { reset, command }),
     files: simulatedFiles(process),
     datagrams: simulatedDatagrams(process, post),
-    network: absentNics,
+    ...around,
     neighbours: absentNeighbours,
-    http: absentHttp,
     httpServers: absentHttpServers,
     devices: absentDevices,
-    serialLines: absentSerialLines,
-    rawDisks: absentRawDisks,
     local: simulatedSockets(process),
     localDatagrams: () => ({
       send: (path, bytes) => {

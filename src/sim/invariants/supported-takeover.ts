@@ -17,6 +17,7 @@ export const supportedTakeover: Invariant = {
   name: 'takeovers are supported',
   watch: (scene) => {
     const stores = new Map<string, Store>()
+    const writtenAt = new Map<string, number>()
     return {
       wrote: (host, path, content) => {
         if (path !== places.voterStore) return
@@ -24,7 +25,8 @@ export const supportedTakeover: Invariant = {
         const now = store.parse(JSON.parse(content))
         stores.set(host, now)
         if (before?.store === now.store) noneTakenBack(scene, host, before, now)
-        noneEarly(scene, host, before, now)
+        noneEarly(scene, host, { before, now, beforeAt: writtenAt.get(host) ?? Number.NEGATIVE_INFINITY })
+        writtenAt.set(host, scene.scheduler.now)
       },
       committed: ({ commit, position }) => {
         for (const event of commit.events) {
@@ -56,14 +58,15 @@ const noneTakenBack = ({ violate }: Scene, host: string, before: Store, now: Sto
 }
 
 const noneEarly = (
-  { oracle, configuration, violate }: Scene,
+  { oracle, timeouts, scheduler, violate }: Scene,
   host: string,
-  before: Store | undefined,
-  now: Store,
+  { before, now, beforeAt }: { readonly before: Store | undefined; readonly now: Store; readonly beforeAt: number },
 ): void => {
+  // What was decided while the disk refused writes comes to it with the first one that it takes.
+  const decidedMs = decidedTimeouts * timeouts.most + leastDecidedMs + scheduler.now - beforeAt
   for (const [server, support] of Object.entries(now.supports)) {
     if (before?.supports[server]?.generation === support.generation || support.reason !== 'silent') continue
-    if (oracle.sinceLongSilence(host, server) > decidedTimeouts * configuration.heartbeat.timeout + decidedMs)
+    if (oracle.sinceLongSilence(host, server) > decidedMs)
       violate(
         `${host} supports the removal of ${server} under generation ${support.generation} after ${Math.round(oracle.silence(host, server))} ms of silence`,
       )
@@ -72,4 +75,4 @@ const noneEarly = (
 
 /** From the decision to support until the support is on disk, which may stall; a beat may come in between. */
 const decidedTimeouts = 4
-const decidedMs = 1000
+const leastDecidedMs = 1000

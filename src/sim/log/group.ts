@@ -12,6 +12,8 @@ export type LogReaderSide = {
 }
 type Attached = LogReaderSide & { readonly process: SimulatedProcess; readonly via: string }
 
+type Delivery = { readonly client: Attached; readonly clients: ReadonlySet<Attached>; readonly bytes: Uint8Array }
+
 export type GroupParts = {
   readonly names: readonly string[]
   readonly network: SimulatedNetwork
@@ -84,15 +86,24 @@ export class ReplicaGroup {
 
   /** From the client of one log server to the clients of all others. */
   publish(from: Attached, server: string, bytes: Uint8Array): void {
-    if (this.replicas.get(server)?.process.standsStill ?? true) return
-    for (const [other, clients] of this.#attached)
-      for (const client of clients) {
-        if (client === from) continue
-        this.network.stream(this.interconnect, server, other, () => {
-          const isThere = clients.has(client) && !(this.replicas.get(other)?.process.standsStill ?? true)
-          if (isThere) client.process.enter(() => client.heard(bytes))
-        })
-      }
+    this.network.stream(from.via, from.process.host.name, server, () => {
+      if (this.#standsStill(server)) return
+      for (const [other, clients] of this.#attached)
+        for (const client of clients) if (client !== from) this.#deliver(server, other, { client, clients, bytes })
+    })
+  }
+
+  #deliver(server: string, other: string, { client, clients, bytes }: Delivery): void {
+    this.network.stream(this.interconnect, server, other, () => {
+      if (this.#standsStill(other) || !clients.has(client)) return
+      this.network.stream(client.via, other, client.process.host.name, () =>
+        client.process.enter(() => client.heard(bytes)),
+      )
+    })
+  }
+
+  #standsStill(server: string): boolean {
+    return this.replicas.get(server)?.process.standsStill ?? true
   }
 
   /** A replica has a commit in its stream; the leader's makes the feed. */
@@ -104,7 +115,7 @@ export class ReplicaGroup {
   }
 
   #feed(server: string, sequence: number, bytes: string): void {
-    if (this.replicas.get(server)?.process.standsStill ?? true) return
+    if (this.#standsStill(server)) return
     for (const client of this.#attached.get(server) ?? [])
       this.network.stream(client.via, server, client.process.host.name, () =>
         client.process.enter(() => client.fed(sequence, bytes)),

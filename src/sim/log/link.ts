@@ -27,6 +27,8 @@ const statusHoldsMs = 3500
 /** The agent looks this often whether its log server lives, and a lost connection is noticed within this time. */
 const superviseMs = 500
 const reconnectMs = 150
+/** ping_interval 2s, ping_max 2. */
+const silentMs = 5000
 
 export const simulatedLogLink =
   (group: ReplicaGroup, process: SimulatedProcess, oracle: BeatOracle): OpenLogLink =>
@@ -52,6 +54,9 @@ class SimulatedLink implements LogLink {
   #isClosed = false
   #status: ReplicaStatus | null = null
   #answeredAt: number | null = null
+  /** When its log server answered last, and the one that was left because it did not. */
+  #serverAt = 0
+  #shunned: string | null = null
   #last = 0
 
   constructor({ group, process, oracle }: LinkParts, world: World, options: LogLinkOptions) {
@@ -103,12 +108,19 @@ class SimulatedLink implements LogLink {
     if (this.#isClosed) return
     const { host } = this.#process
     if (this.#options.kit.own.hasLog && host.find('log-server') === undefined) host.launch(['log-server'], 'log-server')
-    if (this.#connection !== null && !this.#isReachable(this.#connection.server)) {
+    if (this.#connection !== null && (!this.#isReachable(this.#connection.server) || this.#isSilent())) {
       this.#connection.leave()
       this.#connection = null
     }
     this.#connect()
     this.#world.clock.after(this.#connection === null ? reconnectMs : superviseMs, () => this.#supervise())
+  }
+
+  /** Its pings are not answered: a log server that stands still is left for another. */
+  #isSilent(): boolean {
+    const isSilent = this.#world.clock.now() - this.#serverAt > silentMs
+    if (isSilent) this.#shunned = this.#connection?.server ?? null
+    return isSilent
   }
 
   #isReachable(server: string): boolean {
@@ -123,7 +135,10 @@ class SimulatedLink implements LogLink {
   #connect(): void {
     if (this.#connection !== null) return
     const own = this.#process.host.name
-    const server = [own, ...this.#group.names.filter((name) => name !== own)].find((name) => this.#isReachable(name))
+    const all = [own, ...this.#group.names.filter((name) => name !== own)].filter((name) => this.#isReachable(name))
+    const server = all.find((name) => name !== this.#shunned) ?? all[0]
+    this.#shunned = null
+    this.#serverAt = this.#world.clock.now()
     const via = server === undefined ? null : this.#networkTo(server)
     if (server === undefined || via === null) return
     this.#attached = {
@@ -238,6 +253,11 @@ class SimulatedLink implements LogLink {
 
   #look(): void {
     if (this.#isClosed) return
+    this.#atServer((server) =>
+      this.#back(server, () => {
+        this.#serverAt = this.#world.clock.now()
+      }),
+    )
     this.#atLeader((leader, back) => {
       const status = leader.status()
       if (status === null) return

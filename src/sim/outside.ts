@@ -1,0 +1,84 @@
+/** What stands around a simulated cluster: addresses that answer pings and web servers, each on one of its networks. */
+import type { Configuration } from '../events/index.ts'
+import { NetworkTrouble } from '../world/network-trouble.ts'
+import type { HttpClient, Network } from '../world/world.ts'
+import { absentNics } from './absent.ts'
+import type { SimulatedNetwork } from './network.ts'
+import type { SimulatedProcess } from './process.ts'
+
+/** Where it stands: a host of the simulated network that is no machine of the cluster. */
+type Target = { readonly name: string; readonly network: string }
+
+export class Outside {
+  readonly #network: SimulatedNetwork
+  readonly #targets: ReadonlyMap<string, Target>
+  /** Those that answer nobody. */
+  readonly dead = new Set<string>()
+
+  constructor(configuration: Configuration, network: SimulatedNetwork) {
+    this.#network = network
+    const { ping, http } = configuration.npResolution
+    const pinged = [...(ping?.targets ?? []), ...(ping?.groups ?? []).flat()]
+    const asked = (http?.urls ?? []).map((url) => new URL(url).host)
+    this.#targets = new Map(
+      [...new Set([...pinged, ...asked])].map((name) => [name, { name, network: nearestNetwork(configuration, name) }]),
+    )
+  }
+
+  get names(): readonly string[] {
+    return [...this.#targets.keys()]
+  }
+  networkOf(name: string): string | undefined {
+    return this.#targets.get(name)?.network
+  }
+
+  network(process: SimulatedProcess): Network {
+    return {
+      ...absentNics,
+      answering: async (addresses, timeoutMs) => {
+        const answers = await Promise.all(addresses.map((address) => this.#asked(process, address, timeoutMs)))
+        return addresses.filter((_, at) => answers[at])
+      },
+    }
+  }
+
+  http(process: SimulatedProcess): HttpClient {
+    return {
+      ask: async ({ url, timeoutMs }) => {
+        if (!(await this.#asked(process, new URL(url).host, timeoutMs))) throw new NetworkTrouble('nobody answers')
+        return { status: 200, body: new Uint8Array() }
+      },
+    }
+  }
+
+  /** There and back. */
+  #asked(process: SimulatedProcess, name: string, timeoutMs: number): Promise<boolean> {
+    return new Promise((resolve) => {
+      const cancel = process.after(timeoutMs, () => resolve(false))
+      const target = this.#targets.get(name)
+      if (target === undefined || this.dead.has(name)) return
+      const { host } = process
+      this.#network.datagram(target.network, host.name, name, () => {
+        if (this.dead.has(name)) return
+        this.#network.datagram(target.network, name, host.name, () =>
+          process.enter(() => {
+            cancel()
+            resolve(true)
+          }),
+        )
+      })
+    })
+  }
+}
+
+/** The network whose addresses begin most alike: nobody says it in so many words. */
+const nearestNetwork = ({ servers }: Configuration, name: string): string => {
+  const addresses = Object.entries(servers[0]?.addresses ?? {})
+  const alike = (address: string): number => {
+    let length = 0
+    while (length < name.length && address[length] === name[length]) length += 1
+    return length
+  }
+  const [first] = addresses.toSorted(([, a], [, b]) => alike(b) - alike(a))
+  return first?.[0] ?? ''
+}

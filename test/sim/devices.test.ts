@@ -1,0 +1,87 @@
+/** What stands beside machines and networks: serial cables, shared disks, ping targets, power controllers. */
+import { describe, expect, test } from 'vitest'
+import { recover } from '../../src/sim/seed.ts'
+import { minutes, runningCluster, seconds } from './clusters.ts'
+
+const wereDeclaredDown = (sim: Awaited<ReturnType<typeof runningCluster>>): boolean =>
+  sim.commits.some(({ commit }) => commit.events.some(({ type }) => type === 'ServerDeclaredDown'))
+
+describe('a serial cable', () => {
+  test('keeps two servers together that have nothing else left', async () => {
+    const sim = await runningCluster({ hasCable: true, hasWitness: true })
+    for (const host of sim.hosts) sim.isolate(host)
+    await sim.run(minutes(1))
+    expect(sim.isEverythingOnline()).toBe(true)
+    expect(wereDeclaredDown(sim)).toBe(false)
+  })
+  test('that is pulled as well lets the group stop where it was', async () => {
+    const sim = await runningCluster({ hasCable: true })
+    for (const host of sim.hosts) sim.isolate(host)
+    sim.cluster.cable.isPulled = true
+    expect(await sim.until(() => sim.ledger.running().length === 0, seconds(4))).toBe(true)
+  })
+  test('with noise on it is a path that loses beats, and nothing worse', async () => {
+    const sim = await runningCluster({ hasCable: true })
+    sim.cluster.cable.noise = 0.01
+    await sim.run(minutes(1))
+    expect(sim.isEverythingOnline()).toBe(true)
+  })
+})
+
+describe('a shared disk', () => {
+  test('keeps servers together that have nothing else left', async () => {
+    const sim = await runningCluster({ hasSharedDisk: true })
+    for (const host of sim.hosts) sim.isolate(host)
+    await sim.run(minutes(1))
+    expect(sim.isEverythingOnline()).toBe(true)
+    expect(wereDeclaredDown(sim)).toBe(false)
+  })
+  test('keeps the last beat of a dead server, which is none', async () => {
+    const sim = await runningCluster({ hasSharedDisk: true })
+    sim.powerOff('s1')
+    sim.kill('s2', 'agent')
+    expect(await sim.until(() => sim.isEverythingOnline() && sim.ownerOf('web') === 's2', seconds(20))).toBe(true)
+  })
+})
+
+describe('required fencing', () => {
+  const fencing = { policy: 'required', action: 'off' } as const
+  test('switches a machine off that stands still without a watchdog, before its group starts elsewhere', async () => {
+    const sim = await runningCluster({ fencing, hasWatchdog: false })
+    sim.freeze('s1', minutes(10))
+    expect(await sim.until(() => sim.isEverythingOnline() && sim.ownerOf('web') === 's2', seconds(30))).toBe(true)
+    expect(sim.cluster.host('s1').isOn).toBe(false)
+  })
+  test('starts nothing elsewhere while the controller does not answer, and goes on once it does', async () => {
+    const sim = await runningCluster({ fencing, hasWatchdog: false })
+    sim.cluster.power.controller('s1').isDead = true
+    sim.freeze('s1', minutes(10))
+    await sim.run(minutes(1))
+    expect(sim.ledger.on('s2')).toHaveLength(0)
+    sim.cluster.power.controller('s1').isDead = false
+    expect(await sim.until(() => sim.isEverythingOnline() && sim.ownerOf('web') === 's2', minutes(1))).toBe(true)
+  })
+  test('believes no controller that says it obeys, but what is seen', async () => {
+    const sim = await runningCluster({ fencing, hasWatchdog: false })
+    sim.cluster.power.controller('s1').isDisobedient = true
+    sim.freeze('s1', minutes(10))
+    await sim.run(minutes(1))
+    expect(sim.ledger.on('s2')).toHaveLength(0)
+  })
+  test('reboots what it has fenced, when that is its action', async () => {
+    const sim = await runningCluster({ fencing: { policy: 'required', action: 'reboot' } })
+    sim.isolate('s1')
+    expect(await sim.until(() => sim.isEverythingOnline() && sim.ownerOf('web') === 's2', seconds(40))).toBe(true)
+    sim.heal()
+    await recover(sim)
+    expect(await sim.until(() => sim.state.servers.byName.s1?.status === 'up', minutes(1))).toBe(true)
+  })
+})
+
+test('a network that a ping target shows to be cut off delays a takeover, and does not stop it', async () => {
+  const sim = await runningCluster({ pingTargets: 1 })
+  const [target] = sim.cluster.outside.names
+  if (target !== undefined) sim.cluster.outside.dead.add(target)
+  sim.powerOff('s1')
+  expect(await sim.until(() => sim.isEverythingOnline() && sim.ownerOf('web') === 's2', seconds(30))).toBe(true)
+})
