@@ -15,6 +15,7 @@ import { addMonitor } from './monitor.ts'
 import { addProcesses } from './processes.ts'
 import { addResource } from './resource.ts'
 import { addServer } from './server.ts'
+import { addSim } from './sim.ts'
 import { addStatus } from './status.ts'
 import { addTimeoutRatio } from './timeout-ratio.ts'
 import { version } from './version.ts'
@@ -34,6 +35,7 @@ const commands = [
   addCluster,
   addTimeoutRatio,
   addConfig,
+  addSim,
   addDiskHeartbeat,
   addLog,
   addProcesses,

@@ -9,7 +9,14 @@ import { clusterKeyBytes, kitFiles } from '../agents/voter-kit.ts'
 import { type Configuration, portsOf, votingMembersOf } from '../events/index.ts'
 import type { BeatOracle } from './beats.ts'
 import type { Scheduler } from './clock.ts'
-import { type Behaviour, type DriverParts, goodBehaviour, simulatedMonitor, simulatedResource } from './drivers.ts'
+import {
+  type Behaviour,
+  contentMonitor,
+  type DriverParts,
+  goodBehaviour,
+  simulatedMonitor,
+  simulatedResource,
+} from './drivers.ts'
 import { SimulatedHost } from './host.ts'
 import type { Ledger, Run } from './ledger.ts'
 import type { ReplicaGroup } from './log/group.ts'
@@ -217,11 +224,12 @@ export class Cluster {
     })
     const resource: ResourceDriver = simulatedResource(process, parts)
     const monitor: MonitorDriver = simulatedMonitor(process, parts)
+    const content: MonitorDriver = contentMonitor(process)
     return {
       world,
       openLog: simulatedLogLink(group, process, this.#parts.oracle),
       resourceDrivers: { exec: resource, fip: resource, disk: resource, md: resource, service: resource },
-      monitorDrivers: { ipw: monitor, pidw: monitor, miiw: monitor, genw: monitor },
+      monitorDrivers: { ipw: content, pidw: monitor, miiw: content, genw: monitor },
       osName: 'Simulated',
       osVersion: '1',
       diary: (name) => (what, fields) => said(host.name, name, what, fields),

@@ -125,7 +125,12 @@ export const breakRun = ({ watchers }: Pick<DriverParts, 'watchers'>, run: Run, 
   for (const told of watchers.get(run) ?? []) told(because)
 }
 
-/** One driver for every type of monitor: sees whether its target is well. */
+/** For what is no business of resources: networks. */
+export const contentMonitor = (process: SimulatedProcess): MonitorDriver => ({
+  look: () => process.answer(1, () => ({ verdict: 'normal', because: 'it answers' })),
+})
+
+/** One driver for every other type of monitor: sees whether its target is well. */
 export const simulatedMonitor = (
   process: SimulatedProcess,
   { ledger, chance }: Pick<DriverParts, 'ledger' | 'chance'>,

@@ -102,7 +102,11 @@ export const sourceOf = (plan: ClusterPlan): string => {
       })),
       ...(plan.hasWitness ? { witness: { name: 'w', addresses: addressesOf(plan.networks, names.length) } } : {}),
       voters: votersIn(plan),
-      heartbeat: { ...Object.fromEntries(times.map(([key, ms]) => [key, durationOf(ms)])), ...rest },
+      heartbeat: {
+        ...Object.fromEntries(times.map(([key, ms]) => [key, durationOf(ms)])),
+        ...rest,
+        ...(plan.hasSharedDisk === true ? { disk: { interval: durationOf(Math.max(20, timeout / 10)) } } : {}),
+      },
       ...(plan.pingTargets ? { npResolution: pingOf(plan.pingTargets) } : {}),
       ...(plan.fencing ? { fencing: fencingOf(plan.fencing, names) } : {}),
       startSync: durationOf(plan.startSyncMs),

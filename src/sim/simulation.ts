@@ -35,7 +35,7 @@ export class Violation extends Error {
 
 export type Moment = {
   readonly at: number
-  readonly kind: 'fault' | 'order' | 'commit' | 'run' | 'said'
+  readonly kind: 'fault' | 'order' | 'commit' | 'run' | 'said' | 'expect'
   readonly text: string
 }
 /** Older ones are forgotten. */
@@ -310,6 +310,11 @@ export class Simulation {
   fault(text: string, strike: () => void): void {
     this.#note('fault', text)
     strike()
+  }
+
+  /** What was expected, and whether it is so. */
+  expected(text: string): void {
+    this.#note('expect', text)
   }
 
   /** An order of an operator, given on that server; what becomes of it is on the log. Answers whether an agent took it. */

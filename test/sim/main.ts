@@ -1,6 +1,7 @@
 /**
- * `npm run sim -- [--minutes N] [--seed S] [--runs N] [--timeout MS] [--show]`: seeds from S on, for so long; says what was
- * simulated, and prints whatever failed. The same seeds as in the tests, and more.
+ * `npm run sim -- [--minutes N] [--seed S] [--runs N] [--timeout MS] [--most-timeout MS] [--devices]`: seeds from S on, for
+ * so long; says what was simulated, and prints whatever failed. The same seeds as in the tests, and more. `--devices`: only
+ * clusters with more than networks; `--most-timeout`: only those with so small a T, of which more fit into a minute.
  */
 import { parseArgs } from 'node:util'
 import { runSeed } from '../../src/sim/seed.ts'
@@ -12,6 +13,8 @@ const { values } = parseArgs({
     seed: { type: 'string', default: '1' },
     runs: { type: 'string' },
     timeout: { type: 'string' },
+    'most-timeout': { type: 'string', default: 'Infinity' },
+    devices: { type: 'boolean', default: false },
   },
 })
 const end = process.hrtime.bigint() + BigInt(Math.round(Number(values.minutes) * 60)) * 1_000_000_000n
@@ -23,7 +26,11 @@ let failed = 0
 let runs = 0
 const began = process.cpuUsage()
 for (let seed = Number(values.seed); runs < most && process.hrtime.bigint() < end; seed++) {
-  const outcome = await runSeed(scenarioOf(seed, wish))
+  const scenario = scenarioOf(seed, wish)
+  const { timeoutMs, fencing, hasCable, hasSharedDisk, pingTargets, otherTimeouts } = scenario.plan
+  const hasDevices = [fencing, hasCable, hasSharedDisk, pingTargets, otherTimeouts].some((one) => one !== undefined)
+  if (timeoutMs > Number(values['most-timeout']) || (values.devices && !hasDevices)) continue
+  const outcome = await runSeed(scenario)
   runs += 1
   simulatedMs += outcome.simulatedMs
   if (outcome.failure !== null) {

@@ -1,0 +1,42 @@
+/** The plan of a simulated cluster that has somebody's own configuration. */
+import { type Configuration, networksOf } from '../events/index.ts'
+import type { ClusterPlan } from './plan.ts'
+
+/** Why a configuration cannot be simulated; null when it can. */
+export const unfitFor = (configuration: Configuration): string | null =>
+  configuration.topology === 'pair' ? 'topology: pair is not simulated yet' : null
+
+/** `source`: with the text of its scripts inside. */
+export const planOf = (configuration: Configuration, source: string): ClusterPlan => {
+  const { servers, witness, heartbeat, groups, fencing, watchdog, startSync, npResolution } = configuration
+  const has = (key: 'com' | 'diskHeartbeat') => servers.some((server) => server[key] !== undefined)
+  const pinged = [...(npResolution.ping?.targets ?? []), ...(npResolution.ping?.groups ?? []).flat()]
+  const { policy, action } = fencing
+  return {
+    servers: servers.length,
+    hasWitness: witness !== undefined,
+    networks: networksOf(configuration),
+    timeoutMs: heartbeat.timeout,
+    intervalMs: heartbeat.interval,
+    clockRateError: heartbeat.clockRateError,
+    startSyncMs: startSync,
+    hasCable: has('com'),
+    hasSharedDisk: has('diskHeartbeat'),
+    pingTargets: pinged.length,
+    ...(policy === 'off' ? {} : { fencing: { policy, action } }),
+    hasWatchdog: watchdog.device !== 'none' || servers.every((server) => (server.watchdog ?? 'none') !== 'none'),
+    groups: Object.entries(groups).map(([name, { resources }]) => ({
+      name,
+      resources: Object.keys(resources).length,
+      // Only what makes configurations needs the rest; here there is one.
+      failover: 'auto',
+      failback: 'manual',
+      exclusion: 'off',
+      retries: 0,
+      failovers: 0,
+      monitorMs: null,
+      home: 0,
+    })),
+    source,
+  }
+}
