@@ -8,21 +8,21 @@ import type { Node } from './node.ts'
 
 const againMs = 200
 
-/** Tries until the log has a beginning, by us or by another; does nothing where a log has been seen before. */
+/** Tries until the log holds a configuration, by us or by another; never on a log that ends before what has been seen. */
 export const firstConfiguration = async (
   world: World,
   { recorder, store, places, kit, log }: Node,
   signal: AbortSignal,
 ): Promise<void> => {
   const source = await world.files.read(places.firstConfiguration)
-  if (source === null || store.seen().sequence > 0) return
+  if (source === null) return
   const checked = checkConfiguration(source)
   if (!checked.ok)
     throw new Error(
       `${places.firstConfiguration}: ${checked.problems.map((one) => formatProblem(one, 'cluster.yaml')).join('; ')}`,
     )
-  while (!signal.aborted && recorder.state().position.sequence === 0) {
-    if (log.status().reachable)
+  while (!signal.aborted && recorder.state().configuration.current === null) {
+    if (log.status().reachable && recorder.state().position.sequence >= store.seen().sequence)
       await recorder.submit('first configuration', (state) =>
         begin(state, kit.identity.cluster, checked.configuration, source),
       )
@@ -31,7 +31,8 @@ export const firstConfiguration = async (
 }
 
 const begin = (state: State, cluster: string, configuration: Configuration, source: string): Decision | null =>
-  state.position.sequence > 0
+  // Something else may have come first, such as what a server noticed: that must not leave the cluster without one.
+  state.configuration.current !== null
     ? null
     : {
         events: [

@@ -93,6 +93,8 @@ export type ServerAgent = {
 
 type Since = { readonly epoch: Epoch; readonly phase: string; readonly at: Instant }
 
+const notYet: Answer = { answer: 'given-up', because: 'the cluster has no configuration yet: try again in a moment' }
+
 export const startServerAgent = (world: World, parts: ServerAgentParts): ServerAgent => new Agent(world, parts)
 
 class Agent implements ServerAgent {
@@ -212,6 +214,7 @@ class Agent implements ServerAgent {
     by: Author,
   ): Promise<{ readonly operation: string; readonly answer: Answer }> => {
     const operation = operationId(this.#world.random.id())
+    if (this.#state.configuration.current === null) return { operation, answer: notYet }
     const request = { operation, command, from: this.#parts.me, stores: this.#parts.voter.stores() }
     const answer = await this.#parts.recorder.submit(
       `operation ${operation}`,

@@ -99,8 +99,11 @@ export class Disk {
 
   /** A file replaced without a sync is the old one, the new one, or empty or torn; one replaced with is old or new. */
   powerLost(): void {
-    for (const { path, content } of this.#underWay.values())
-      if (this.#chance.happens(0.5)) this.#files.set(path, { content, durable: content })
+    for (const { path, content } of this.#underWay.values()) {
+      if (this.#chance.happens(0.5)) continue
+      this.#files.set(path, { content, durable: content })
+      this.#wrote(path, content)
+    }
     this.#underWay.clear()
     for (const [path, { content, durable }] of this.#files) {
       if (content === durable) continue

@@ -27,7 +27,7 @@ const sizes: readonly (readonly [servers: number, hasWitness: boolean])[] = [
 ]
 
 /** Faults strike for so many T. */
-const timeouts = 40
+const timeouts = 30
 
 export const scenarioOf = (seed: number, wish: Partial<ClusterPlan> = {}): Scenario => {
   const chance = new Chance(seed).split('scenario')
@@ -55,7 +55,7 @@ const planOf = (chance: Chance): ClusterPlan => {
     hasWitness,
     networks: chance.happens(0.7) ? ['lan', 'public'] : ['lan'],
     timeoutMs,
-    intervalMs: Math.round(timeoutMs / chance.between(10, 30)),
+    intervalMs: Math.round(timeoutMs / chance.between(8, 16)),
     clockRateError: chance.pick([0, 0.5, 2, 5]),
     startSyncMs: chance.pick([1000, 10_000, 60_000]),
     groups,

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { groupName, serverName } from '../../src/events/index.ts'
-import { recover } from '../../src/sim/seed.ts'
+import { recover, runSeed } from '../../src/sim/seed.ts'
+import { scenarioOf } from '../../src/sim/swarm.ts'
 import { minutes, runningCluster, seconds } from './clusters.ts'
 
 describe('a simulated cluster', () => {
@@ -66,4 +67,9 @@ describe('the same seed', () => {
     expect(await live(7)).toBe(await live(7))
     expect(await live(8)).not.toBe(await live(7))
   })
+})
+
+test('the same seed of the swarm gives the same run, faults and all', async () => {
+  const runs = [await runSeed(scenarioOf(6)), await runSeed(scenarioOf(6))]
+  expect(runs[0]).toEqual(runs[1])
 })
