@@ -14,13 +14,15 @@
  *    Formatting anew does for everything.
  * 4. **Serve.** Before an activation: `constructMirror` where it was never constructed; then `mirrorObjection` must be
  *    null, and `mayActivate` of the engine agrees with `logWordOf`. Where `isForced`: save `isConsistent: true` first.
- *    The engine gets a `MirrorAuthority` (agents/mirror/authority.ts).
+ *    The engine gets a `MirrorAuthority` (agents/mirror/authority.ts). Nothing is mounted before `mayMount`: what would
+ *    be written before the log has a join or a break of this epoch could be lost with a restored copy unnoticed. For the
+ *    same reason the side that follows has saved the epoch before a join is asked for.
  * 5. **Follow.** The side that does not own the group follows while `mayFollow` answers null.
  * 6. **Tell.** `reportResync` (it thins out), `recordDirty` (whenever extents of the epoch were touched for the first time,
  *    at most every few seconds; complete at a break, after a join and at the end of an epoch), connects, disk trouble.
  * 7. **Carry out orders** addressed to this server (`openOrders`), then record `finishOrder`.
  */
-import type { MirrorEvent, MirrorName, Sequence, ServerName } from '../events/index.ts'
+import type { Epoch, MirrorEvent, MirrorName, Sequence, ServerName } from '../events/index.ts'
 import { joined } from '../projections/mirror-history.ts'
 import { hasBeenServed, type SideVerdict, sideOf } from '../projections/mirror-sides.ts'
 import type { OpenOrder } from '../projections/mirrors.ts'
@@ -87,6 +89,10 @@ export const logWordOf = (
 
 export const isForced = (state: State, name: string, server: ServerName): boolean =>
   constructedMirror(state, name)?.forced?.server === server
+
+/** The log knows under which epoch both sides, or this one alone, are written from now on. */
+export const mayMount = (state: State, name: string, epoch: Epoch): boolean =>
+  constructedMirror(state, name)?.epoch === epoch
 
 /** Why this side must not connect to the active one; null = it follows. */
 export const mayFollow = (state: State, name: string, server: ServerName): string | null => {
