@@ -12,20 +12,21 @@ export type LeaseMinder = {
   readonly stop: () => void
 }
 
-/** `ends`: called when the lease that was minded last is over. */
+/** `again`: called when the lease that was minded last is over, and when there is something to say of it. */
 export const leaseMinder = (
   world: Pick<World, 'clock'>,
-  { ends, ...parts }: Parameters<typeof tellGuardian>[0] & { readonly ends: () => void },
+  { again, ...parts }: Parameters<typeof tellGuardian>[0] & { readonly again: () => void },
 ): LeaseMinder => {
   let cancel: Cancel = () => {}
   return {
     mind: (current, { isLeased, ...facts }) => {
       // Rule 10: before the guardian is told, and only what the guardian knows may be said.
-      if (facts.hasBarrier) parts.voter.acknowledgeChange()
+      const isNews = facts.hasBarrier && parts.voter.acknowledgeChange()
       tellGuardian(parts, current, facts)
+      if (isNews) again()
       cancel()
       const until = parts.voter.leasedUntil()
-      if (isLeased && until !== Number.POSITIVE_INFINITY) cancel = world.clock.after(until - facts.now, ends)
+      if (isLeased && until !== Number.POSITIVE_INFINITY) cancel = world.clock.after(until - facts.now, again)
     },
     stop: () => cancel(),
   }

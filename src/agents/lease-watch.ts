@@ -10,6 +10,8 @@ export type LeaseWatchParts = {
   readonly hasBarrier: () => boolean
   /** What it gave away by its own word was not lost. */
   readonly renouncing: () => Generation
+  /** Rule 12: what runs goes on. */
+  readonly keeps: () => boolean
   readonly note: (event: Event) => void
   readonly say: (what: string, fields: Readonly<Record<string, unknown>>) => void
 }
@@ -33,6 +35,7 @@ export const leaseWatch = ({
   generation,
   hasBarrier,
   renouncing,
+  keeps,
   note,
   say,
 }: LeaseWatchParts): LeaseWatch => {
@@ -42,14 +45,21 @@ export const leaseWatch = ({
 
   const ended = (now: Instant): Lost => {
     const groups = new Set(runner.observed().flatMap(({ group, condition }) => (condition === 'off' ? [] : [group])))
-    say('the lease ended: releasing everything', { groups: [...groups] })
+    say(
+      keeps() ? 'the lease ended: going on with what runs, starting nothing' : 'the lease ended: releasing everything',
+      {
+        groups: [...groups],
+      },
+    )
     return { at: now, groups: [...groups], offAt: null }
   }
-  const tell = ({ at, groups, offAt }: Lost, now: Instant) =>
-    note({
-      type: 'LeaseLost',
-      data: { server: me, generation: generation(), releasedMs: Math.round((offAt ?? now) - at), groups: [...groups] },
-    })
+  const tell = ({ at, groups, offAt }: Lost, now: Instant): void => {
+    const lostBy = { server: me, generation: generation() }
+    if (keeps() && offAt === null && groups.length > 0)
+      note({ type: 'QuorumLossOutlived', data: { ...lostBy, keptMs: Math.round(now - at), groups: [...groups] } })
+    else
+      note({ type: 'LeaseLost', data: { ...lostBy, releasedMs: Math.round((offAt ?? now) - at), groups: [...groups] } })
+  }
   return {
     look: (isLeased, now) => {
       const isGiven = heldUnder !== null && renouncing() >= heldUnder

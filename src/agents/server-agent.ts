@@ -3,8 +3,9 @@
  * log what was observed and decided. It holds no policy: rules are in `decisions`, effects in the drivers.
  */
 import { type Facts, isOwned } from '../decisions/decision.ts'
+import { keepsOnQuorumLoss } from '../decisions/fencing.ts'
 import { supportersOf } from '../decisions/liveness.ts'
-import { mayNotRun } from '../decisions/may-run.ts'
+import { standingOf } from '../decisions/may-run.ts'
 import { operate } from '../decisions/operate.ts'
 import { plan, type Standing } from '../decisions/plan.ts'
 import { majorityOf } from '../decisions/quorum.ts'
@@ -126,7 +127,7 @@ class Agent implements ServerAgent {
   constructor(world: World, parts: ServerAgentParts) {
     this.#world = world
     this.#parts = parts
-    this.#lease = leaseMinder(world, { ...parts, ends: this.wake })
+    this.#lease = leaseMinder(world, { ...parts, again: this.wake })
     this.#joinedAt = world.clock.now()
     this.#startingSince = this.#joinedAt
     this.#stretchedSince = this.#joinedAt
@@ -148,6 +149,7 @@ class Agent implements ServerAgent {
       generation: () => serverOf(this.#state.servers, parts.me).generation,
       hasBarrier: parts.recorder.hasBarrier,
       renouncing: () => parts.voter.liveness().renouncing,
+      keeps: () => keepsOnQuorumLoss(this.#state),
       note: this.#reporter.note,
     })
     this.#doubles = doubleWatch({
@@ -206,7 +208,9 @@ class Agent implements ServerAgent {
     const withheld = voter.withheld()
     if (withheld !== null) return withheld
     if (!recorder.hasBarrier()) return 'this agent has not had a commit of its own accepted yet'
-    return voter.hasLease() ? null : 'a majority of voters has not answered lately'
+    if (voter.hasLease()) return null
+    const goesOn = keepsOnQuorumLoss(this.#state) && Object.keys(this.heldGroups()).length > 0
+    return `a majority of voters has not answered lately${goesOn ? '; what runs goes on (onQuorumLoss: keep)' : ''}`
   }
 
   readonly command = async (
@@ -346,18 +350,22 @@ class Agent implements ServerAgent {
     }
   }
 
-  /** Rule 7; before the first commit of ours, what an earlier agent left goes on under the lease that it had. */
   #standing(group: GroupName, isLeased: boolean, now: Instant): Standing {
-    const { me, recorder, store, guardian } = this.#parts
-    const hasBarrier = recorder.hasBarrier()
-    if ((!hasBarrier || !isLeased) && now < guardian.inherited) return 'hold'
+    const { me, recorder, store, guardian, runner } = this.#parts
     const owned = this.#state.groups[group]
     const ownership = owned && isOwned(owned) ? owned.ownership : null
+    const standing = standingOf(this.#state, group, {
+      me,
+      isLeased,
+      hasBarrier: recorder.hasBarrier(),
+      stoppedEpoch: store.stoppedEpoch(group),
+      running: runner.observed().flatMap((one) => (one.group === group && one.condition !== 'off' ? [one.epoch] : [])),
+      isInherited: now < guardian.inherited,
+    })
+    if (standing === 'hold' && !recorder.hasBarrier()) return standing
     if (ownership && this.#doubles.hasLost(group, ownership.epoch)) return 'release'
     if (isLeased && this.#handOver.generation() !== null) return 'stop'
-    return mayNotRun(ownership, me, { isLeased, hasBarrier, stoppedEpoch: store.stoppedEpoch(group) }) === null
-      ? 'run'
-      : 'release'
+    return standing
   }
 
   #phaseMs(group: string, phase: string, now: Instant): number {

@@ -19,6 +19,9 @@ const firstHeartbeat = { stop: 800 }
 /** Stands for the endless lease of a cluster of one, where a number is needed: three years. */
 const longestLeaseMs = 1e11
 
+/** Rule 12: what runs may run on without a lease, for as long as the machine does. */
+const keptUntil = instant(1e13)
+
 /** `mayStart`: something may be activated any moment: the deadline must stand before it is. */
 export const tellGuardian = (
   { me, guardian, runner, voter }: Parts,
@@ -26,10 +29,14 @@ export const tellGuardian = (
   { now, mayStart, hasBarrier }: { readonly now: Instant; readonly mayStart: boolean; readonly hasBarrier: boolean },
 ): void => {
   if (current) guardian.configure(mutualWatch(current.heartbeat), watchdogOrder(current, me))
-  const until = voter.leasedUntil()
+  const isKept = current?.heartbeat.onQuorumLoss === 'keep'
+  const until = isKept ? keptUntil : voter.leasedUntil()
   if (runner.isAllOff() && !mayStart) guardian.off()
   // A lease that has ended is not news: the guardian knows its deadline. Nor is one by an old fold, which may count
   // voters that are none any more (rule 10): what an earlier agent left goes on under the lease that it had.
   else if (until > now && hasBarrier)
-    guardian.lease(instant(Math.min(until, now + longestLeaseMs)), releaseBudget(current?.heartbeat ?? firstHeartbeat))
+    guardian.lease(
+      isKept ? until : instant(Math.min(until, now + longestLeaseMs)),
+      releaseBudget(current?.heartbeat ?? firstHeartbeat),
+    )
 }

@@ -93,8 +93,8 @@ export type Voter = {
   readonly renounceNow: (generation: Generation) => Promise<void>
   readonly hasLease: () => boolean
   readonly withheld: () => string | null
-  /** Rule 10: counts the next voters as well, where that costs no lease; to be said only after the guardian knows. */
-  readonly acknowledgeChange: () => void
+  /** Rule 10: counts the next voters as well, where that costs no lease; whether it is news, to be said once the guardian knows. */
+  readonly acknowledgeChange: () => boolean
   readonly leasedUntil: () => Instant
   /** Stores that the voters show, ourselves included. */
   readonly stores: () => Readonly<Record<string, string>>
@@ -170,9 +170,11 @@ class RunningVoter implements Voter {
     this.#pair = stood.pair
   }
   readonly withheld = () => this.#options.withheld?.() ?? null
-  readonly acknowledgeChange = (): void => {
+  readonly acknowledgeChange = (): boolean => {
     const change = this.withheld() === null ? changeToAcknowledge(this.#liveness, this.#membership, this.#now()) : null
-    if (change !== null) this.#liveness = acknowledging(this.#liveness, change)
+    if (change === null || this.#liveness.acknowledging >= change) return false
+    this.#liveness = acknowledging(this.#liveness, change)
+    return true
   }
   readonly hasLease = () => this.withheld() === null && holdsLease(this.#liveness, this.#membership, this.#now())
   readonly leasedUntil = () => (this.withheld() === null ? leasedUntil(this.#liveness, this.#membership) : noLease)

@@ -20,10 +20,11 @@ export const applyConfiguration = (
       possible: 'correct these places: baton config check',
     }
   const { changes, restarts, refused: always } = diffConfiguration(state.configuration.current, checked.configuration)
-  // What would only make leases too short for a while harms nobody where no lease carries a group.
+  // What would make leases too short for a while harms nobody where no lease carries a group; and each epoch of a group
+  // lives under one policy for lost majorities, so that an old fold that knows the epoch knows the policy (rule 12).
   const isIdle =
     state.cluster.stopped && Object.values(state.groups).every(({ ownership }) => ownership.status === 'stopped')
-  const refused = always.filter(({ path }) => !(isIdle && path === 'heartbeat'))
+  const refused = always.filter(({ path }) => !(isIdle && path.startsWith('heartbeat')))
   if (refused.length > 0)
     return {
       refused: refused.map(({ path, because }) => `${path}: ${because}`).join('\n'),

@@ -6,6 +6,7 @@ import { didYouMean } from './did-you-mean.ts'
 
 export const fencingRules = (context: RuleContext): readonly Problem[] => [
   ...(context.broken(['fencing']) ? [] : [...levelRule(context), ...coverRule(context), ...deviceRule(context)]),
+  ...(context.broken(['heartbeat']) || context.broken(['fencing']) ? [] : keepRule(context)),
   ...(context.broken(['finalActions']) ? [] : keepaliveRule(context)),
 ]
 
@@ -45,6 +46,18 @@ const levelRule = ({ configuration, report }: RuleContext): readonly Problem[] =
       }),
     ),
   ]
+}
+
+/** With `keep` there is no takeover without a proof; without devices, a person has to give it. */
+const keepRule = ({ configuration, report }: RuleContext): readonly Problem[] => {
+  const { heartbeat, fencing, servers } = configuration
+  const bare = servers.filter(({ name }) => (fencing.levels[name] ?? []).length === 0).map(({ name }) => name)
+  if (heartbeat.onQuorumLoss !== 'keep' || servers.length < 2 || (bare.length === 0 && fencing.policy !== 'off'))
+    return []
+  const which = fencing.policy === 'off' ? 'nobody is fenced' : `${bare.join(', ')} cannot be fenced`
+  const message = `${which}: nothing is taken over before a person has said that the server is off`
+  const remedy = 'write fencing.levels and fencing.policy, or onQuorumLoss: release'
+  return [report({ path: ['heartbeat', 'onQuorumLoss'], message, remedy, severity: 'warning' })]
 }
 
 /** Under `required` every server that may run groups can be fenced, and not only by what dies together with it. */

@@ -1,7 +1,7 @@
 /** The inequality of liveness.md: what makes a lease end in time, and last long enough to be of use. */
 import { type Configuration, formatDuration } from '../events/configuration.ts'
 
-type Heartbeat = Omit<Configuration['heartbeat'], 'com' | 'disk' | 'witness' | 'bmc'>
+type Heartbeat = Omit<Configuration['heartbeat'], 'com' | 'disk' | 'witness' | 'bmc' | 'onQuorumLoss'>
 /** All in milliseconds. */
 export type Inequality = {
   /** R may not be less: D + 2ρT / (1 + ρ). */

@@ -35,6 +35,14 @@ const methodRule = ({ configuration, report, broken }: RuleContext): readonly Pr
       'with all, majority and com never say connected while the peer is silent',
       'remove them, or say any',
     )
+  if (heartbeat.onQuorumLoss === 'keep')
+    problems.push(
+      report({
+        path: ['heartbeat', 'onQuorumLoss'],
+        message: 'in a pair NP resolution says who goes on; keep would let both go on',
+        remedy: 'remove it',
+      }),
+    )
   const leaseMs = heartbeat.timeout - heartbeat.release
   for (const [method, questions] of Object.entries({ ping, http })) {
     if (!questions || questions.interval + questions.timeout < leaseMs) continue

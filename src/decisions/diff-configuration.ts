@@ -60,6 +60,10 @@ export const withLiveFields = (
 
 const inSteps =
   'apply it in steps (a longer timeout alone before a longer release), or stop the cluster first (baton cluster stop)'
+const remedies: Readonly<Record<string, string>> = {
+  cluster: 'create a new cluster, or keep the name',
+  'heartbeat.onQuorumLoss': 'stop the cluster first (baton cluster stop), apply, start it again',
+}
 const newKits =
   'keep it: the kits of all voters hold it too, and this version cannot exchange those on a living cluster'
 
@@ -152,13 +156,15 @@ const refusals = (before: Configuration, after: Configuration, changes: readonly
     })
   for (const { path } of changes) {
     const because = refusedPath(path, before, after)
-    const remedy = path === 'cluster' ? 'create a new cluster, or keep the name' : newKits
+    const remedy = remedies[path] ?? newKits
     if (because !== null) refused.push({ path, because, remedy })
   }
   return refused
 }
 
 const refusedPath = (path: string, before: Configuration, after: Configuration): string | null => {
+  if (path === 'heartbeat.onQuorumLoss')
+    return 'a server that is cut off goes by what it read when its groups started: it can change only while every group is stopped'
   if (path === 'cluster') return 'the name of a cluster is part of its log'
   if (path === 'topology') return 'a pair keeps its log in another way than a quorum'
   const [top, name = '', field] = path.split('.')

@@ -9,6 +9,10 @@ import { groupsOn } from './decision.ts'
  */
 export type FenceNeed = { readonly need: 'none' | 'preferred' | 'required'; readonly because: string }
 
+/** Rule 12: a server that loses its majority goes on; so its silence, and the end of its lease, say nothing. */
+export const keepsOnQuorumLoss = ({ configuration: { current } }: State): boolean =>
+  current?.heartbeat.onQuorumLoss === 'keep'
+
 /** The condition of a takeover from `server`. A server that holds no groups is not fenced. */
 export const needsFence = (state: State, server: ServerName): FenceNeed => {
   const { current } = state.configuration
@@ -25,6 +29,8 @@ export const needsFence = (state: State, server: ServerName): FenceNeed => {
   const heartbeat: { readonly interval: number; readonly onQuorumLoss?: unknown } = current.heartbeat
   if (heartbeat.onQuorumLoss === 'keep')
     return { need: 'required', because: 'heartbeat.onQuorumLoss is keep: it may run on without a quorum' }
+  if (keepsOnQuorumLoss(state))
+    return { need: 'required', because: 'onQuorumLoss is keep: it may run on without a lease' }
   const { policy, levels } = current.fencing
   if (policy === 'required') return { need: 'required', because: 'fencing.policy is required' }
   if (policy === 'off' || !levels[server]) return { need: 'none', because: 'its expired lease is enough' }

@@ -50,6 +50,12 @@ const heartbeatOf = (form: Form) => {
     clockRateError: number(0, 20).default(2).describe('ρ: how far the rate of a clock may be off, in percent.'),
     delay: after('20ms', { most: '10s' }).describe('The largest delay of a beat, one way, that is to be expected.'),
     stall: after('200ms', { most: '10m' }).describe('The longest pause of process or machine that costs no lease.'),
+    onQuorumLoss: z
+      .enum(['release', 'keep'])
+      .default('release')
+      .describe(
+        'A server that loses its majority stops what it runs, or goes on with it: then a takeover needs a proof that it is off.',
+      ),
     lostBeats: integer(0, 1000).default(2).describe('k: beats in a row that may be lost without harm.'),
   }).extend(heartbeatPathsOf(form))
 }

@@ -35,6 +35,13 @@ export const serverEvents = {
     releasedMs: z.number(),
     groups: z.array(decode.group),
   }),
+  /** Rule 12: a server that had lost its majority, and went on with what it ran, says so once it can write again. */
+  QuorumLossOutlived: z.object({
+    server: decode.server,
+    generation: decode.generation,
+    keptMs: z.number(),
+    groups: z.array(decode.group),
+  }),
   /** Rule 3: the store that a voter's word is believed from. A wiped one needs an operator. */
   VoterAdmitted: z.object({ voter: decode.voter, store: z.string() }),
   /** Rule 10: the lease of this server rests on both lists of voters from now on; `change`: the commit that began it. */

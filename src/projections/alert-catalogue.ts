@@ -52,6 +52,7 @@ export const catalogue = {
   serverDown: error('nm', 10, 'Server %1 is down.(%2; it owned: %3)'),
   serverLeft: info('nm', 11, 'Server %1 has left the cluster.(%2)'),
   leaseLost: error('nm', 12, 'Server %1 lost its lease and stopped what it ran within %2 s: %3.'),
+  quorumLossOutlived: error('nm', 14, 'Server %1 lost its majority and went on with %2 for %3.'),
   pathLost: warning('nm', 20, 'Server %1 does not hear %2 on path %3 any more.'),
   pathRestored: info('nm', 21, 'Server %1 hears %2 on path %3 again.'),
   jeopardy: warning('nm', 22, 'Jeopardy: server %1 hears %2 on one path only: %3.'),

@@ -5,6 +5,7 @@ import type { Scene, Told } from './alerts.ts'
 import { independentPaths, isJeopardy, pathsBetween } from './paths.ts'
 import { serverOf } from './servers.ts'
 import type { State } from './state.ts'
+import { durationInWords } from './wording.ts'
 
 type Data<Type extends ServerEvent['type']> = Extract<ServerEvent, { type: Type }>['data']
 
@@ -26,6 +27,8 @@ export const tellServer = ({ type, data }: ServerEvent, scene: Scene): readonly 
       return known.status === 'left' ? [] : told('serverLeft', data.reason)
     case 'VotersAcknowledged':
       return []
+    case 'QuorumLossOutlived':
+      return told('quorumLossOutlived', data.server, listed(data.groups), durationInWords(data.keptMs))
     case 'LeaseLost':
       return told('leaseLost', secondsOf(data.releasedMs), listed(data.groups))
     case 'SuspicionRaised':

@@ -66,12 +66,12 @@ type Mutable<T> = {
 /** Folds one event in place. Total: what contradicts is answered as an anomaly, for people. */
 export const foldServer = (draft: Servers, { type, data }: ServerEvent, moment: Moment): string | null => {
   if (type === 'VoterAdmitted') {
-    const admitted: Record<string, string> = draft.admitted
-    admitted[data.voter] = data.store
+    Object.assign(draft.admitted, { [data.voter]: data.store })
     return null
   }
   const server = ensure(draft, data.server)
-  if (type === 'LogCopyJoined' || type === 'LogTailSetAside' || type === 'VotersAcknowledged') return null
+  if (type === 'LogCopyJoined' || type === 'LogTailSetAside') return null
+  if (type === 'VotersAcknowledged' || type === 'QuorumLossOutlived') return null
   if (type === 'SuspicionRaised' || type === 'LeaseLost' || type === 'BeatsDelayed') return null
   switch (type) {
     case 'ServerJoined':

@@ -99,6 +99,8 @@ const describeServer = ({ type, data }: ServerEvent): string => {
       return `${data.server} saw what is not what it claims to be, and did not believe it: ${data.what} (${data.count}×)`
     case 'VoterAdmitted':
       return `voter ${data.voter} was admitted with store ${data.store}`
+    case 'QuorumLossOutlived':
+      return `${data.server} had lost its majority and went on with ${listInWords(data.groups)} for ${durationInWords(data.keptMs)}`
     case 'VotersAcknowledged':
       return `${data.server} counts the next voters, too`
     case 'PathLost':

@@ -1,6 +1,7 @@
 /** The agents, as small as they can be: everything that decides is the product's. */
 import { assignGroups, endStartSync } from '../../../src/decisions/assign-groups.ts'
 import type { Decision, Facts } from '../../../src/decisions/decision.ts'
+import { endFencing, takeOverFencing } from '../../../src/decisions/fence-server.ts'
 import { type Beat, silence } from '../../../src/decisions/liveness.ts'
 import { isAllOff, type Observed, plan, type Standing } from '../../../src/decisions/plan.ts'
 import { mayPromise } from '../../../src/decisions/promises.ts'
@@ -19,6 +20,9 @@ import type { State } from '../../../src/projections/state.ts'
 import { faultsMs, giveUpMs, groups, intervalMs, type Machine, offMs, type Pending, path, resource } from './machine.ts'
 import { Operators } from './operators.ts'
 
+/** Rule 12: the guardian lets it be. */
+const keptUntil = 1e9
+
 export abstract class Agents extends Operators {
   // ---- life of an agent ------------------------------------------------------------------------------------
 
@@ -35,6 +39,7 @@ export abstract class Agents extends Operators {
     m.isWritingPromise = false
     this.retime(m)
     Object.assign(m, { hasBarrier: false, joinedAt: now, askedToJoinAt: Number.NEGATIVE_INFINITY, inbox: [] })
+    m.fencing.clear()
     Object.assign(m, { leasedUnder: null, hadLease: false, hasLapsed: false, lastLoop: now, pending: null })
     const { life } = m
     this.timeline.after(this.chance.between(0, intervalMs), () => this.tick(m, life))
@@ -193,14 +198,15 @@ export abstract class Agents extends Operators {
   }
 
   perform(m: Machine, { state, now, isLeased }: { state: State; now: Instant; isLeased: boolean }): void {
-    const standing = (group: GroupName): Standing => {
-      if ((!m.hasBarrier || !isLeased) && now < m.guardedUntil) return 'hold'
-      const owned = state.groups[group]?.ownership
-      const stoppedEpoch = this.rules.readBack(m.disk).stopped.get(group)
-      const ownership = owned?.status === 'assigned' ? owned : null
-      const why = this.rules.mayNotRun(ownership, m.name, { isLeased, hasBarrier: m.hasBarrier, stoppedEpoch })
-      return why === null ? 'run' : 'release'
-    }
+    const standing = (group: GroupName): Standing =>
+      this.rules.standingOf(state, group, {
+        me: m.name as ServerName,
+        isLeased,
+        hasBarrier: m.hasBarrier,
+        stoppedEpoch: this.rules.readBack(m.disk).stopped.get(group),
+        running: [...m.running].flatMap(([name, { epoch }]) => (name === group ? [epoch] : [])),
+        isInherited: now < m.guardedUntil,
+      })
     for (const effect of plan(state, this.observed(m), standing)) {
       if (effect.do === 'Activate') {
         this.say(`${m.name} starts ${effect.group} of epoch ${effect.epoch}`)
@@ -213,7 +219,7 @@ export abstract class Agents extends Operators {
 
   /** The guardian: what still runs D after the lease is taken down, and the agent is killed. */
   guard(m: Machine, now: Instant): void {
-    const until = this.rules.leasedUntil(m.l, this.membershipOf(m))
+    const until = this.keep ? keptUntil : this.rules.leasedUntil(m.l, this.membershipOf(m))
     // What an old fold says of the voters may be over: before the barrier, only what an earlier agent had counts.
     const isNews = until > now && m.hasBarrier && until !== m.guardedUntil
     if (isNews) m.guardedUntil = until
@@ -264,6 +270,7 @@ export abstract class Agents extends Operators {
       reachable: new Set([m.name, ...heard]),
       supporters: (p) => this.rules.supportersOf(m.l, p, serverOf(state.servers, p).generation, membership),
       majority: majorityOf(membership.voters),
+      renounced: (p) => m.l.heard[p]?.renounced ?? (0 as Generation),
     }
   }
 
@@ -285,7 +292,11 @@ export abstract class Agents extends Operators {
     }
     const changed = this.changeOver(m, state, isLeased)
     if (changed || !isLeased) return changed
-    const decision = this.rules.takeOver(state, facts) ?? endStartSync(state, 1e9) ?? assignGroups(state, facts)
+    const decision =
+      this.fence(m, state, facts) ??
+      this.rules.takeOver(state, facts) ??
+      endStartSync(state, 1e9) ??
+      assignGroups(state, facts)
     return decision ?? this.reconfigure(state) ?? this.operator(m, state, facts)
   }
 
@@ -299,6 +310,29 @@ export abstract class Agents extends Operators {
     return (
       this.rules.acknowledgeVoters(state, m.name as ServerName, m.l.acknowledging) ?? this.rules.completeVoters(state)
     )
+  }
+
+  /** Whoever is to, switches off what was declared down and may still run; then that is written down. */
+  fence(m: Machine, state: State, facts: Facts): Decision | null {
+    const other = endFencing(state, facts) ?? takeOverFencing(state, facts)
+    const due = Object.values(state.fencing.pending).find(({ executor }) => executor === m.name)
+    if (other || !due) return other
+    const { server, generation, requestedBy } = due
+    const known = m.fencing.get(requestedBy)
+    const outcome = { ok: true, level: 1, devices: ['plug'], ms: 1 } as const
+    if (known === 'off') return this.rules.recordAttempt(state, { server, generation, attempt: 1, outcome }, facts)
+    if (known === 'under way') return null
+    m.fencing.set(requestedBy, 'under way')
+    const { life } = m
+    this.timeline.after(this.chance.oneOf([50, 500, 4000]), () => {
+      const target = this.machines.find(({ name }) => name === server)
+      if (!target || m.life !== life) return
+      this.say(`${m.name} switches ${server} off`)
+      this.crash(target)
+      m.fencing.set(requestedBy, 'off')
+      this.timeline.after(this.chance.between(1000, 8000), () => this.boot(target))
+    })
+    return null
   }
 
   join(m: Machine, state: State, now: Instant): Decision | null {

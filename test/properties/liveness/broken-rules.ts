@@ -1,9 +1,10 @@
 /**
  * Rules of the design, broken on purpose by a wrapper around the product's own function: the model must see each.
- * What is too rare for a search by chance (a forgotten support, a replaced store, a lagging fold) has specs instead.
+ * What is too rare for a search by chance has scenes (`scenes.test.ts`) or specs (a forgotten support, a replaced store).
  */
 import type { Support } from '../../../src/decisions/liveness.ts'
 import { type Event, type Instant, instant } from '../../../src/events/index.ts'
+import type { State } from '../../../src/projections/state.ts'
 import type { Changes, Drift } from './machine.ts'
 import { type Rules, theRules } from './rules.ts'
 
@@ -16,6 +17,7 @@ export type Broken = {
   readonly drift?: Drift
   /** Without it, nothing changes on the living cluster. */
   readonly changes?: Changes
+  readonly keep?: boolean
   /** What the model must find: two active servers, or no way on. */
   readonly sees: 'double' | 'stuck'
 }
@@ -28,6 +30,12 @@ const often: Changes = { timing: 0.1, voters: 0 }
 const withoutPromises: Partial<Rules> = {
   promise: (l) => l,
   readBack: (disk) => ({ ...disk, promised: { ms: 1, isComplete: true } }),
+}
+const releasing = (state: State): State => {
+  const { current } = state.configuration
+  if (current === null) return state
+  const heartbeat = { ...current.heartbeat, onQuorumLoss: 'release' as const }
+  return { ...state, configuration: { ...state.configuration, current: { ...current, heartbeat } } }
 }
 const never = Number.NEGATIVE_INFINITY as Instant
 export const brokenRules: readonly Broken[] = [
@@ -170,29 +178,6 @@ export const brokenRules: readonly Broken[] = [
     rules: { promise: (l) => l },
   },
   {
-    what: 'a voter forgets at its restart what it promised',
-    rule: '10',
-    sees: 'double',
-    changes: often,
-    rules: { readBack: (disk) => ({ ...disk, promised: { ms: 1, isComplete: true } }) },
-  },
-  {
-    what: 'a server counts its own T, not what was promised to it',
-    rule: '10',
-    sees: 'double',
-    changes: often,
-    rules: {
-      hear: (l, beat, ...rest) => {
-        const raise = (promisedMs: number | null) => (promisedMs === null ? null : l.timing.timeoutMs)
-        const raised = Object.entries(beat.echoes).map(([p, echo]) => [
-          p,
-          { ...echo, promisedMs: raise(echo.promisedMs) },
-        ])
-        return theRules.hear(l, { ...beat, echoes: Object.fromEntries(raised) }, ...rest)
-      },
-    },
-  },
-  {
     what: 'a change of voters counts before every server has acknowledged it',
     rule: '10',
     sees: 'double',
@@ -239,6 +224,37 @@ export const brokenRules: readonly Broken[] = [
         )
         return theRules.completeVoters({ ...state, servers: { ...state.servers, byName } })
       },
+    },
+  },
+  {
+    what: 'a server that keeps what it runs is taken over without a fence',
+    rule: '12',
+    sees: 'double',
+    keep: true,
+    rules: { takeOver: (state, facts) => theRules.takeOver(releasing(state), facts) },
+  },
+  {
+    what: 'a fence is taken for confirmed before the server is off',
+    rule: '12',
+    sees: 'double',
+    keep: true,
+    rules: {
+      takeOver: (state, facts) => {
+        const [due] = Object.values(state.fencing.pending)
+        const outcome = { ok: true, level: 1, devices: [], ms: 0 } as const
+        return due
+          ? theRules.recordAttempt(state, { ...due, attempt: 1, outcome }, facts)
+          : theRules.takeOver(state, facts)
+      },
+    },
+  },
+  {
+    what: 'a server that keeps what it runs starts what it owns, too',
+    rule: '12',
+    sees: 'double',
+    keep: true,
+    rules: {
+      standingOf: (state, group, at) => theRules.standingOf(state, group, { ...at, isLeased: true, hasBarrier: true }),
     },
   },
   {

@@ -46,6 +46,7 @@ export abstract class Ground {
   readonly size: Size
   /** How often, per turn of a leased server, somebody changes something. */
   readonly changes: Changes
+  readonly keep: boolean
   readonly cuts = new Map<string, number>()
   loss: number
   far: number
@@ -55,7 +56,12 @@ export abstract class Ground {
   ids = 0
   readonly recorded: Recorded[] = []
 
-  constructor(seed: number, size: Size, rules: Rules, { drift = usualDrift, changes = noChanges }: Conditions = {}) {
+  constructor(
+    seed: number,
+    size: Size,
+    rules: Rules,
+    { drift = usualDrift, changes = noChanges, keep = false }: Conditions = {},
+  ) {
     this.chance = chanceOf(seed)
     this.rules = rules
     this.releaseMs = releaseFor(drift.allowed)
@@ -63,11 +69,12 @@ export abstract class Ground {
     this.rho = drift.allowed
     this.size = size
     this.changes = changes
+    this.keep = keep
     this.loss = this.chance.oneOf([0, 0.05, 0.2])
     this.far = this.chance.oneOf([0, 0.03, 0.1])
     this.double = this.chance.oneOf([0, 0.05, 0.2])
     this.prompt = this.chance.oneOf([0.9, 0.9, 0.4])
-    const configuration = configurationOf(size, drift.allowed)
+    const configuration = configurationOf(size, drift.allowed, { keep })
     const names = [...configuration.servers.map(({ name }) => name), ...(size.witness ? ['w'] : [])] as VoterName[]
     const nobody = rules.awaken('w' as VoterName, freshDisk('w' as VoterName, 0), this.timing, 0 as Instant)
     this.machines = names.map(

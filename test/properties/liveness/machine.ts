@@ -36,11 +36,17 @@ export type Size = { readonly servers: number; readonly witness: boolean }
 /** Chances per turn of a leased server that T is changed, and that the voters are. */
 export type Changes = { readonly timing: number; readonly voters: number }
 export const noChanges: Changes = { timing: 0, voters: 0 }
-export type Conditions = { readonly drift?: Drift | undefined; readonly changes?: Changes | undefined }
+export type Conditions = {
+  readonly drift?: Drift | undefined
+  readonly changes?: Changes | undefined
+  /** Rule 12: a server without a majority goes on with what it runs. */
+  readonly keep?: boolean | undefined
+}
 export type Outcome = {
   readonly failure: string | null
   readonly takeovers: number
   readonly joins: number
+  readonly fenced: number
   /** Commits that changed T. */
   readonly retimings: number
   /** Changes of voters that were completed. */
@@ -82,6 +88,8 @@ export class Machine {
   hasLapsed = false
   lastLoop = 0
   pending: Pending | null = null
+  /** Servers that are being switched off from here, or are, by the request. */
+  readonly fencing = new Map<number, 'under way' | 'off'>()
   inbox: Beat[] = []
 
   constructor(name: VoterName, isServer: boolean, { chance, drift }: { chance: Chance; drift: number }, l: Liveness) {
@@ -104,7 +112,14 @@ export const freshDisk = (name: VoterName, at: number): Disk => ({
   stopped: new Map(),
 })
 
-export const configurationOf = ({ servers, witness }: Size, rho: number, timeoutMs = T, voters?: readonly string[]) => {
+type Settings = {
+  readonly timeoutMs?: number | undefined
+  readonly voters?: readonly string[] | undefined
+  readonly keep?: boolean
+}
+
+export const configurationOf = ({ servers, witness }: Size, rho: number, settings: Settings = {}) => {
+  const { timeoutMs = T, voters, keep } = settings
   const names = Array.from({ length: servers }, (_, index) => `s${index + 1}`)
   const group = (order: readonly string[]) => ({ servers: order, resources: { app: { type: 'exec', start: 'app' } } })
   return storedConfiguration.parse({
@@ -116,6 +131,7 @@ export const configurationOf = ({ servers, witness }: Size, rho: number, timeout
       interval: intervalMs,
       release: Math.ceil(releaseFor(rho, timeoutMs)),
       stop: offMs,
+      onQuorumLoss: keep ? 'keep' : 'release',
       clockRateError: rho * 100,
     },
     ...(voters ? { voters } : {}),

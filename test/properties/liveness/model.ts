@@ -37,6 +37,7 @@ export class Model extends Agents {
       failure: this.failure,
       takeovers: count('ServerDeclaredDown'),
       joins: count('ServerJoined'),
+      fenced: count('FencingConfirmed'),
       electorates: count('VotersChanged'),
       retimings: count('ConfigurationApplied') + count('TimeoutStretched') + count('TimeoutStretchEnded') - 1,
       trace: this.trace,
@@ -151,6 +152,8 @@ export class Model extends Agents {
     this.far = 0
     // Some faults stay: a server that hears nobody, or that nobody hears. Whatever it had must run elsewhere.
     const lasting = this.chance.oneOf(['deaf', 'mute', 'none', 'none'] as const)
+    // Rule 12: a server that keeps one group and is heard never renounces another that it owns and cannot start.
+    if (this.keep) return
     const one = this.chance.oneOf(this.machines.filter(({ isServer }) => isServer))
     if (lasting === 'none') return
     this.say(`${one.name} stays ${lasting}`)

@@ -16,7 +16,11 @@ export abstract class Operators extends Ground {
     const { heartbeat } = configuration.current ?? {}
     if (this.chance.happens(this.changes.voters)) {
       const to = this.chance.oneOf(this.electorates())
-      const changed = configurationOf(this.size, this.rho, heartbeat?.timeout, to)
+      const changed = configurationOf(this.size, this.rho, {
+        timeoutMs: heartbeat?.timeout,
+        voters: to,
+        keep: this.keep,
+      })
       const voting = this.rules.changeVoters(state, changed)
       if ('refused' in voting || voting.length === 0) return null
       return one(
@@ -26,7 +30,11 @@ export abstract class Operators extends Ground {
     }
     if (!this.chance.happens(this.changes.timing)) return null
     if (this.chance.happens(0.7)) {
-      const changed = configurationOf(this.size, this.rho, this.chance.oneOf(timeouts), configuration.current?.voters)
+      const changed = configurationOf(this.size, this.rho, {
+        timeoutMs: this.chance.oneOf(timeouts),
+        voters: configuration.current?.voters,
+        keep: this.keep,
+      })
       return one({ type: 'ConfigurationApplied', data: { version, configuration: changed, source: '', note: '' } })
     }
     return cluster.stretch === null

@@ -1,10 +1,11 @@
 /** The product's rules as the model calls them, so that a test can put a broken one in the place of one of them. */
 
 import { acknowledgeVoters, changeVoters, completeVoters } from '../../../src/decisions/change-voters.ts'
+import { recordAttempt } from '../../../src/decisions/fence-server.ts'
 import { joinServer } from '../../../src/decisions/join-server.ts'
 import * as leases from '../../../src/decisions/leases.ts'
 import * as liveness from '../../../src/decisions/liveness.ts'
-import { mayNotRun } from '../../../src/decisions/may-run.ts'
+import { standingOf } from '../../../src/decisions/may-run.ts'
 import { operate } from '../../../src/decisions/operate.ts'
 import * as promises from '../../../src/decisions/promises.ts'
 import { reportStopped } from '../../../src/decisions/report-group.ts'
@@ -36,7 +37,7 @@ export const theRules = {
   mayRenounce: liveness.mayRenounce,
   giveUpLease: liveness.giveUpLease,
   renounce: liveness.renounce,
-  mayNotRun: mayNotRun,
+  standingOf,
   retimed: liveness.retimed,
   promise: promises.promise,
   promiseDue: promises.promiseDue,
@@ -46,6 +47,7 @@ export const theRules = {
   acknowledgeVoters,
   completeVoters,
   takeOver,
+  recordAttempt,
   joinServer,
   reportStopped,
   operate,

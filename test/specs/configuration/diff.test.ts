@@ -74,6 +74,7 @@ test.each([
   ['cluster: test', 'cluster: other', ['cluster']],
   // From one to the other, leases of some servers would be shorter than a few beats.
   ['cluster: test', 'cluster: test\nheartbeat: { timeout: 20s, release: 4s, stop: 3s }', ['heartbeat']],
+  ['cluster: test', 'cluster: test\nheartbeat: { onQuorumLoss: keep }', ['heartbeat.onQuorumLoss']],
   ['cluster: test', 'cluster: test\nports: { log: 4222 }', ['ports.log']],
   ['lan: 10.0.0.2', 'lan: 10.0.0.22', ['servers.beta.addresses.lan']],
   ['lan: 10.0.0.3 }', 'lan: 10.0.0.3 }, ports: { log: 1 }', ['witness.ports']],
