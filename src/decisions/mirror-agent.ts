@@ -2,14 +2,15 @@
  * What the agent of a server that holds a copy of a mirror does; the contract between the log and the data plane.
  * Everything is level-triggered: it depends on what the log says now.
  *
- * 1. **Show the copy.** At every start of the agent, after every change of the partition by hand, and after 2 and 3, before
- *    anything is served or followed: read the cluster partition and record `seeSide`. Then act by `sideVerdict`:
- *    `as-known` and `new`: as it is. `older`: void it first (step 3). `unknown`: leave it alone.
+ * 1. **Show the copy.** At every start of the agent, whenever `sideVerdict` is null though the mirror was constructed, after
+ *    every change of the partition by hand, and after 2 and 3, before anything is served or followed: read the cluster
+ *    partition and record `seeSide`. Then act by `sideVerdict`: `as-known` and `new`: as it is. `older`: step 3, when
+ *    `mustVoid` says so. `unknown`: leave it alone.
  * 2. **Format.** `needsFormat` names the mirror's id and generation when the log constructed it and this side showed no
  *    partition that can be read: format it, with the generation where this side is to have one, else without. Never over
  *    the partition of another mirror: that is `unknown`.
- * 3. **Void a copy from the past.** In this order: `isConsistent: false`; marks in the own dirty bitmap (`lacks.runs`, or
- *    everything); last the generations: `current` as the log knows this side to have had (`sideOf(…).known.generation`;
+ * 3. **Void a copy from the past.** In this order: `isConsistent: false`; marks in the own dirty bitmap (`runs` of
+ *    `mustVoid`, or everything); last the generations: `current` as the log knows this side to have had (`sideOf(…).known.generation`;
  *    none for everything), `base` and `pending` none. The other side then copies the marks with its own. Show it again.
  *    Formatting anew does for everything.
  * 4. **Serve.** Before an activation: `constructMirror` where it was never constructed; then `mirrorObjection` must be
@@ -23,20 +24,22 @@
  * 7. **Carry out orders** addressed to this server (`openOrders`), then record `finishOrder`.
  */
 import type { Epoch, MirrorEvent, MirrorName, Sequence, ServerName } from '../events/index.ts'
-import { joined } from '../projections/mirror-history.ts'
+import { joined, type Lacking } from '../projections/mirror-history.ts'
 import { hasBeenServed, type SideVerdict, sideOf } from '../projections/mirror-sides.ts'
 import type { OpenOrder } from '../projections/mirrors.ts'
 import type { State } from '../projections/state.ts'
 import { percentOf } from '../projections/words-of-mirrors.ts'
 import { type Decision, together } from './decision.ts'
-import { constructedMirror, mirrorConfigurationOf } from './mirror-pair.ts'
+import { constructedMirror, mirrorConfigurationOf, ownershipOf } from './mirror-pair.ts'
 
 type DataOf<Type extends MirrorEvent['type']> = Extract<MirrorEvent, { type: Type }>['data']
 
 /** What a side claims, once: the same claims of the same process say nothing new. */
 export const seeSide = (state: State, seen: DataOf<'MirrorSideSeen'>): Decision | null => {
   const mirror = constructedMirror(state, seen.mirror)
-  const before = mirror && sideOf(mirror, seen.server).seen
+  // Without a mirror there is nothing to hold it against.
+  if (mirror === null) return null
+  const before = sideOf(mirror, seen.server).seen
   const keys = [
     'id',
     'generation',
@@ -89,6 +92,14 @@ export const logWordOf = (
 
 export const isForced = (state: State, name: string, server: ServerName): boolean =>
   constructedMirror(state, name)?.forced?.server === server
+
+/** What a copy from the past lacks, once the other side serves; null = leave it alone: it may be all that is left. */
+export const mustVoid = (state: State, name: string, server: ServerName): Lacking | null => {
+  const verdict = sideVerdict(state, name, server)
+  const owned = ownershipOf(state, name)
+  const isServedThere = owned !== null && owned.server !== server && mayMount(state, name, owned.epoch)
+  return verdict?.is === 'older' && isServedThere ? verdict.lacks : null
+}
 
 /** The log knows under which epoch both sides, or this one alone, are written from now on. */
 export const mayMount = (state: State, name: string, epoch: Epoch): boolean =>

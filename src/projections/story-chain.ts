@@ -70,6 +70,10 @@ const aboutness = (state: State, commits: readonly Recorded[], group: GroupName)
       case 'FencingUnneeded':
       case 'FencingForgone':
         return isFence(event.data)
+      case 'MirrorBroken':
+      case 'MirrorJoined':
+      case 'MirrorForced':
+        return event.data.mirror.startsWith(`${group}.`)
       case 'RecoveryStarted':
         return event.data.group === group || monitors.has(event.data.monitor)
       case 'MonitorVerdictChanged':

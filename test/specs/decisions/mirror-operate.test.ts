@@ -1,7 +1,7 @@
 /** Where a group with a mirror disk may go (D6, step 17 of the evaluation), and what operators can do about it. */
 import { describe, expect, test } from 'vitest'
 import { assignGroups } from '../../../src/decisions/assign-groups.ts'
-import { needsFormat, recordDirty, reportResync, seeSide } from '../../../src/decisions/mirror-agent.ts'
+import { mustVoid, needsFormat, recordDirty, reportResync, seeSide } from '../../../src/decisions/mirror-agent.ts'
 import { mirrorObjection } from '../../../src/decisions/mirror-fitness.ts'
 import { operate, settlement } from '../../../src/decisions/operate.ts'
 import { hexFrom } from '../../../src/decisions/operate-mirror.ts'
@@ -320,6 +320,18 @@ describe('an agent', () => {
     expect(
       seeSide(stateOf([...paired, sideSeen('s2', { session: 'two' })]), claims('s2', { session: 'two' }) as never),
     ).toBeNull()
+  })
+
+  test('voids a copy from the past only while the other side serves: it may be all that is left', () => {
+    const past = sideSeen('s2', { epoch: 3 })
+    expect(mustVoid(stateOf([...paired, past]), mirror, s2)).toMatchObject({ copy: 'everything' })
+    expect(mustVoid(stateOf([...paired, past, ...stop]), mirror, s2)).toBeNull()
+    expect(mustVoid(stateOf([...paired, ...stop, sideSeen('s1', { epoch: 3 }), past]), mirror, s1)).toBeNull()
+  })
+
+  test('shows nothing of a mirror that was never made: there is nothing to hold it against', () => {
+    expect(seeSide(stateOf(mirrored()), claims('s2') as never)).toBeNull()
+    expect(seeSide(stateOf([...mirrored(), constructed()]), claims('s2') as never)).not.toBeNull()
   })
 
   test('formats what it has shown to be empty, never the only good copy', () => {
