@@ -1,6 +1,6 @@
 /** What may go wrong with what stands beside machines and networks: cables, shared disks, controllers, ping targets; and T. */
 import type { Fault } from './faults.ts'
-import { sourceOf } from './plan.ts'
+import { sourceOf, votersIn } from './plan.ts'
 import type { Chance } from './random.ts'
 import type { Simulation } from './simulation.ts'
 
@@ -115,9 +115,19 @@ const onController = (
 const timeoutChange: Fault = {
   name: 'another T',
   strike: (sim, chance) => {
-    const timeoutMs = chance.pick([sim.plan.timeoutMs, ...(sim.plan.otherTimeouts ?? [])])
+    const timeoutMs = chance.pick(sim.plan.otherTimeouts ?? [sim.plan.timeoutMs])
     const source = sourceOf({ ...sim.plan, timeoutMs })
     sim.order(chance.pick(sim.servers), { do: 'apply-configuration', source, note: `T is ${timeoutMs} ms` })
+  },
+}
+
+/** Others vote from now on, among the machines of the cluster. */
+const voterChange: Fault = {
+  name: 'other voters',
+  strike: (sim, chance) => {
+    const voters = chance.pick([votersIn(sim.plan), ...(sim.plan.otherVoters ?? [])])
+    const source = sourceOf({ ...sim.plan, voters })
+    sim.order(chance.pick(sim.servers), { do: 'apply-configuration', source, note: `voters: ${voters.join(', ')}` })
   },
 }
 
@@ -128,4 +138,5 @@ export const deviceFaults = ({ plan }: Pick<Simulation, 'plan'>): readonly Fault
   ...(plan.pingTargets ? pingFaults : []),
   ...(plan.fencing ? powerFaults : []),
   ...((plan.otherTimeouts ?? []).length > 0 ? [timeoutChange] : []),
+  ...((plan.otherVoters ?? []).length > 0 ? [voterChange] : []),
 ]

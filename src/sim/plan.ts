@@ -23,8 +23,11 @@ export type ClusterPlan = {
   readonly fencing?: { readonly policy: 'preferred' | 'required'; readonly action: 'off' | 'reboot' }
   /** Machines have a hardware watchdog: when it is not said otherwise. */
   readonly hasWatchdog?: boolean
-  /** Further T in ms, which operators change to. */
+  /** T in ms that operators change to, the one of the beginning among them. */
   readonly otherTimeouts?: readonly number[]
+  /** Who votes, when it is not said otherwise by `votersIn`; and further lists, which operators change to. */
+  readonly voters?: readonly string[]
+  readonly otherVoters?: readonly (readonly string[])[]
   /** A configuration file written by hand, in place of the one that follows from the above. */
   readonly source?: string
 }
@@ -59,16 +62,19 @@ export const addressesOf = (networks: readonly string[], at: number): Readonly<R
 const durationOf = (ms: number): string => formatDuration(Math.max(1, Math.round(ms)))
 
 /** R and D for a time-out: D leaves room for the guardian's grace and for taking down. */
-export const heartbeatOf = ({ timeoutMs, intervalMs, clockRateError }: ClusterPlan) => {
-  const stop = Math.round(timeoutMs * 0.25)
+export const heartbeatOf = ({ timeoutMs, intervalMs, clockRateError, otherTimeouts = [] }: ClusterPlan) => {
+  const least = Math.min(timeoutMs, ...otherTimeouts)
+  const stop = Math.round(least * 0.25)
+  // The same for all: a change of both at once is refused where the mix of them is not safe.
+  const drift = otherTimeouts.length === 0 ? 0 : (clockRateError / 50) * Math.max(timeoutMs, ...otherTimeouts)
   const wish = {
     interval: intervalMs,
     timeout: timeoutMs,
-    release: Math.round(stop * 1.2),
+    release: Math.round(Math.max(stop * 1.2, stop + drift)),
     stop,
     clockRateError,
     delay: 5,
-    stall: Math.round(timeoutMs * 0.05),
+    stall: Math.round(least * 0.05),
     lostBeats: 1,
   }
   return { ...wish, ...nearestSafe(wish) }
@@ -101,7 +107,7 @@ export const sourceOf = (plan: ClusterPlan): string => {
         ...(plan.hasSharedDisk === true ? { diskHeartbeat: '/dev/shared' } : {}),
       })),
       ...(plan.hasWitness ? { witness: { name: 'w', addresses: addressesOf(plan.networks, names.length) } } : {}),
-      voters: votersIn(plan),
+      voters: plan.voters ?? votersIn(plan),
       heartbeat: {
         ...Object.fromEntries(times.map(([key, ms]) => [key, durationOf(ms)])),
         ...rest,

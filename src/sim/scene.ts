@@ -15,7 +15,8 @@ export type Scene = {
   readonly timeouts: { readonly least: number; readonly most: number }
   /** Machines have a hardware watchdog; without one, what a frozen machine ran it runs until it is fenced. */
   readonly hasWatchdog: boolean
-  readonly voters: readonly string[]
+  /** Whose echoes and supports count now. */
+  readonly voters: () => readonly string[]
   readonly cluster: Cluster
   readonly ledger: Ledger
   readonly oracle: BeatOracle

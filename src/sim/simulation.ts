@@ -109,7 +109,10 @@ export class Simulation {
       configuration: this.configuration,
       timeouts,
       hasWatchdog: plan.hasWatchdog ?? true,
-      voters: votersOf(this.configuration),
+      voters: () => {
+        const { voters } = this.#state.configuration
+        return voters.length > 0 ? voters : votersOf(this.configuration)
+      },
       cluster: this.cluster,
       ledger: this.ledger,
       oracle,

@@ -1,7 +1,7 @@
 /** What a seed means: a cluster, a mix of faults of its own, and how often they strike. Each run is bad in its own way. */
 import { deviceFaults } from './device-faults.ts'
 import { allFaults, type Fault, Peace } from './faults.ts'
-import type { ClusterPlan, GroupPlan } from './plan.ts'
+import { type ClusterPlan, type GroupPlan, serverNames } from './plan.ts'
 import { Chance } from './random.ts'
 
 export type Scenario = {
@@ -77,8 +77,27 @@ const devicesOf = (plan: ClusterPlan, chance: Chance): Partial<ClusterPlan> => {
     ...(has() ? { hasSharedDisk: true } : {}),
     ...(has() ? { pingTargets: chance.whole(1, 2) } : {}),
     ...(isFenced && plan.servers > 1 ? { fencing, hasWatchdog } : {}),
-    ...(has() ? { otherTimeouts } : {}),
+    ...(has() && otherTimeouts.length > 0 ? { otherTimeouts: [plan.timeoutMs, ...otherTimeouts] } : {}),
+    ...(has() ? { otherVoters: otherVotersOf(plan, chance) } : {}),
   }
+}
+
+const fewestOfThree = 3
+
+/** One or three of the machines, drawn anew. */
+const otherVotersOf = (plan: ClusterPlan, chance: Chance): readonly (readonly string[])[] => {
+  const machines = [...serverNames(plan), ...(plan.hasWitness ? ['w'] : [])]
+  const drawn = () => {
+    const from = [...machines]
+    const count = chance.pick([1, 3, 3])
+    const some = Array.from({ length: count }, () => from.splice(chance.whole(0, from.length - 1), 1)[0] ?? '')
+    return machines.filter((name) => some.includes(name))
+  }
+  return machines.length > fewestOfThree
+    ? [drawn(), drawn()]
+    : machines.length === fewestOfThree
+      ? [[chance.pick(machines)]]
+      : []
 }
 
 const groupOf = (chance: Chance, at: number): GroupPlan => ({

@@ -27,8 +27,10 @@ let runs = 0
 const began = process.cpuUsage()
 for (let seed = Number(values.seed); runs < most && process.hrtime.bigint() < end; seed++) {
   const scenario = scenarioOf(seed, wish)
-  const { timeoutMs, fencing, hasCable, hasSharedDisk, pingTargets, otherTimeouts } = scenario.plan
-  const hasDevices = [fencing, hasCable, hasSharedDisk, pingTargets, otherTimeouts].some((one) => one !== undefined)
+  const { timeoutMs, fencing, hasCable, hasSharedDisk, pingTargets, otherTimeouts, otherVoters } = scenario.plan
+  const hasDevices = [fencing, hasCable, hasSharedDisk, pingTargets, otherTimeouts, otherVoters].some(
+    (one) => one !== undefined,
+  )
   if (timeoutMs > Number(values['most-timeout']) || (values.devices && !hasDevices)) continue
   const outcome = await runSeed(scenario)
   runs += 1

@@ -11,7 +11,7 @@ export const leased: Invariant = {
     const armed = new Set<string>()
     /** In true time, latest: R holds what clocks may differ. */
     const endOf = (host: string) =>
-      oracle.answeredAt(host, voters) + timeouts.most / (1 - configuration.heartbeat.clockRateError / 100)
+      oracle.answeredAt(host, voters()) + timeouts.most / (1 - configuration.heartbeat.clockRateError / 100)
     const look = (host: string) => {
       armed.delete(host)
       const runs = ledger.on(host)
@@ -20,7 +20,7 @@ export const leased: Invariant = {
       const end = endOf(host) + toleranceMs
       if (scheduler.now >= end && !isExcused(scene, host))
         violate(
-          `${host} runs ${first.group}/${first.resource} (epoch ${first.epoch}) although its lease ended, and R after it: the beats that a majority answered are from ${Math.round(scheduler.now - oracle.answeredAt(host, voters))} ms ago`,
+          `${host} runs ${first.group}/${first.resource} (epoch ${first.epoch}) although its lease ended, and R after it: the beats that a majority answered are from ${Math.round(scheduler.now - oracle.answeredAt(host, voters()))} ms ago`,
         )
       else if (scheduler.now < end && end !== Number.POSITIVE_INFINITY) {
         armed.add(host)
@@ -28,12 +28,16 @@ export const leased: Invariant = {
       }
     }
     return {
+      // Under other voters a lease may end sooner.
+      committed: (_, before, after) => {
+        if (before.configuration.voters !== after.configuration.voters) for (const host of [...armed]) look(host)
+      },
       began: ({ host, group, resource }) => {
         const { release } = configuration.heartbeat
         const timeout = timeouts.most
         const leastRelease = timeouts.least === timeouts.most ? release : 0
         const slack = (timeout * configuration.heartbeat.clockRateError) / 50 + toleranceMs
-        if (scheduler.now > oracle.answeredAt(host, voters) + timeout - leastRelease + slack)
+        if (scheduler.now > oracle.answeredAt(host, voters()) + timeout - leastRelease + slack)
           violate(`${host} starts ${group}/${resource} without a lease`)
         if (!armed.has(host)) look(host)
       },

@@ -28,14 +28,15 @@ export const supportedTakeover: Invariant = {
         noneEarly(scene, host, { before, now, beforeAt: writtenAt.get(host) ?? Number.NEGATIVE_INFINITY })
         writtenAt.set(host, scene.scheduler.now)
       },
-      committed: ({ commit, position }) => {
+      committed: ({ commit, position }, before) => {
+        const counted: readonly string[] = before.configuration.voters
         for (const event of commit.events) {
           if (event.type !== 'ServerDeclaredDown') continue
           const { server, generation, supports } = event.data
-          const voters = new Set(supports.map(({ voter }) => voter))
-          if (voters.size < Math.floor(scene.voters.length / 2) + 1)
+          const voters = new Set(supports.map(({ voter }) => voter).filter((voter) => counted.includes(voter)))
+          if (voters.size < Math.floor(counted.length / 2) + 1)
             scene.violate(
-              `commit ${position.sequence} declares ${server} down with ${voters.size} of ${scene.voters.length} supports`,
+              `commit ${position.sequence} declares ${server} down with ${voters.size} of ${counted.length} supports`,
             )
           for (const voter of voters) {
             const durable = stores.get(voter)?.supports[server]
