@@ -1,5 +1,6 @@
 /** What an invariant sees of a simulation, and what it is told of. */
 import type { Configuration, Recorded } from '../events/index.ts'
+import { votersOf } from '../projections/configuration.ts'
 import type { State } from '../projections/state.ts'
 import type { BeatOracle } from './beats.ts'
 import type { Scheduler } from './clock.ts'
@@ -42,3 +43,7 @@ export type Observer = {
 }
 
 export type Invariant = { readonly name: string; readonly watch: (scene: Scene) => Observer }
+
+/** Until the log says who votes, the first configuration does. */
+export const votersNow = ({ configuration }: State, first: Configuration): readonly string[] =>
+  configuration.voters.length > 0 ? configuration.voters : votersOf(first)

@@ -11,7 +11,6 @@ import {
   start,
   votingMembersOf,
 } from '../events/index.ts'
-import { votersOf } from '../projections/configuration.ts'
 import { fold, initialState, type State } from '../projections/state.ts'
 import { describeEvent } from '../projections/words.ts'
 import { beatNames } from './beat-names.ts'
@@ -25,7 +24,7 @@ import { ReplicaGroup } from './log/group.ts'
 import { type LinkQuality, SimulatedNetwork } from './network.ts'
 import { type ClusterPlan, configurationOf, sourceOf, timeoutsOf } from './plan.ts'
 import { Chance, digested } from './random.ts'
-import type { Observer, Scene } from './scene.ts'
+import { type Observer, type Scene, votersNow } from './scene.ts'
 import { ask } from './sockets.ts'
 
 /** Something that must never be was seen. */
@@ -109,10 +108,7 @@ export class Simulation {
       configuration: this.configuration,
       timeouts,
       hasWatchdog: plan.hasWatchdog ?? true,
-      voters: () => {
-        const { voters } = this.#state.configuration
-        return voters.length > 0 ? voters : votersOf(this.configuration)
-      },
+      voters: () => votersNow(this.#state, this.configuration),
       cluster: this.cluster,
       ledger: this.ledger,
       oracle,
