@@ -42,7 +42,7 @@ export type GuardianLink = {
 }
 
 /** How long a guardian may take to start. */
-const startMs = 5000
+const startMs = 20_000
 const againMs = 50
 /** Every guardian greets at once; one that does not hangs, and guards nothing. */
 const greetingMs = 2000

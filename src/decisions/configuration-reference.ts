@@ -65,7 +65,7 @@ The check enforces both, and proposes the nearest values that satisfy them.
 Applying a changed file says first what it would change, restart and stop. At once and without an interruption:
 time-outs, retries, final actions, \`after\`; \`failover\`, \`failback\`, \`exclusion\`, the order of servers; monitors and
 alerts; added resources (they are started) and removed ones (they are stopped); of \`exec\`: \`stop\`, \`killAfter\`,
-\`logSize\`; of \`fip\`: \`duplicate\`, \`duplicateWait\`, \`reannounce\`; of \`disk\`: \`fsck\`, \`killUsersAfter\`; of
+\`logSize\`; of \`fip\`: \`duplicate\`, \`duplicateWait\`, \`duplicatePatience\`, \`reannounce\`; of \`disk\`: \`fsck\`, \`killUsersAfter\`; of
 \`md\` these two, \`queueLimit\`, \`ackTimeout\`, \`resync\` and \`initial\`. Everything else about a resource restarts it. All of \`heartbeat\` is taken over at once, too: voters keep what they promised under the
 old values; where leases would be too short for a while, the change is refused and has to be done in two steps. Other
 \`voters\`, among the machines that the kits know, vote as soon as every server that is up counts them. Not possible yet

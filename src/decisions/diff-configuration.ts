@@ -37,7 +37,7 @@ export type ConfigurationDiff = {
  */
 const liveFields: Readonly<Record<ResourceConfiguration['type'], readonly string[]>> = {
   exec: ['stop', 'killAfter', 'logSize'],
-  fip: ['duplicate', 'duplicateWait', 'reannounce'],
+  fip: ['duplicate', 'duplicateWait', 'duplicatePatience', 'reannounce'],
   disk: ['fsck', 'killUsersAfter'],
   md: ['fsck', 'killUsersAfter', 'queueLimit', 'ackTimeout', 'resync', 'initial'],
   service: [],

@@ -81,6 +81,9 @@ const fipOf = (form: Form) => {
       .default('refuse')
       .describe('What to do when somebody answers for the address already.'),
     duplicateWait: after('40ms', { most: '10s' }).describe('How long to listen for somebody who has the address.'),
+    duplicatePatience: after('2s', { most: '5m' }).describe(
+      'How long to wait for somebody who has the address to let go of it, as a server that is just being taken down does.',
+    ),
     reannounce: after('60s').describe(
       'How often the address is announced again, for caches that missed it; 0s = never.',
     ),

@@ -256,7 +256,7 @@ describe('fip', () => {
     const [s1, s2] = [lab.host('s1'), lab.host('s2')]
     const other = await DriverHost.start(s2, lab.directory)
     const v6 = 'fd77:2::100'
-    const fip = drivers.resource('ip', { type: 'fip', address: v6, duplicateWait: 1000 })
+    const fip = drivers.resource('ip', { type: 'fip', address: v6, duplicateWait: 1000, duplicatePatience: 0 })
     await until(() => s1.ping(s2.address6.public), 10_000, 'IPv6 to be ready')
     const on = await drivers.activate(fip)
     expect(on.value).toEqual({ ok: true, detail: 'on pub0' })

@@ -58,10 +58,25 @@ const activate = async (world: World, context: Context, limit: Limit): Promise<O
   return add(world, context, { place, duplicate })
 }
 
+/** The pause between two questions who has the address. */
+const askAgainMs = 50
+
 type Looking = { readonly place: Place; readonly limit: Limit }
 
+/** As `askForDuplicate`, asked again for a while: the owner before us may be letting go of the address at this moment. */
+const findDuplicate = async (world: World, context: Context, looking: Looking): Promise<string | null> => {
+  const { duplicate, duplicatePatience } = context.configuration
+  const patienceMs = duplicate === 'force' ? 0 : Math.min(duplicatePatience, looking.limit.timeoutMs / 2)
+  const deadline = world.clock.now() + patienceMs
+  for (;;) {
+    const found = await askForDuplicate(world, context, looking)
+    if (found === null || looking.limit.signal.aborted || world.clock.now() >= deadline) return found
+    await new Promise<void>((resolve) => world.clock.after(askAgainMs, resolve))
+  }
+}
+
 /** Null when nobody answers for the address; otherwise a sentence. */
-const findDuplicate = async (world: World, context: Context, { place, limit }: Looking): Promise<string | null> => {
+const askForDuplicate = async (world: World, context: Context, { place, limit }: Looking): Promise<string | null> => {
   const waitMs = Math.min(context.configuration.duplicateWait, limit.timeoutMs)
   // Handed over in order, the address was this cluster's own until a moment ago: whoever else had it was found then.
   if (waitMs === 0 || context.environment.BATON_HANDOVER === '1') return null
