@@ -21,6 +21,8 @@ export type ClusterPlan = {
   /** Addresses outside that answer to pings. */
   readonly pingTargets?: number
   readonly fencing?: { readonly policy: 'preferred' | 'required'; readonly action: 'off' | 'reboot' }
+  /** `onQuorumLoss: keep`: servers without a majority keep what they run, and are fenced before it runs elsewhere. */
+  readonly keeps?: boolean
   /** Machines have a hardware watchdog: when it is not said otherwise. */
   readonly hasWatchdog?: boolean
   /** T in ms that operators change to, the one of the beginning among them. */
@@ -111,6 +113,7 @@ export const sourceOf = (plan: ClusterPlan): string => {
       heartbeat: {
         ...Object.fromEntries(times.map(([key, ms]) => [key, durationOf(ms)])),
         ...rest,
+        ...(plan.keeps === true ? { onQuorumLoss: 'keep' } : {}),
         ...(plan.hasSharedDisk === true ? { disk: { interval: durationOf(Math.max(20, timeout / 10)) } } : {}),
       },
       ...(plan.pingTargets ? { npResolution: pingOf(plan.pingTargets) } : {}),

@@ -70,6 +70,7 @@ const devicesOf = (plan: ClusterPlan, chance: Chance): Partial<ClusterPlan> => {
   const policy = chance.pick(['preferred', 'required', 'required'] as const)
   const fencing = { policy, action: chance.pick(['off', 'reboot', 'reboot'] as const) }
   const hasWatchdog = !isFenced || policy !== 'required' || chance.happens(0.5)
+  const keeps = policy === 'required' && chance.happens(0.3)
   const others = Array.from({ length: 2 }, () => Math.round(plan.timeoutMs * chance.magnitude(0.3, 3)))
   const otherTimeouts = others.filter((ms) => ms > 2 * plan.intervalMs * 3)
   return {
@@ -77,6 +78,7 @@ const devicesOf = (plan: ClusterPlan, chance: Chance): Partial<ClusterPlan> => {
     ...(has() ? { hasSharedDisk: true } : {}),
     ...(has() ? { pingTargets: chance.whole(1, 2) } : {}),
     ...(isFenced && plan.servers > 1 ? { fencing, hasWatchdog } : {}),
+    ...(isFenced && plan.servers > 1 && keeps ? { keeps } : {}),
     ...(has() && otherTimeouts.length > 0 ? { otherTimeouts: [plan.timeoutMs, ...otherTimeouts] } : {}),
     ...(has() ? { otherVoters: otherVotersOf(plan, chance) } : {}),
   }

@@ -78,6 +78,30 @@ describe('required fencing', () => {
   })
 })
 
+describe('onQuorumLoss: keep', () => {
+  const plan = { fencing: { policy: 'required', action: 'off' } as const, keeps: true }
+  test('goes on without a majority while nobody else can take over', async () => {
+    const sim = await runningCluster(plan)
+    for (const host of sim.hosts) sim.isolate(host)
+    await sim.run(minutes(1))
+    expect(sim.isEverythingOnline()).toBe(true)
+  })
+  test('is switched off before its group starts elsewhere', async () => {
+    const sim = await runningCluster(plan)
+    sim.isolate('s1')
+    expect(await sim.until(() => sim.isEverythingOnline() && sim.ownerOf('web') === 's2', minutes(1))).toBe(true)
+    expect(sim.cluster.host('s1').isOn).toBe(false)
+  })
+  test('runs where it ran for as long as its controller does not answer', async () => {
+    const sim = await runningCluster(plan)
+    sim.cluster.power.controller('s1').isDead = true
+    sim.isolate('s1')
+    await sim.run(minutes(2))
+    expect(sim.ledger.on('s2')).toHaveLength(0)
+    expect(sim.ledger.on('s1').every(({ isUp }) => isUp)).toBe(true)
+  })
+})
+
 test('a network that a ping target shows to be cut off delays a takeover, and does not stop it', async () => {
   const sim = await runningCluster({ pingTargets: 1 })
   const [target] = sim.cluster.outside.names

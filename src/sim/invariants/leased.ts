@@ -45,6 +45,9 @@ export const leased: Invariant = {
   },
 }
 
-/** Without a watchdog nothing ends what stands still, as GUARANTEES.md says: fencing has to. */
-const isExcused = ({ hasWatchdog, cluster }: Scene, host: string): boolean =>
-  !hasWatchdog && cluster.host(host).isFrozen
+/**
+ * Without a watchdog nothing ends what stands still, as GUARANTEES.md says: fencing has to. So it has where servers keep
+ * what they run without a quorum (rule 12).
+ */
+const isExcused = ({ hasWatchdog, cluster, configuration }: Scene, host: string): boolean =>
+  configuration.heartbeat.onQuorumLoss === 'keep' || (!hasWatchdog && cluster.host(host).isFrozen)
