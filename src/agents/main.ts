@@ -1,5 +1,6 @@
 /** The processes of this product: the agent of a server, the witness, and the guardian beside an agent. */
 
+import { keepsOnQuorumLoss } from '../decisions/fencing.ts'
 import { scriptEnvironment } from '../decisions/script-environment.ts'
 import { missingWatchdog } from '../decisions/watchdog.ts'
 import {
@@ -13,6 +14,8 @@ import {
 import { monitorsOf } from '../projections/configuration.ts'
 import type { State } from '../projections/state.ts'
 import type { World } from '../world/world.ts'
+import { logAlarm, majorityAlarm } from './alerts/alarms.ts'
+import { type Alarm, localAlarms } from './alerts/local-alarms.ts'
 import { alertSink } from './alerts/sink.ts'
 import { alertTargets } from './alerts/targets.ts'
 import { conditionWatch } from './conditions.ts'
@@ -71,17 +74,7 @@ export const runAgent = async (machine: Machine, options: ProcessOptions): Promi
   const me = serverName(node.kit.own.name)
   let agent: ServerAgent | null = null
   const guardian = await reachGuardian(world, options, node)
-  const runner = resourceRunner(world, {
-    me,
-    instance,
-    installation,
-    drivers: machine.resourceDrivers,
-    logDirectory: places.logs,
-    manifest: places.manifest,
-    changed: () => agent?.wake(),
-    lost: (group, resource, because) => agent?.lost(group, resource, because),
-    leftMs: guardian.leftMs,
-  })
+  const runner = runnerOf(machine, node, { installation, agent: () => agent, leftMs: guardian.leftMs })
   await runner.adopt(recorder.state())
   const voter = joinVoters(world, node, {
     groups: () => agent?.heldGroups() ?? {},
@@ -111,7 +104,12 @@ export const runAgent = async (machine: Machine, options: ProcessOptions): Promi
     ping: (targets, timeoutMs) => pingTargets(world, targets, timeoutMs),
     say,
   })
-  const sink = await startAlerts(world, node, say)
+  const sink = await startAlerts(
+    world,
+    node,
+    say,
+    alarmsOf(node, voter, () => agent?.heldGroups() ?? {}),
+  )
   void firstConfiguration(world, node, options.signal)
   const running = agent
   const closeControl = await serveNode(world, node, running, {
@@ -129,6 +127,40 @@ export const runAgent = async (machine: Machine, options: ProcessOptions): Promi
   manager.stopping()
   await stopServer({ isToComeBack, running, runner, guardian, closeControl, sink, voter, node })
 }
+
+const runnerOf = (
+  { world, resourceDrivers: drivers }: Machine,
+  { kit, instance, places }: Node,
+  {
+    installation,
+    agent,
+    leftMs,
+  }: {
+    readonly installation: ReturnType<typeof installationOf>
+    readonly agent: () => ServerAgent | null
+    readonly leftMs: GuardianLink['leftMs']
+  },
+): ResourceRunner =>
+  resourceRunner(world, {
+    me: serverName(kit.own.name),
+    instance,
+    installation,
+    drivers,
+    logDirectory: places.logs,
+    manifest: places.manifest,
+    changed: () => agent()?.wake(),
+    lost: (group, resource, because) => agent()?.lost(group, resource, because),
+    leftMs,
+  })
+
+const alarmsOf = ({ kit, recorder, outOfTouchMs }: Node, voter: Voter, held: () => object): readonly Alarm[] => [
+  logAlarm(kit.own.name, outOfTouchMs),
+  majorityAlarm(kit.own.name, {
+    hasLease: voter.hasLease,
+    keeps: () => keepsOnQuorumLoss(recorder.state()),
+    held: () => Object.keys(held()),
+  }),
+]
 
 const installationOf = ({ osName, osVersion }: Machine, { version, stateDirectory }: ProcessOptions) => ({
   version,
@@ -299,21 +331,29 @@ const joinVoters = (
   return voter
 }
 
-const startAlerts = async (world: World, { recorder, places, log }: Node, say: Say) => {
+const startAlerts = async (world: World, { recorder, places, log }: Node, say: Say, alarms: readonly Alarm[]) => {
   let configuration = recorder.state().configuration.current
+  const trouble = (what: string, cause: unknown) => say(what, { cause: String(cause) })
   const sink = await alertSink(world, {
     cursorFile: places.alertCursor,
     targets: alertTargets(world, configuration, places.alerts),
     endOfLog: () => log.status().last,
-    trouble: (what, cause) => say(what, { cause: String(cause) }),
+    trouble,
   })
+  const targets = () => alertTargets(world, recorder.state().configuration.current, places.alerts)
+  const raised = localAlarms(world, { alarms, state: recorder.state, targets, trouble })
   recorder.onFold((recorded: readonly Recorded[], before: State) => {
     const { current } = recorder.state().configuration
     if (current !== configuration) sink.retarget(alertTargets(world, current, places.alerts))
     configuration = current
     sink.accept(recorded, before)
   })
-  return sink
+  return {
+    close: async () => {
+      raised.stop()
+      await sink.close()
+    },
+  }
 }
 
 /** Monitors' scripts see what the scripts of their target see. */

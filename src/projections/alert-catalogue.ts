@@ -53,6 +53,8 @@ export const catalogue = {
   serverLeft: info('nm', 11, 'Server %1 has left the cluster.(%2)'),
   leaseLost: error('nm', 12, 'Server %1 lost its lease and stopped what it ran within %2 s: %3.'),
   quorumLossOutlived: error('nm', 14, 'Server %1 lost its majority and went on with %2 for %3.'),
+  majorityLost: error('nm', 15, 'Server %1 has lost its majority of voters: %2.'),
+  majorityBack: info('nm', 16, 'Server %1 has a majority of voters again, after %2.'),
   pathLost: warning('nm', 20, 'Server %1 does not hear %2 on path %3 any more.'),
   pathRestored: info('nm', 21, 'Server %1 hears %2 on path %3 again.'),
   jeopardy: warning('nm', 22, 'Jeopardy: server %1 hears %2 on one path only: %3.'),
@@ -79,6 +81,12 @@ export const catalogue = {
   logRepaired: info('log', 2, 'The log of server %1 is repaired.'),
   logCopyJoined: info('log', 3, 'The copy of the log on server %1 is complete: a commit is on both servers again.'),
   logTailSetAside: error('log', 4, 'Server %1 had decided %2 commits after %3 by itself; they are kept in %4.'),
+  logAway: error(
+    'log',
+    5,
+    'Server %1 cannot reach the log for %2: nothing is decided; what runs goes on while a majority answers.',
+  ),
+  logBack: info('log', 6, 'Server %1 reaches the log again, after %2.'),
   alertsDropped: warning('log', 20, '%1 alerts are missing here: they came faster than they could be written.'),
   alertsPassedOver: warning('log', 21, 'Alerts of log sequences %1 to %2 are missing here: they were not read.'),
 
