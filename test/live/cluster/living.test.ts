@@ -23,7 +23,7 @@ describe('a time-out that changes while the service runs', () => {
   clusterTest('interrupts nothing, and counts from then on', {}, async (cluster) => {
     const watch = await cluster.watch()
     await watch.waitFor('s1', settleMs)
-    for (const timeout of ['6s', '1s', '3s'])
+    for (const timeout of ['6s', '2s', '3s'])
       await apply(cluster, 's1', (now) => ({ ...now, heartbeat: { ...quick, timeout, release: '700ms' } }))
     await cluster.do('s2', 'timeout-ratio', '-r', '4', '-t', '1h')
     expect(await cluster.do('s1', 'timeout-ratio', '-s')).toContain('4 times as configured')
