@@ -141,7 +141,6 @@ class OpenNode implements Node {
   readonly giveUpHistory = async (common: Sequence): Promise<void> => {
     this.#isStopped = true
     this.#hasGivenUp = true
-    this.recorder.stop()
     await this.pair?.yield(common, async () => {
       // The hash there is not known here: nobody asks for it.
       await this.store.forgetAfter({ sequence: common, hash: unknownHash })

@@ -21,6 +21,7 @@ describe('a pair whose judgement is right', () => {
       expect(sum(runs, ({ alone }) => alone)).toBeGreaterThan(seeds.length / 2)
       expect(sum(runs, ({ joined }) => joined)).toBeGreaterThan(seeds.length / 4)
       expect(sum(runs, ({ kept }) => kept)).toBeGreaterThan(0)
+      expect(sum(runs, ({ disksLost }) => disksLost)).toBeGreaterThan(0)
     },
     slowMs,
   )

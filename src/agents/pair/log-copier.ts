@@ -97,6 +97,7 @@ class Copier implements LogCopier {
 
   readonly yield: LogCopier['yield'] = async (common, beforeEmptied) => {
     this.#isYielding = true
+    this.#parts.log.hold('this server gives up what only it had decided')
     const end = await this.#parts.own.end()
     if (end === null) throw new Error('the own log server does not answer')
     await this.#setAside(common, end, beforeEmptied)
@@ -116,17 +117,21 @@ class Copier implements LogCopier {
     if (!peer.isConnected()) return this.#set({ peer: 'unreachable', behind: 0, split: null })
     const [ownEnd, peerEnd] = await Promise.all([own.end(), peer.end()])
     if (ownEnd === null) return
+    log.ownHas(ownEnd)
     if (peerEnd === null) return this.#set({ peer: 'unreachable', behind: 0, split: null })
     const { isAlone, head } = log.sides()
     const isHead = head === own.voter
     // 1. After a start the log is read from long ago, and what is read there about the copies is long over.
     // 2. Our copy may then look like a tail that never stood, although it is the log.
     // 3. So nothing is done before everything has been read that is to be read.
-    if (log.reached().sequence < (isHead === isAlone ? ownEnd : peerEnd)) return this.#unread(ownEnd, peerEnd)
-    if (isHead && isAlone) return this.#observe(ownEnd, peerEnd)
+    const reads = log.reads()
+    if (reads === null) return
+    if (log.reached().sequence < (reads === 'own' ? ownEnd : peerEnd)) return this.#unread(ownEnd, peerEnd)
+    if (isHead && isAlone && reads === 'own') return this.#observe(ownEnd, peerEnd)
     // The head lacks something only if its copy was lost: what stands is on the other one.
     const end = isHead ? sequence(Math.min(peerEnd, log.reached().sequence)) : peerEnd
-    if (isHead && ownEnd >= end) return this.#set({ peer: 'current', behind: 0, split: null })
+    if (isHead && ownEnd >= end && (await this.#isRead(own)))
+      return this.#set({ peer: 'current', behind: 0, split: null })
     if (!(await this.#isSameAt(ownEnd, peerEnd))) return this.#diverged(ownEnd, peerEnd)
     const behind = end - ownEnd
     // Whoever appends to both does this itself, sooner: only what stays behind is brought up.
@@ -138,10 +143,8 @@ class Copier implements LogCopier {
 
   /** Reading goes on, unless what was read is not on the copy that it would go on with. */
   async #unread(ownEnd: Sequence, peerEnd: Sequence): Promise<void> {
-    const { log, own, peer } = this.#parts
-    const { isAlone, head } = log.sides()
-    const isOwnRead = isAlone === (head === own.voter)
-    if (!isOwnRead && !(await this.#isRead(peer))) await this.#diverged(ownEnd, peerEnd)
+    const { log, peer } = this.#parts
+    if (log.reads() === 'peer' && !(await this.#isRead(peer))) await this.#diverged(ownEnd, peerEnd)
   }
 
   async #isRead(side: LogSide): Promise<boolean> {
@@ -194,6 +197,8 @@ class Copier implements LogCopier {
   /** Our copy is not a part of the other's. What of it was never read as standing may go; anything else is a split. */
   async #diverged(ownEnd: Sequence, peerEnd: Sequence): Promise<void> {
     const { log } = this.#parts
+    // What is read here stands; the other copy is not it, and is for its own server to mend.
+    if (log.reads() === 'own') return this.#set({ peer: 'behind', behind: 0, split: null })
     const common = await this.#commonEnd(ownEnd, peerEnd)
     const reached = log.reached().sequence
     const isOnPeer =
@@ -216,6 +221,7 @@ class Copier implements LogCopier {
     }
     await beforeEmptied()
     await own.startOver()
+    this.#parts.log.ownEmptied()
   }
 
   /** Copies what stands after `from`, byte by byte, as far as it is chained. */
@@ -255,6 +261,7 @@ class Copier implements LogCopier {
   async #positionAt(side: LogSide, at: Sequence): Promise<Position | null> {
     if (at === start.sequence) return start
     const raw = await side.at(at)
+    if (raw === 'unreachable') throw new Error(`the log server of ${side.voter} does not answer`)
     return typeof raw === 'string' ? null : { sequence: at, hash: this.#world.digest(raw.bytes) }
   }
 

@@ -8,6 +8,7 @@
  *   the tail has it; what only the head has may vanish. So everybody reads the tail.
  * - *Alone*: entered by the commit that declares the other server down, which the survivor puts on its own copy, under
  *   the rules of liveness-pair.ts (`judge`). Whatever stood was on both, so it is on that copy, whichever it is.
+ * - Who starts anew looks through its own copy first: that it went on alone stands there, and nowhere else (own-history.ts).
  * - Whoever comes back is behind, or has a tail of its own that never stood: log-copier.ts.
  */
 import {
@@ -16,10 +17,12 @@ import {
   decodeCommit,
   type EventLog,
   encodeCommit,
+  type Hash,
   type LogReader,
   type LogStatus,
   type Position,
   type Recorded,
+  type Sequence,
   type Subscription,
   sequence,
   start,
@@ -27,10 +30,15 @@ import {
 } from '../../events/index.ts'
 import { foldSides, type LogSides } from '../../projections/log-sides.ts'
 import type { World } from '../../world/world.ts'
+import { Follower } from './follower.ts'
 import type { LogSide, Message } from './log-side.ts'
+import { declaresDown, ownHistory } from './own-history.ts'
 
 /** For how long an append waits until what it follows has been read here. */
 const readMs = 500
+/** For how long an append waits until the own copy has been looked through, and how often that is tried. */
+const recallMs = 1000
+const recallAgainMs = 50
 
 export type PairLogOptions = {
   readonly me: VoterName
@@ -48,6 +56,11 @@ export type PairLog = EventLog & {
   /** As of what has been read. */
   readonly sides: () => LogSides
   readonly reached: () => Position
+  /** The copy that is read at present; null = not known yet, or an own past is being read that is over for certain. */
+  readonly reads: () => 'own' | 'peer' | null
+  /** The own copy has commits up to here, or none any more. */
+  readonly ownHas: (end: Sequence) => void
+  readonly ownEmptied: () => void
   /** Appends nothing from now on, and says why; null = goes on. */
   readonly hold: (because: string | null) => void
   /** The other copy is the same as this one, or nearly so. */
@@ -73,17 +86,32 @@ class TwoSidedLog implements PairLog {
   #gone = Promise.withResolvers<AppendResult>()
   #held: string | null = null
   #isPeerCurrent = false
+  /** The commit that this server knows to stand last on the copies, for it put it there. */
+  #verified: Hash | null = null
   readonly #waiting = new Set<() => void>()
+  /** Up to here the own copy is the log, whatever the other one holds; null = not looked through yet. */
+  #ownUntil: Sequence | null = null
+  /** Where the own copy ends, as far as is known; before what was read: it was lost, or emptied. */
+  #ownEnd: Sequence = start.sequence
+  readonly #recalled: Promise<void>
+  #isClosed = false
 
   constructor(world: Pick<World, 'clock' | 'digest'>, options: PairLogOptions) {
     this.#world = world
     this.#options = options
     this.#sides = options.from.sides
     this.#reached = options.from.position
+    this.#recalled = this.#recall()
   }
 
   readonly sides = (): LogSides => this.#sides
   readonly reached = (): Position => this.#reached
+  readonly reads = (): 'own' | 'peer' | null => {
+    if (this.#ownUntil === null || this.#reached.sequence < this.#ownUntil) return null
+    return this.#source() === this.#options.own ? 'own' : 'peer'
+  }
+  readonly ownHas = (end: Sequence): void => this.#setOwnEnd(later(this.#ownEnd, end))
+  readonly ownEmptied = (): void => this.#setOwnEnd(start.sequence)
   readonly hold = (because: string | null): void => {
     this.#held = because
   }
@@ -101,6 +129,8 @@ class TwoSidedLog implements PairLog {
 
   readonly append = async (after: Position, commit: Commit): Promise<AppendResult> => {
     if (this.#held !== null) return unavailable(this.#held)
+    if (this.#ownUntil === null) await Promise.race([this.#recalled, this.#pause(recallMs)])
+    if (this.#ownUntil === null) return unavailable('the own copy of the log has not been looked through yet')
     if (after.sequence > this.#reached.sequence) await this.#read(after)
     if (after.sequence !== this.#reached.sequence) return conflict
     const message = { commit, bytes: encodeCommit(commit, after.hash) }
@@ -114,8 +144,13 @@ class TwoSidedLog implements PairLog {
     else if (isAlone && !(await this.#holds(tail, after)))
       result = unavailable(`the copy of ${tail.voter} lacks commit ${after.sequence}`)
     else if (!isAlone && this.#mayGoAlone) result = await this.#goAlone(after, message)
+    // On the own copy it says that this server went on alone: it stands there only if that was so.
+    else if (!isAlone && declaresDown(commit, peer.voter)) result = unavailable('this server may not go on alone')
     else result = await this.#putOnBoth(after, message)
-    if (result.result === 'appended') this.#learn(result.position, commit)
+    if (result.result !== 'appended') return result
+    this.#verified = result.position.hash
+    if (!isAlone || head === me) this.#ownEnd = later(this.#ownEnd, result.position.sequence)
+    this.#learn(result.position, commit)
     return result
   }
 
@@ -139,7 +174,7 @@ class TwoSidedLog implements PairLog {
     const headSide = head === me ? own : peer
     const isThere = (side: LogSide) => side.isConnected() && side.status().reachable
     const reachable = isThere(headSide) && (isAlone || (isThere(own) && isThere(peer)))
-    const last = Math.max(this.#reached.sequence, reachable ? this.#source().status().last : 0)
+    const last = Math.max(this.#reached.sequence, reachable ? (this.#source()?.status().last ?? 0) : 0)
     const isCurrent = (side: LogSide) => side === headSide || (isAlone ? this.#isPeerCurrent : isThere(side))
     return {
       reachable,
@@ -156,17 +191,45 @@ class TwoSidedLog implements PairLog {
   readonly moveLeader = async (): Promise<void> => {}
 
   readonly close = async (): Promise<void> => {
+    this.#isClosed = true
     for (const follower of this.#followers) follower.stop()
     this.#followers.clear()
     await this.#options.own.close()
     await this.#options.peer.close()
   }
 
-  /** Where everything that stands is to be read, and nothing else. */
-  #source(): LogSide {
+  #setOwnEnd(end: Sequence): void {
+    const before = this.#source()
+    this.#ownEnd = end
+    if (this.#source() !== before) for (const follower of this.#followers) follower.reconsider()
+  }
+
+  async #recall(): Promise<void> {
+    const { own, peer } = this.#options
+    while (!this.#isClosed && this.#ownUntil === null) {
+      const history = await ownHistory(own, peer.voter, this.#reached, this.#world.digest)
+      this.#ownUntil = history?.until ?? null
+      this.#ownEnd = history?.end ?? this.#ownEnd
+      if (history === null) await this.#pause(recallAgainMs)
+    }
+    for (const follower of this.#followers) follower.reconsider()
+  }
+
+  #pause(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      this.#world.clock.after(ms, resolve)
+    })
+  }
+
+  /** Where everything that stands is to be read, and nothing else; null = not known yet. */
+  #source(): LogSide | null {
     const { own, peer, me } = this.#options
     const { isAlone, head } = this.#sides
-    if (isAlone) return head === me ? own : peer
+    if (this.#ownUntil === null) return null
+    if (this.#reached.sequence < this.#ownUntil) return own
+    // Long ago it was alone, or its disk is new: what it lost is on the other copy, as far as that goes.
+    const isOwnLost = this.#ownEnd < this.#reached.sequence
+    if (isAlone) return head === me && !isOwnLost ? own : peer
     if (this.#mayGoAlone) return own
     return head === me ? peer : own
   }
@@ -174,10 +237,7 @@ class TwoSidedLog implements PairLog {
   /** The one commit that a server may put on its own copy alone; everything else waits until it stands. */
   async #goAlone(after: Position, message: Message): Promise<AppendResult> {
     const { own, peer } = this.#options
-    const declares = message.commit.events.some(
-      (event) => event.type === 'ServerDeclaredDown' && event.data.server === peer.voter,
-    )
-    if (!declares) return abandoned
+    if (!declaresDown(message.commit, peer.voter)) return abandoned
     // A copy that is not complete up to here must not become the log.
     if (!(await this.#holds(own, after))) return unavailable(`the copy of ${own.voter} lacks commit ${after.sequence}`)
     return this.#mayGoAlone ? await own.put(after, message) : unavailable('the other server is back')
@@ -185,7 +245,9 @@ class TwoSidedLog implements PairLog {
 
   /** Whether that copy has exactly what was read up to `position`. */
   async #holds(side: LogSide, position: Position): Promise<boolean> {
-    if (position.sequence === start.sequence) return true
+    // A log begins on two empty copies; where one is not, it has begun, and this server only does not know it yet.
+    if (position.sequence === start.sequence)
+      return (await this.#options.own.end()) === 0 && (await this.#options.peer.end()) === 0
     const there = await side.at(position.sequence)
     return typeof there !== 'string' && this.#world.digest(there.bytes) === position.hash
   }
@@ -193,6 +255,10 @@ class TwoSidedLog implements PairLog {
   async #putOnBoth(after: Position, message: Message): Promise<AppendResult> {
     const { own, peer, me } = this.#options
     const [head, tail] = this.#sides.head === me ? [own, peer] : [peer, own]
+    // A copy on a new disk may have as many commits, and others: a sequence says nothing about what it counts.
+    const isSame = this.#verified === after.hash || (await this.#raced(this.#holds(head, after)))
+    if (isSame === null) return abandoned
+    if (!isSame) return unavailable(`the copy of ${head.voter} lacks commit ${after.sequence}`)
     const first = await this.#patiently(head, head.put(after, message))
     if (first.result === 'conflict') {
       const there = await this.#raced(head.at(sequence(after.sequence + 1)))
@@ -236,11 +302,12 @@ class TwoSidedLog implements PairLog {
   #learn(position: Position, commit: Commit): void {
     if (position.sequence !== this.#reached.sequence + 1) return
     const before = this.#sides
+    if (this.#source() === this.#options.own) this.#ownEnd = later(this.#ownEnd, position.sequence)
     const moment = { sequence: position.sequence, members: this.#options.members }
     this.#reached = position
     this.#sides = commit.events.reduce((sides: LogSides, event) => foldSides(sides, event, moment), before)
     for (const wake of this.#waiting) wake()
-    if (this.#sides === before) return
+    if (this.#sides === before && position.sequence !== this.#ownUntil) return
     for (const follower of this.#followers) follower.reconsider()
   }
 
@@ -261,81 +328,13 @@ class TwoSidedLog implements PairLog {
   }
 }
 
+const later = (one: Sequence, other: Sequence): Sequence => (one > other ? one : other)
+
 /** What stands somewhere, to be put elsewhere; null = it is no commit. */
 export const messageOf = (bytes: string): Message | null => {
   try {
     return { bytes, commit: decodeCommit(bytes).commit }
   } catch {
     return null
-  }
-}
-
-type FollowerParts = { readonly source: () => LogSide; readonly learn: (recorded: Recorded) => void }
-
-/** One who follows: from whichever copy tells what stands, changing over where the log says so. */
-class Follower {
-  readonly #reader: LogReader
-  readonly #parts: FollowerParts
-  #reached: Position
-  #side: LogSide
-  #subscription: Subscription
-  #isTroubled = false
-
-  constructor(after: Position, reader: LogReader, parts: FollowerParts) {
-    this.#reached = after
-    this.#reader = reader
-    this.#parts = parts
-    this.#side = parts.source()
-    this.#subscription = this.#begin()
-  }
-
-  /** The copy to read from may be another one now. */
-  reconsider(): void {
-    const side = this.#parts.source()
-    if (side === this.#side) return
-    this.stop()
-    this.#side = side
-    if (this.#isTroubled) this.#repaired()
-    this.#subscription = this.#begin()
-  }
-
-  stop(): void {
-    this.#subscription.stop()
-  }
-
-  #begin(): Subscription {
-    const side = this.#side
-    const isOurs = () => side === this.#side
-    return side.follow(this.#reached, {
-      commits: (recorded) => {
-        if (isOurs()) this.#accept(recorded)
-      },
-      trouble: (trouble) => {
-        if (!isOurs()) return
-        this.#isTroubled = true
-        this.#reader.trouble(trouble)
-      },
-      repaired: () => {
-        if (isOurs()) this.#repaired()
-      },
-    })
-  }
-
-  #repaired(): void {
-    this.#isTroubled = false
-    this.#reader.repaired()
-  }
-
-  /** Up to the first commit after which another copy tells what stands. */
-  #accept(recorded: readonly Recorded[]): void {
-    const side = this.#side
-    const accepted: Recorded[] = []
-    for (const one of recorded) {
-      if (one.position.sequence !== this.#reached.sequence + 1 || this.#side !== side) continue
-      this.#reached = one.position
-      accepted.push(one)
-      this.#parts.learn(one)
-    }
-    if (accepted.length > 0) this.#reader.commits(accepted)
   }
 }

@@ -48,13 +48,26 @@ export class PairRun {
   #random: number
   #isCut = false
   #isHealing = false
-  #counts = { alone: 0, joined: 0, kept: 0, splits: 0 }
+  #counts = { alone: 0, joined: 0, kept: 0, splits: 0, disksLost: 0 }
 
   constructor(seed: number, mayBothJudge: boolean) {
     this.#seed = seed
     this.#random = seed * 2_654_435_761 + 1
     this.#mayBothJudge = mayBothJudge
     for (const name of names) this.#startAgent(name)
+  }
+
+  debug(n: Name) {
+    const a = this.#agents[n]
+    return {
+      alive: a?.isAlive,
+      y: a?.isYielding,
+      sides: a?.log.sides(),
+      reached: a?.log.reached(),
+      st: a?.copier.standing(),
+      status: a?.log.status(),
+      r2: a?.reached,
+    }
   }
 
   result() {
@@ -122,7 +135,8 @@ export class PairRun {
     } else if (chance < 0.92) {
       this.#copies[name].isUp = !this.#copies[name].isUp
       this.#copies[name].tell()
-    } else await this.#considerYielding(name)
+    } else if (chance < 0.93) this.#loseDisk(name)
+    else await this.#considerYielding(name)
   }
 
   async #append(name: Name, commit: Commit = newCommit()): Promise<void> {
@@ -197,6 +211,18 @@ export class PairRun {
         agent.isYielding = false
       },
     )
+  }
+
+  /** A new disk, while the other one has everything that was acknowledged; not beside a wrong judgement. */
+  #loseDisk(name: Name): void {
+    const idsOf = (of: Name) => this.#copies[of].bytes.map((bytes) => decodeCommit(bytes).commit.id as string)
+    const others = new Set(idsOf(otherOf(name)))
+    if (idsOf(name).some((id) => this.#acknowledged.has(id) && !others.has(id))) return
+    // Rule 3: who has lost its disk is nobody's voice, so it must not be judged about meanwhile either.
+    if (this.#judged.size > 0 || this.#mayBothJudge) return
+    this.#kill(name)
+    this.#copies[name].empty()
+    this.#counts.disksLost += 1
   }
 
   #kill(name: Name): void {
