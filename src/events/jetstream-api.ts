@@ -15,6 +15,7 @@ export const code = {
   nameInUse: 10058,
   streamNotFound: 10059,
   streamMismatch: 10060,
+  wrongLastMessageId: 10070,
   wrongLastSequence: 10071,
   notEnabled: 10076,
   idInProcess: 10158,

@@ -3,7 +3,7 @@ import { headers } from 'nats'
 import { z } from 'zod'
 import { type Commit, encodeCommit, type Position, type Recorded } from './commit.ts'
 import type { AppendResult, EventLog, LogStatus } from './event-log.ts'
-import { type Sequence, sequence, type VoterName } from './ids.ts'
+import { type CommitId, type Sequence, sequence, type VoterName } from './ids.ts'
 import { ask, code, type Failure, failureOf, parseReply } from './jetstream-api.ts'
 import type { LogConnection, LogWorld } from './jetstream-connection.ts'
 import { type Following, followStream } from './jetstream-log-reader.ts'
@@ -123,10 +123,13 @@ type Append = {
 const appendTo = (connection: LogConnection, { cluster, after, commit, digest }: Append): Promise<AppendResult> =>
   store(connection, { cluster, after, commit, bytes: encodeCommit(commit, after.hash), digest })
 
+/** `afterId`: what stands before it has this id, too: among many that are on their way at once, one may have failed. */
+type Exactly = { readonly bytes: string; readonly afterId?: CommitId | undefined }
+
 /** Puts a commit directly after `after`, or not at all, as exactly these bytes: a copy is the same in every one. */
 export const store = async (
   connection: LogConnection,
-  { cluster, after, commit, bytes: text, digest }: Append & { readonly bytes: string },
+  { cluster, after, commit, bytes: text, digest, afterId }: Append & Exactly,
 ): Promise<AppendResult> => {
   const bytes = new TextEncoder().encode(text)
   if (bytes.length > largestCommitBytes)
@@ -137,6 +140,7 @@ export const store = async (
   const conditions = headers()
   conditions.set('Nats-Msg-Id', commit.id)
   conditions.set('Nats-Expected-Last-Sequence', String(after.sequence))
+  if (afterId !== undefined) conditions.set('Nats-Expected-Last-Msg-Id', afterId)
   try {
     const options = { timeout: appendMs, headers: conditions }
     const reply = await connection.nats.request(subjectOf(cluster, commit), bytes, options)
@@ -153,6 +157,7 @@ export const store = async (
 /** Only what certainly stored nothing is `unavailable`. A store that failed, say for want of space, is `unknown`. */
 const refused = ({ failed, because }: Failure): AppendResult => {
   switch (failed) {
+    case code.wrongLastMessageId:
     case code.wrongLastSequence:
     case code.wrongLastSequenceConstant:
       return { result: 'conflict' }

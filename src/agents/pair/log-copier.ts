@@ -236,7 +236,10 @@ class Copier implements LogCopier {
         const chunk = chained.slice(at, at + putsAhead)
         const befores = [position, ...chunk.map((one) => one.position)]
         const results = await Promise.all(
-          chunk.map(({ bytes, commit }, index) => own.put(befores[index] ?? start, { bytes, commit })),
+          // Where one fails, because somebody else was there first, those behind it must fail as well.
+          chunk.map(({ bytes, commit }, index) =>
+            own.put(befores[index] ?? start, { bytes, commit }, chunk[index - 1]?.commit.id),
+          ),
         )
         // Somebody else may have put it there: the next look goes on from what is there.
         if (results.some(({ result }) => result !== 'appended')) return

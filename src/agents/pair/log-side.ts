@@ -3,6 +3,7 @@ import { z } from 'zod'
 import {
   type AppendResult,
   type Commit,
+  type CommitId,
   type LogReader,
   type LogStatus,
   type Position,
@@ -24,8 +25,8 @@ export type Message = { readonly commit: Commit; readonly bytes: string }
 export type LogSide = {
   readonly voter: VoterName
   readonly isConnected: () => boolean
-  /** Stores these bytes directly after `after`, or not at all. Never throws. */
-  readonly put: (after: Position, message: Message) => Promise<AppendResult>
+  /** Stores these bytes directly after `after` (and after the commit of that id), or not at all. Never throws. */
+  readonly put: (after: Position, message: Message, afterId?: CommitId) => Promise<AppendResult>
   /** Sequence of its last commit; null = nobody answers. */
   readonly end: () => Promise<Sequence | null>
   readonly at: (sequence: Sequence) => Promise<RawCommit | 'missing' | 'unreachable'>
@@ -57,7 +58,7 @@ export const logSide = (
   return {
     voter,
     isConnected: connection.isConnected,
-    put: (after, message) => store(connection, { cluster, after, ...message, digest: world.digest }),
+    put: (after, message, afterId) => store(connection, { cluster, after, ...message, afterId, digest: world.digest }),
     end: async () => {
       const info = await askStream(connection, cluster)
       return 'failed' in info ? null : info.last
@@ -94,9 +95,9 @@ export const lateSide = (voter: VoterName): LogSide & { readonly arrived: (side:
       waiting.clear()
     },
     isConnected: () => real?.isConnected() ?? false,
-    put: async (after, message) =>
+    put: async (after, message, afterId) =>
       real
-        ? real.put(after, message)
+        ? real.put(after, message, afterId)
         : { result: 'unavailable', because: `the log server of ${voter} is out of reach` },
     end: async () => real?.end() ?? null,
     at: async (at) => real?.at(at) ?? 'unreachable',

@@ -21,7 +21,6 @@ import {
   type LogReader,
   type LogStatus,
   type Position,
-  type Recorded,
   type Sequence,
   type Subscription,
   sequence,

@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type LogSide, logSide } from '../../../src/agents/pair/log-side.ts'
 import { pairLog } from '../../../src/agents/pair/pair-log.ts'
-import { start } from '../../../src/events/commit.ts'
+import { encodeCommit, type Position, start } from '../../../src/events/commit.ts'
 import type { EventLog } from '../../../src/events/event-log.ts'
 import { generationOf, sequence, serverName, voterName } from '../../../src/events/ids.ts'
 import { connectLog } from '../../../src/events/jetstream-connection.ts'
@@ -115,6 +115,28 @@ describe.skipIf(lacks.length > 0)(`the log of a pair on two log servers ${lacks.
     expect(one.commits).toEqual(other.commits)
     expectChained(one.commits)
     expect(await at.s1.read(sequence(1), 200)).toEqual(await at.s2.read(sequence(1), 200))
+  })
+
+  test('of many commits on their way at once, none is stored behind one that failed', async () => {
+    const { at } = await openBoth()
+    const message = (previous: Position, text: string) => {
+      const commit = newCommit(text)
+      const bytes = encodeCommit(commit, previous.hash)
+      const next = { sequence: sequence(previous.sequence + 1), hash: world.digest(bytes) }
+      return { commit, bytes, next }
+    }
+    const first = message(start, 'first')
+    const other = message(first.next, 'another was there first')
+    const second = message(first.next, 'second')
+    const third = message(second.next, 'third')
+    appended(await at.s1.put(start, first))
+    appended(await at.s1.put(first.next, other, first.commit.id))
+    const results = await Promise.all([
+      at.s1.put(first.next, second, first.commit.id),
+      at.s1.put(second.next, third, second.commit.id),
+    ])
+    expect(results).toEqual([{ result: 'conflict' }, { result: 'conflict' }])
+    expect(await at.s1.end()).toBe(2)
   })
 
   test('one of them killed: nothing is taken until the rules let the other go on, and then at once', async ({

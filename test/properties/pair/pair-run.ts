@@ -218,6 +218,9 @@ export class PairRun {
     const idsOf = (of: Name) => this.#copies[of].bytes.map((bytes) => decodeCommit(bytes).commit.id as string)
     const others = new Set(idsOf(otherOf(name)))
     if (idsOf(name).some((id) => this.#acknowledged.has(id) && !others.has(id))) return
+    // Whoever is alone has the only copy that counts: that disk must not be lost.
+    const stored = this.#sidesStored(name)
+    if (stored.isAlone && stored.head === name) return
     // Rule 3: who has lost its disk is nobody's voice, so it must not be judged about meanwhile either.
     if (this.#judged.size > 0 || this.#mayBothJudge) return
     this.#kill(name)

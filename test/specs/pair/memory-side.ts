@@ -3,6 +3,7 @@ import type { LogSide } from '../../../src/agents/pair/log-side.ts'
 import { readNext } from '../../../src/events/chain.ts'
 import {
   type AppendResult,
+  decodeCommit,
   type LogReader,
   type Position,
   type Sequence,
@@ -28,8 +29,11 @@ export class MemoryCopy {
     return sequence(this.bytes.length)
   }
 
-  store(after: Position, bytes: string): AppendResult {
+  store(after: Position, bytes: string, afterId?: string): AppendResult {
     if (after.sequence !== this.bytes.length) return { result: 'conflict' }
+    const last = this.bytes.at(-1)
+    if (afterId !== undefined && (last === undefined || decodeCommit(last).commit.id !== afterId))
+      return { result: 'conflict' }
     this.bytes.push(bytes)
     this.tell()
     return { result: 'appended', position: { sequence: this.end, hash: digest(bytes) } }
@@ -61,12 +65,12 @@ export const memorySide = (copy: MemoryCopy, way: Way = openWay): LogSide => {
   return {
     voter: copy.voter,
     isConnected,
-    put: async (after, { bytes }) => {
+    put: async (after, { bytes }, afterId) => {
       if (!isConnected()) return { result: 'unavailable', because: 'out of reach' }
       const fate = way.fate()
       await turn()
       if (fate === 'request lost' || !isConnected()) return { result: 'unknown', because: 'lost' }
-      const stored = copy.store(after, bytes)
+      const stored = copy.store(after, bytes, afterId)
       await turn()
       return fate === 'reply lost' || !isConnected() ? { result: 'unknown', because: 'lost' } : stored
     },
