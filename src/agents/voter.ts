@@ -336,7 +336,8 @@ class RunningVoter implements Voter {
     if (now - this.#lastLoop > 2 * this.#intervalMs) this.#times.stoodStill(now)
     if (wasSuspended || stoodStill)
       this.#liveness = wasSuspended ? resumed(this.#liveness, now) : { ...this.#liveness, since: now }
-    this.#suspendedMs = suspendedMs
+    // Short ones add up; and what only came from reading two clocks one after the other is taken back.
+    this.#suspendedMs = wasSuspended ? suspendedMs : Math.min(this.#suspendedMs, suspendedMs)
     this.#lastLoop = now
     return now
   }

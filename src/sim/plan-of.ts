@@ -3,8 +3,11 @@ import { type Configuration, networksOf } from '../events/index.ts'
 import type { ClusterPlan } from './plan.ts'
 
 /** Why a configuration cannot be simulated; null when it can. */
-export const unfitFor = (configuration: Configuration): string | null =>
-  configuration.topology === 'pair' ? 'topology: pair is not simulated yet' : null
+export const unfitFor = ({ topology, fencing }: Configuration): string | null => {
+  if (topology === 'pair') return 'topology: pair is not simulated yet'
+  const device = Object.entries(fencing.devices).find(([, { type }]) => type === 'agent' || type === 'vm')
+  return device ? `fence devices of type ${device[1].type} are not simulated yet (${device[0]})` : null
+}
 
 /** `source`: with the text of its scripts inside. */
 export const planOf = (configuration: Configuration, source: string): ClusterPlan => {
