@@ -38,6 +38,16 @@ export class Chance {
   /** A source of its own, by name: the same for a seed whatever was drawn before. */
   readonly split = (name: string): Chance => new Chance(digested(this.#seed, name))
 
+  /** Another one that will draw what this one will. */
+  readonly fork = (): Chance => {
+    const twin = new Chance(this.#seed)
+    twin.#a = this.#a
+    twin.#b = this.#b
+    twin.#c = this.#c
+    twin.#count = this.#count
+    return twin
+  }
+
   /** Uniform in [0, 1): sfc32. */
   readonly fraction = (): number => {
     const sum = (((this.#a + this.#b) | 0) + this.#count) | 0

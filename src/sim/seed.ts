@@ -1,8 +1,12 @@
 /** One seed from its first boot to the demand that everything is well again. */
 import { type Command, groupName, monitorName, serverName } from '../events/index.ts'
+import type { Chance } from './random.ts'
 import { reportOf } from './report.ts'
 import { Simulation, Violation } from './simulation.ts'
 import type { Scenario } from './swarm.ts'
+
+/** One fault, as it struck: with the same chance at the same time it strikes in the same way. */
+export type Strike = { readonly at: number; readonly fault: string; readonly chance: Chance }
 
 export type SeedOutcome = {
   readonly seed: number
@@ -10,6 +14,7 @@ export type SeedOutcome = {
   readonly simulatedMs: number
   readonly commits: number
   readonly steps: number
+  readonly strikes: readonly Strike[]
   /** What a person needs to see what went wrong; null when nothing did. */
   readonly failure: string | null
 }
@@ -22,27 +27,45 @@ const lookMs = 5000
 
 export const runSeed = async (scenario: Scenario): Promise<SeedOutcome> => {
   const sim = new Simulation({ seed: scenario.seed, plan: scenario.plan })
+  const strikes: Strike[] = []
   let failure: string | null = null
   try {
-    await live(sim, scenario)
+    await live(sim, scenario, strikes)
   } catch (trouble) {
     if (!(trouble instanceof Violation)) throw trouble
     failure = reportOf(sim, scenario, trouble.message)
   }
   const { trace, now, commits, scheduler } = sim
-  return { seed: scenario.seed, trace, simulatedMs: now, commits: commits.length, steps: scheduler.steps, failure }
+  return {
+    seed: scenario.seed,
+    trace,
+    simulatedMs: now,
+    commits: commits.length,
+    steps: scheduler.steps,
+    strikes,
+    failure,
+  }
 }
 
-const live = async (sim: Simulation, { faults, everyMs, faultsMs }: Scenario): Promise<void> => {
+const live = async (sim: Simulation, scenario: Scenario, struck: Strike[]): Promise<void> => {
+  const { faults, everyMs, faultsMs, strikes } = scenario
   const chance = sim.chance.split('faults')
   sim.boot()
   const strike = () => {
     if (sim.now > faultsMs || faults.length === 0) return
-    chance.pick(faults).strike(sim, chance)
+    const fault = chance.pick(faults)
+    struck.push({ at: sim.now, fault: fault.name, chance: chance.fork() })
+    fault.strike(sim, chance)
     // Exponential: faults come alone, and in swarms.
     sim.after(-Math.log(1 - chance.fraction()) * everyMs, strike)
   }
-  sim.after(chance.between(0, 20_000), strike)
+  const first = chance.between(0, 20_000)
+  if (strikes === undefined) sim.after(first, strike)
+  for (const one of strikes ?? [])
+    sim.at(one.at, () => {
+      struck.push(one)
+      faults.find(({ name }) => name === one.fault)?.strike(sim, one.chance.fork())
+    })
   await sim.run(faultsMs)
   sim.heal()
   await recover(sim)

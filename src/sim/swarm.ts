@@ -3,6 +3,7 @@ import { deviceFaults } from './device-faults.ts'
 import { allFaults, type Fault, Peace } from './faults.ts'
 import { type ClusterPlan, type GroupPlan, serverNames } from './plan.ts'
 import { Chance } from './random.ts'
+import type { Strike } from './seed.ts'
 
 export type Scenario = {
   readonly seed: number
@@ -12,6 +13,8 @@ export type Scenario = {
   readonly everyMs: number
   /** How long they strike. */
   readonly faultsMs: number
+  /** These, and nothing drawn: some of what struck in an earlier run of the seed. */
+  readonly strikes?: readonly Strike[]
 }
 
 /** Clusters by their frequency among the seeds. */

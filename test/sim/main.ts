@@ -1,10 +1,12 @@
 /**
- * `npm run sim -- [--minutes N] [--seed S] [--runs N] [--timeout MS] [--most-timeout MS] [--devices]`: seeds from S on, for
+ * `npm run sim -- [--minutes N] [--seed S] [--runs N] [--timeout MS] [--most-timeout MS] [--devices] [--shrink]`: seeds from S on, for
  * so long; says what was simulated, and prints whatever failed. The same seeds as in the tests, and more. `--devices`: only
- * clusters with more than networks; `--most-timeout`: only those with so small a T, of which more fit into a minute.
+ * clusters with more than networks; `--most-timeout`: only those with so small a T, of which more fit into a minute; `--shrink`: whatever
+ * failed is tried with fewer faults, and the smallest that fails is shown.
  */
 import { parseArgs } from 'node:util'
 import { runSeed } from '../../src/sim/seed.ts'
+import { shrink, shrunkLines } from '../../src/sim/shrink.ts'
 import { scenarioOf } from '../../src/sim/swarm.ts'
 
 const { values } = parseArgs({
@@ -15,6 +17,7 @@ const { values } = parseArgs({
     timeout: { type: 'string' },
     'most-timeout': { type: 'string', default: 'Infinity' },
     devices: { type: 'boolean', default: false },
+    shrink: { type: 'boolean', default: false },
   },
 })
 const end = process.hrtime.bigint() + BigInt(Math.round(Number(values.minutes) * 60)) * 1_000_000_000n
@@ -37,7 +40,9 @@ for (let seed = Number(values.seed); runs < most && process.hrtime.bigint() < en
   simulatedMs += outcome.simulatedMs
   if (outcome.failure !== null) {
     failed += 1
-    console.log(`${outcome.failure}\n${'='.repeat(120)}`)
+    const smaller = values.shrink ? await shrink(() => scenarioOf(seed, wish), outcome) : null
+    const lines = smaller ? [smaller.outcome.failure, ...shrunkLines(smaller)] : [outcome.failure]
+    console.log(`${lines.join('\n')}\n${'='.repeat(120)}`)
   }
 }
 const { user, system } = process.cpuUsage(began)
