@@ -10,7 +10,9 @@ import { ipKey, parseIp } from '../../src/decisions/ip-address.ts'
 import { type Configuration, formatDuration, parseDuration, storedConfiguration } from '../../src/events/index.ts'
 
 const examples = join(import.meta.dirname, '../../ops/examples')
-const texts = readdirSync(examples).map((name) => readFileSync(join(examples, name), 'utf8'))
+const texts = readdirSync(examples)
+  .filter((name) => name.endsWith('.yaml'))
+  .map((name) => readFileSync(join(examples, name), 'utf8'))
 
 const all = (checked: Checked) => [...(checked.ok ? [] : checked.problems), ...checked.warnings]
 

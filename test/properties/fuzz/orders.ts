@@ -11,7 +11,9 @@ import { damage, noise, type Target, target } from './target.ts'
 const text = new TextDecoder()
 const bytesOf = new TextEncoder()
 const examples = join(import.meta.dirname, '../../../ops/examples')
-const configurations = readdirSync(examples).map((name) => bytesOf.encode(readFileSync(join(examples, name), 'utf8')))
+const configurations = readdirSync(examples)
+  .filter((name) => name.endsWith('.yaml'))
+  .map((name) => bytesOf.encode(readFileSync(join(examples, name), 'utf8')))
 
 /** Accepted, or every problem has a place and words. */
 const isChecked = (source: string): void => {
