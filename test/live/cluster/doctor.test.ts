@@ -26,6 +26,8 @@ const about = ({ findings }: Diagnosis, what: string): Finding => {
 
 describe('the doctor', () => {
   clusterTest('finds a cluster well but for its watchdog and disk', { timing: calm }, async (cluster, context) => {
+    // A replica that has just begun is behind for a moment.
+    await until(async () => about(await examine(cluster, 's1'), 'log').level === 'ok', settleMs, 'the log to be whole')
     const diagnosis = await examine(cluster, 's1')
     const { stdout } = await cluster.baton('s1', ['doctor'])
     await context.annotate(stdout)

@@ -8,7 +8,7 @@ import type { Need } from '../lab/needs.ts'
 
 const program = new URL('main.ts', import.meta.url).pathname
 const trials = 20
-const fencedTrials = 10
+const fencedTrials = 5
 /** A trial takes some 8 s where the machine is ours alone. */
 const timeoutMs = 900_000
 const needs: readonly Need[] = ['lab', 'nats-server', 'losetup', 'mkfs.ext4']
