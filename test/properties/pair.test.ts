@@ -6,7 +6,7 @@
 import { describe, expect, test } from 'vitest'
 import { PairRun } from './pair/pair-run.ts'
 
-const seeds = Array.from({ length: 150 }, (_, seed) => seed)
+const seeds = Array.from({ length: 100 }, (_, seed) => seed)
 const steps = 120
 const slowMs = 120_000
 

@@ -9,9 +9,9 @@ import { runModel } from './model.ts'
 import { theRules } from './rules.ts'
 
 const sizes: readonly { readonly name: string; readonly size: Size; readonly seeds: number }[] = [
-  { name: 'two servers and a witness', size: { servers: 2, witness: true }, seeds: 150 },
-  { name: 'three servers', size: { servers: 3, witness: false }, seeds: 50 },
-  { name: 'four servers and a witness', size: { servers: 4, witness: true }, seeds: 30 },
+  { name: 'two servers and a witness', size: { servers: 2, witness: true }, seeds: 100 },
+  { name: 'three servers', size: { servers: 3, witness: false }, seeds: 32 },
+  { name: 'four servers and a witness', size: { servers: 4, witness: true }, seeds: 20 },
 ]
 const changing = [
   { what: 'T changes', changes: { timing: 0.03, voters: 0 }, keep: false },
