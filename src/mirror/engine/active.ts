@@ -9,26 +9,24 @@ import { type DataGeneration, joined, parted } from '../generations.ts'
 import { type Frame, frame } from '../peer/frame.ts'
 import type { PeerLink } from '../peer/link.ts'
 import { encodeMessage } from '../peer/messages.ts'
-import { applyTo } from '../plain-engine.ts'
 import { activated } from './activation.ts'
 import type { ActiveOptions } from './active-options.ts'
 import { Asker } from './asker.ts'
 import type { MirrorCondition, PairState } from './authority.ts'
-import { type Begun, InFlight } from './in-flight.ts'
-import { Intents, indexesIn, markedBlocks, type Range } from './intents.ts'
+import type { Begun } from './in-flight.ts'
+import { markedBlocks } from './intents.ts'
 import { Meeting, type Met, meet } from './meeting.ts'
-import { type Change, framesOf, framesOfCopy, isChange, keepable, lengthOf, withoutFua } from './outgoing.ts'
+import { keepable } from './outgoing.ts'
 import { Resync } from './resync.ts'
 import { peerStateOf, type Side } from './standby.ts'
+import { Writes } from './writes.ts'
 
 export class ActiveSide implements Engine {
   readonly size: number
   readonly blockBytes: number
   readonly #side: Side
   readonly #options: ActiveOptions
-  readonly #intents: Intents
-  readonly #inFlight = new InFlight()
-  #sequence = 0
+  readonly #writes: Writes
   #pair: PairState = 'holding'
   #because = 'the other side has not been heard'
   /** The log has not recorded that this side goes on alone, so it must before anything is acknowledged without the other. */
@@ -40,7 +38,6 @@ export class ActiveSide implements Engine {
    */
   #hasBegun = false
   #early: (readonly BlockRequest[])[] = []
-  #isFlushing = false
   #isJoined = false
   #joinSequence: number | null = null
   readonly #asker: Asker
@@ -64,7 +61,15 @@ export class ActiveSide implements Engine {
     // What it had acknowledged as standby has no marks here.
     side.data.flush()
     partition.save(activated(partition.state, { epoch: options.epoch, boot: side.boot, recorded: options.recorded }))
-    this.#intents = new Intents(partition)
+    this.#writes = new Writes({
+      clock: options.clock,
+      side,
+      epoch: options.epoch,
+      mode: options.mode,
+      pair: () => this.#pair,
+      isBreaking: () => this.#isBreaking,
+      send: (frames) => this.#link?.send(frames),
+    })
     // What was being written when this side last stopped may differ on the other.
     for (const block of markedBlocks(partition)) partition.dirty.add(block)
     this.#patience = options.clock.after(options.limits.connectMs, () => this.#break('the other side did not come'))
@@ -84,7 +89,7 @@ export class ActiveSide implements Engine {
       this.#early.push(burst.map(keepable))
       return
     }
-    const begun = this.#guarded(() => this.#perform(burst))
+    const begun = this.#guarded(() => this.#writes.perform(burst))
     if (begun === null) for (const { settle } of burst) settle('EIO')
     else this.#took(burst, begun)
   }
@@ -130,7 +135,7 @@ export class ActiveSide implements Engine {
     this.#tick()
     this.#resync?.stop()
     this.#link?.close(because)
-    for (const { settles } of this.#inFlight.takeAll()) for (const settle of settles) settle('EIO')
+    for (const { settles } of this.#writes.inFlight.takeAll()) for (const settle of settles) settle('EIO')
   }
 
   /** Trouble with a disk ends the service: the other side has everything. Null then. */
@@ -144,73 +149,16 @@ export class ActiveSide implements Engine {
     }
   }
 
-  /** Marks, sends, writes; nothing is settled here. @throws DiskTrouble */
-  readonly #perform = (burst: readonly BlockRequest[]): readonly Begun[] => {
-    const changes = burst.filter(isChange)
-    const frames: Frame[] = []
-    const begun = changes.map((one) => this.#begin(one, frames))
-    const ranges = changes.map((one) => ({ at: one.at, length: lengthOf(one) }))
-    if (ranges.length > 0) this.#intents.begin(ranges, this.#sequence)
-    if (this.#pair === 'alone') for (const range of ranges) this.#addDirty(range)
-    const flushers = burst.filter((one) => one.do === 'flush' || (one.do !== 'read' && one.fua))
-    if (flushers.length > 0 || this.#needsOwnFlush()) {
-      const settles = flushers.map(({ settle }) => settle)
-      begun.push(this.#entry({ kind: 'flush', at: 0, length: 0, mayUnmap: false, settles }, [frame('flush')], frames))
-    }
-    if (this.#replicates()) this.#link?.send(frames)
-    for (const one of burst) if (one.do !== 'flush') applyTo(this.#side.data, withoutFua(one))
-    if (begun.at(-1)?.kind === 'flush') this.#side.data.flush()
-    return begun
-  }
-
   /** Local is done. */
   readonly #took = (burst: readonly BlockRequest[], begun: readonly Begun[]): void => {
-    for (const one of burst) if (one.do === 'read') one.settle(null)
-    const isAlone = this.#pair === 'alone'
-    const isDone = isAlone || (this.#options.mode === 'async' && !this.#isBreaking)
-    for (const one of begun) {
-      if (!isAlone) this.#inFlight.add(isDone ? { ...one, settles: [] } : one)
-      if (isDone) for (const settle of one.settles) settle(null)
-    }
-    if (isAlone && this.#intents.wantFlush()) this.#guarded(this.#intents.coverByDirty)
-    if (this.#options.mode === 'async' && this.#inFlight.bytes > this.#options.limits.queueBytes)
+    this.#guarded(() => this.#writes.took(burst, begun))
+    if (this.#options.mode === 'async' && this.#writes.inFlight.bytes > this.#options.limits.queueBytes)
       this.#breakNow('the queue is full')
   }
 
-  readonly #replicates = (): boolean => this.#pair === 'paired' || this.#pair === 'resyncing'
-
-  /** Nobody flushes, and more and more would have to be copied after a crash. One at a time. */
-  readonly #needsOwnFlush = (): boolean => {
-    if (!this.#replicates() || !this.#intents.wantFlush() || this.#isFlushing) return false
-    this.#isFlushing = true
-    return true
-  }
-
-  readonly #begin = (one: Change, frames: Frame[]): Begun => {
-    const mayUnmap = one.do === 'trim' || (one.do === 'zero' && one.mayUnmap)
-    // With FUA it is settled by the flush that follows.
-    const settles = one.fua ? [] : [one.settle]
-    return this.#entry({ kind: one.do, at: one.at, length: lengthOf(one), mayUnmap, settles }, framesOf(one), frames)
-  }
-
-  readonly #entry = (what: Omit<Begun, 'sequence' | 'beganAt'>, own: readonly Frame[], frames: Frame[]): Begun => {
-    for (const one of own) frames.push(this.#numbered(one))
-    return { ...what, sequence: this.#sequence, beganAt: this.#options.clock.now() }
-  }
-
-  readonly #numbered = (one: Frame): Frame => {
-    this.#sequence += 1
-    const generation = this.#side.partition.state.generations.current
-    return { ...one, sequence: this.#sequence, epoch: this.#options.epoch, generation }
-  }
-
   readonly #acknowledged = (sequence: number): void => {
-    if (!this.#replicates()) return
-    for (const { kind, sequence: own, settles } of this.#inFlight.take(sequence)) {
-      this.#isFlushing &&= kind !== 'flush'
-      if (kind === 'flush') this.#intents.flushed(own)
-      for (const settle of settles) settle(null)
-    }
+    if (!this.#writes.replicates()) return
+    this.#writes.acknowledged(sequence)
     this.#resync?.acknowledged(sequence)
     if (this.#joinSequence !== null && this.#joinSequence <= sequence) {
       this.#joinSequence = null
@@ -257,15 +205,7 @@ export class ActiveSide implements Engine {
   readonly #goOn = (met: Met): void => {
     this.#patience()
     this.#session = met.state.session
-    const frames: Frame[] = []
-    for (const one of this.#inFlight.all()) {
-      for (const again of framesOfCopy(one, this.#side.data)) frames.push(this.#numbered(again))
-      one.sequence = this.#sequence
-      // A flush that was sent before the write must not pass for one after it.
-      if (one.kind !== 'flush') this.#intents.begin([one], one.sequence)
-      one.beganAt = this.#options.clock.now()
-    }
-    this.#isFlushing = false
+    const frames = this.#writes.again()
     this.#become('paired', 'both sides have everything')
     this.#link?.send(frames)
     if (!this.#isJoined) this.#askJoin()
@@ -277,8 +217,8 @@ export class ActiveSide implements Engine {
     for (const { first, count } of met.runs) for (let n = first; n < first + count; n++) partition.dirty.add(n)
     this.#session = met.state.session
     const send = (one: Omit<Frame, 'sequence' | 'epoch' | 'generation'>): number => {
-      this.#link?.send([this.#numbered({ ...one, sequence: 0, epoch: 0, generation: null })])
-      return this.#sequence
+      this.#link?.send([this.#writes.numbered({ ...one, sequence: 0, epoch: 0, generation: null })])
+      return this.#writes.sequence
     }
     const finished = () => this.#join()
     this.#resync = new Resync(
@@ -298,9 +238,9 @@ export class ActiveSide implements Engine {
     partition.dirty.store()
     const generations = joined(partition.state.generations)
     partition.save({ ...partition.state, generations })
-    this.#intents.adoptEarlier(this.#sequence)
-    this.#link?.send([this.#numbered(frame('join', { payload: encodeMessage({ generations }) }))])
-    this.#joinSequence = this.#sequence
+    this.#writes.intents.adoptEarlier(this.#writes.sequence)
+    this.#link?.send([this.#writes.numbered(frame('join', { payload: encodeMessage({ generations }) }))])
+    this.#joinSequence = this.#writes.sequence
   }
 
   readonly #askJoin = (): void => {
@@ -365,16 +305,16 @@ export class ActiveSide implements Engine {
     this.#mustAsk = false
     this.#joinSequence = null
     this.#session = null
-    for (const block of this.#intents.unflushedBlocks()) this.#side.partition.dirty.add(block)
+    for (const block of this.#writes.intents.unflushedBlocks()) this.#side.partition.dirty.add(block)
     this.#become('alone', because)
-    for (const { settles } of this.#inFlight.takeAll()) for (const settle of settles) settle(null)
+    for (const { settles } of this.#writes.inFlight.takeAll()) for (const settle of settles) settle(null)
   }
 
   /** Regularly: is an answer overdue? */
   readonly #look = (): void => {
     const { clock, limits } = this.#options
-    const { oldest } = this.#inFlight
-    if (this.#replicates() && oldest && clock.now() - oldest.beganAt > limits.ackMs)
+    const { oldest } = this.#writes.inFlight
+    if (this.#writes.replicates() && oldest && clock.now() - oldest.beganAt > limits.ackMs)
       this.#breakNow(`no answer for ${Math.round(clock.now() - oldest.beganAt)} ms`)
     this.#tick = clock.after(limits.ackMs / 4, this.#look)
   }
@@ -386,10 +326,5 @@ export class ActiveSide implements Engine {
     if (pair === 'holding' || this.#hasBegun) return
     this.#hasBegun = true
     for (const burst of this.#early.splice(0)) this.submit(burst)
-  }
-
-  readonly #addDirty = (range: Range): void => {
-    const { partition } = this.#side
-    for (const block of indexesIn(range, partition.geometry.blockBytes)) partition.dirty.add(block)
   }
 }

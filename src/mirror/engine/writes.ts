@@ -1,0 +1,127 @@
+/** What is being written: marked, numbered, sent, done here, and waiting for the other side. */
+import type { Clock } from '../../world/world.ts'
+import type { BlockRequest } from '../engine-interface.ts'
+import { type Frame, frame } from '../peer/frame.ts'
+import { applyTo } from '../plain-engine.ts'
+import type { PairState } from './authority.ts'
+import { type Begun, InFlight } from './in-flight.ts'
+import { Intents, indexesIn, type Range } from './intents.ts'
+import { type Change, framesOf, framesOfCopy, isChange, lengthOf, withoutFua } from './outgoing.ts'
+import type { Side } from './standby.ts'
+
+export type WritesPort = {
+  readonly clock: Clock
+  readonly side: Side
+  /** Of the ownership under which this side serves. */
+  readonly epoch: number
+  readonly mode: 'sync' | 'async'
+  readonly pair: () => PairState
+  /** The log is being asked whether this side may go on alone. */
+  readonly isBreaking: () => boolean
+  readonly send: (frames: readonly Frame[]) => void
+}
+
+export class Writes {
+  readonly intents: Intents
+  readonly inFlight = new InFlight()
+  readonly #port: WritesPort
+  #sequence = 0
+  #isFlushing = false
+
+  constructor(port: WritesPort) {
+    this.#port = port
+    this.intents = new Intents(port.side.partition)
+  }
+
+  /** Of the last frame that was numbered. */
+  get sequence(): number {
+    return this.#sequence
+  }
+
+  /** Marks, sends, writes; nothing is settled here. @throws DiskTrouble */
+  readonly perform = (burst: readonly BlockRequest[]): readonly Begun[] => {
+    const changes = burst.filter(isChange)
+    const frames: Frame[] = []
+    const begun = changes.map((one) => this.#begin(one, frames))
+    const ranges = changes.map((one) => ({ at: one.at, length: lengthOf(one) }))
+    if (ranges.length > 0) this.intents.begin(ranges, this.#sequence)
+    if (this.#port.pair() === 'alone') for (const range of ranges) this.#addDirty(range)
+    const flushers = burst.filter((one) => one.do === 'flush' || (one.do !== 'read' && one.fua))
+    if (flushers.length > 0 || this.#needsOwnFlush()) {
+      const settles = flushers.map(({ settle }) => settle)
+      begun.push(this.#entry({ kind: 'flush', at: 0, length: 0, mayUnmap: false, settles }, [frame('flush')], frames))
+    }
+    if (this.replicates()) this.#port.send(frames)
+    const { data } = this.#port.side
+    for (const one of burst) if (one.do !== 'flush') applyTo(data, withoutFua(one))
+    if (begun.at(-1)?.kind === 'flush') data.flush()
+    return begun
+  }
+
+  /** Local is done: what need not wait for the other side is settled. @throws DiskTrouble */
+  readonly took = (burst: readonly BlockRequest[], begun: readonly Begun[]): void => {
+    for (const one of burst) if (one.do === 'read') one.settle(null)
+    const isAlone = this.#port.pair() === 'alone'
+    const isDone = isAlone || (this.#port.mode === 'async' && !this.#port.isBreaking())
+    for (const one of begun) {
+      if (!isAlone) this.inFlight.add(isDone ? { ...one, settles: [] } : one)
+      if (isDone) for (const settle of one.settles) settle(null)
+    }
+    if (isAlone && this.intents.wantFlush()) this.intents.coverByDirty()
+  }
+
+  readonly replicates = (): boolean => this.#port.pair() === 'paired' || this.#port.pair() === 'resyncing'
+
+  /** The other side has done everything up to this one. */
+  readonly acknowledged = (sequence: number): void => {
+    for (const { kind, sequence: own, settles } of this.inFlight.take(sequence)) {
+      this.#isFlushing &&= kind !== 'flush'
+      if (kind === 'flush') this.intents.flushed(own)
+      for (const settle of settles) settle(null)
+    }
+  }
+
+  /** What was in flight over a connection that was lost, as it is on disk by now. @throws DiskTrouble */
+  readonly again = (): readonly Frame[] => {
+    const frames: Frame[] = []
+    for (const one of this.inFlight.all()) {
+      for (const copy of framesOfCopy(one, this.#port.side.data)) frames.push(this.numbered(copy))
+      one.sequence = this.#sequence
+      // A flush that was sent before the write must not pass for one after it.
+      if (one.kind !== 'flush') this.intents.begin([one], one.sequence)
+      one.beganAt = this.#port.clock.now()
+    }
+    this.#isFlushing = false
+    return frames
+  }
+
+  readonly numbered = (one: Frame): Frame => {
+    this.#sequence += 1
+    const generation = this.#port.side.partition.state.generations.current
+    return { ...one, sequence: this.#sequence, epoch: this.#port.epoch, generation }
+  }
+
+  /** Nobody flushes, and more and more would have to be copied after a crash. One at a time. */
+  readonly #needsOwnFlush = (): boolean => {
+    if (!this.replicates() || !this.intents.wantFlush() || this.#isFlushing) return false
+    this.#isFlushing = true
+    return true
+  }
+
+  readonly #begin = (one: Change, frames: Frame[]): Begun => {
+    const mayUnmap = one.do === 'trim' || (one.do === 'zero' && one.mayUnmap)
+    // With FUA it is settled by the flush that follows.
+    const settles = one.fua ? [] : [one.settle]
+    return this.#entry({ kind: one.do, at: one.at, length: lengthOf(one), mayUnmap, settles }, framesOf(one), frames)
+  }
+
+  readonly #entry = (what: Omit<Begun, 'sequence' | 'beganAt'>, own: readonly Frame[], frames: Frame[]): Begun => {
+    for (const one of own) frames.push(this.numbered(one))
+    return { ...what, sequence: this.#sequence, beganAt: this.#port.clock.now() }
+  }
+
+  readonly #addDirty = (range: Range): void => {
+    const { partition } = this.#port.side
+    for (const block of indexesIn(range, partition.geometry.blockBytes)) partition.dirty.add(block)
+  }
+}
