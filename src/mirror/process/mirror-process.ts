@@ -1,19 +1,17 @@
 /** The process of one mirror disk: opens the partitions, keeps the connection, serves while it is active. */
-import { readFileSync } from 'node:fs'
 import type { Cancel, World } from '../../world/world.ts'
 import { ClusterPartition, defaultBlockBytes, defaultRegionBytes } from '../cluster-partition.ts'
-import { openDisk } from '../direct-disk.ts'
 import type { Disk } from '../disk.ts'
 import { mayActivate } from '../engine/activation.ts'
 import { ActiveSide } from '../engine/active.ts'
 import { defaultActiveLimits } from '../engine/active-options.ts'
 import { type Side, Standby } from '../engine/standby.ts'
 import { dataGeneration, mirrorId } from '../generations.ts'
-import { serveNbd } from '../nbd/server.ts'
 import { defaultConnector, keepConnected, LinkSlot, type PathUser } from '../peer/connector.ts'
 import { defaultLinkLimits, type LinkIdentity, PeerLink } from '../peer/link.ts'
-import { dial, listen, type TlsIdentity } from '../peer/transport.ts'
+import type { TlsIdentity } from '../peer/transport.ts'
 import { AgentChannel, type Order } from './agent-channel.ts'
+import { type Ground, realGround } from './ground.ts'
 import type { MirrorSettings } from './settings.ts'
 
 /** The partition cannot be used; the message says why and what helps. */
@@ -21,12 +19,10 @@ export class MirrorUnusable extends Error {
   override readonly name = 'MirrorUnusable'
 }
 
-const disksOf = ({
-  data,
-  metadata,
-  direct,
-  exclusive,
-}: MirrorSettings): { readonly data: Disk; readonly metadata: Disk } => ({
+const disksOf = (
+  { openDisk }: Ground,
+  { data, metadata, direct, exclusive }: MirrorSettings,
+): { readonly data: Disk; readonly metadata: Disk } => ({
   data: openDisk(data, { direct, exclusive }),
   metadata: openDisk(metadata, { direct, exclusive }),
 })
@@ -36,8 +32,9 @@ export const formatMirror = (
   world: Pick<World, 'random'>,
   settings: MirrorSettings,
   dataBytes: number | null,
+  ground = realGround,
 ): void => {
-  const { data, metadata } = disksOf(settings)
+  const { data, metadata } = disksOf(ground, settings)
   const geometry = {
     mirror: mirrorId(settings.mirror),
     dataBytes: dataBytes ?? data.size,
@@ -51,8 +48,13 @@ export const formatMirror = (
 }
 
 /** Resolves when it was told to end. @throws MirrorUnusable, DiskTrouble */
-export const runMirror = async (world: World, settings: MirrorSettings, signal: AbortSignal): Promise<void> => {
-  const running = new MirrorProcess(world, settings)
+export const runMirror = async (
+  world: World,
+  settings: MirrorSettings,
+  signal: AbortSignal,
+  ground = realGround,
+): Promise<void> => {
+  const running = new MirrorProcess(world, settings, ground)
   await running.start()
   await new Promise<void>((resolve) => {
     if (signal.aborted) resolve()
@@ -64,6 +66,7 @@ export const runMirror = async (world: World, settings: MirrorSettings, signal: 
 class MirrorProcess {
   readonly #world: World
   readonly #settings: MirrorSettings
+  readonly #ground: Ground
   readonly #data: Disk
   readonly #metadata: Disk
   readonly #partition: ClusterPartition
@@ -74,10 +77,11 @@ class MirrorProcess {
   #stopServing: Cancel = () => {}
   #stopConnecting: Cancel[] = []
 
-  constructor(world: World, settings: MirrorSettings) {
+  constructor(world: World, settings: MirrorSettings, ground: Ground) {
     this.#world = world
     this.#settings = settings
-    const { data, metadata } = disksOf(settings)
+    this.#ground = ground
+    const { data, metadata } = disksOf(ground, settings)
     this.#data = data
     this.#metadata = metadata
     const opened = ClusterPartition.open(metadata)
@@ -171,7 +175,7 @@ class MirrorProcess {
     this.#side = side
     this.#reconnect()
     const exported = { engine: side, description: `mirror ${this.#settings.mirror}`, readOnly: false }
-    this.#stopServing = await serveNbd(this.#world.clock, nbd, new Map([['', exported]]))
+    this.#stopServing = await this.#ground.serveNbd(this.#world.clock, nbd, new Map([['', exported]]))
     return null
   }
 
@@ -209,17 +213,18 @@ class MirrorProcess {
 
   readonly #connect = async (): Promise<void> => {
     const { server, peer, connects, keyFile, tls: files } = this.#settings
+    const { dial, listen, readFile } = this.#ground
     const tls: TlsIdentity | null = files && {
-      ca: readFileSync(files.ca, 'utf8'),
-      certificate: readFileSync(files.certificate, 'utf8'),
-      key: readFileSync(files.key, 'utf8'),
+      ca: readFile(files.ca).toString('utf8'),
+      certificate: readFile(files.certificate).toString('utf8'),
+      key: readFile(files.key).toString('utf8'),
     }
     const side = server < peer ? 'connecting' : 'accepting'
     const identity: LinkIdentity = {
       mirror: mirrorId(this.#settings.mirror),
       server,
       peer,
-      key: readFileSync(keyFile),
+      key: readFile(keyFile),
       side,
     }
     const linkOf = (user: PathUser, open: ConstructorParameters<typeof PeerLink>[2]) => {

@@ -1,0 +1,16 @@
+/** What a data plane stands on: devices, connections and front ends. The simulation brings its own. */
+import { readFileSync } from 'node:fs'
+import { openDisk } from '../direct-disk.ts'
+import { serveNbd } from '../nbd/server.ts'
+import { dial, listen } from '../peer/transport.ts'
+
+export type Ground = {
+  readonly openDisk: typeof openDisk
+  readonly dial: typeof dial
+  readonly listen: typeof listen
+  readonly serveNbd: typeof serveNbd
+  /** Keys and certificates. @throws when there is none. */
+  readonly readFile: (path: string) => Buffer
+}
+
+export const realGround: Ground = { openDisk, dial, listen, serveNbd, readFile: (path) => readFileSync(path) }
