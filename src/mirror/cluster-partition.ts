@@ -92,6 +92,18 @@ export class ClusterPartition {
     return this.#state
   }
 
+  /** How often it was saved, in all its life: a copy that was restored from a backup shows fewer than were seen before. */
+  get saves(): number {
+    return Number(this.#version)
+  }
+
+  /** The count goes on from there at least, and keeps its parity: the next save must not go over the newest copy. */
+  readonly countFrom = (saves: number): void => {
+    const parity = this.#version % 2n
+    const from = BigInt(saves)
+    if (from > this.#version) this.#version = from % 2n === parity ? from : from + 1n
+  }
+
   /** On disk when it returns. @throws DiskTrouble: then either of the two may be there. */
   readonly save = (next: MirrorState): void => {
     const version = this.#version + 1n

@@ -1,7 +1,7 @@
 /** The process of one mirror disk: opens the partitions, keeps the connection, serves while it is active. */
 import type { Cancel, World } from '../../world/world.ts'
-import { ClusterPartition, defaultBlockBytes, defaultRegionBytes } from '../cluster-partition.ts'
-import type { Disk } from '../disk.ts'
+import { defaultBlockBytes, defaultRegionBytes } from '../cluster-partition.ts'
+import { DiskTrouble } from '../disk.ts'
 import { mayActivate } from '../engine/activation.ts'
 import { ActiveSide } from '../engine/active.ts'
 import { defaultActiveLimits } from '../engine/active-options.ts'
@@ -12,20 +12,14 @@ import { defaultLinkLimits, type LinkIdentity, PeerLink } from '../peer/link.ts'
 import type { TlsIdentity } from '../peer/transport.ts'
 import { AgentChannel, type Order } from './agent-channel.ts'
 import { type Ground, realGround } from './ground.ts'
+import { HeldDisks } from './held-disks.ts'
+import { randomHex } from './random-hex.ts'
 import type { MirrorSettings } from './settings.ts'
 
 /** The partition cannot be used; the message says why and what helps. */
 export class MirrorUnusable extends Error {
   override readonly name = 'MirrorUnusable'
 }
-
-const disksOf = (
-  { openDisk }: Ground,
-  { data, metadata, direct, exclusive }: MirrorSettings,
-): { readonly data: Disk; readonly metadata: Disk } => ({
-  data: openDisk(data, { direct, exclusive }),
-  metadata: openDisk(metadata, { direct, exclusive }),
-})
 
 /** Forgets whatever the cluster partition knew. @throws MirrorUnusable, DiskTrouble */
 export const formatMirror = (
@@ -34,17 +28,15 @@ export const formatMirror = (
   dataBytes: number | null,
   ground = realGround,
 ): void => {
-  const { data, metadata } = disksOf(ground, settings)
-  const geometry = {
-    mirror: mirrorId(settings.mirror),
-    dataBytes: dataBytes ?? data.size,
+  const disks = new HeldDisks(ground, settings)
+  const because = disks.format(world, {
+    generation: null,
+    dataBytes: dataBytes ?? disks.data.size,
     blockBytes: defaultBlockBytes,
     regionBytes: defaultRegionBytes,
-  }
-  if (geometry.dataBytes > data.size)
-    throw new MirrorUnusable(`${settings.data} has ${data.size} bytes, not ${dataBytes}`)
-  const made = ClusterPartition.format(metadata, geometry, BigInt(`0x${randomHex(world, 8)}`))
-  if (made.is === 'unusable') throw new MirrorUnusable(`${settings.metadata}: ${made.because}`)
+  })
+  disks.close()
+  if (because !== null) throw new MirrorUnusable(because)
 }
 
 /** Resolves when it was told to end. @throws MirrorUnusable, DiskTrouble */
@@ -67,9 +59,10 @@ class MirrorProcess {
   readonly #world: World
   readonly #settings: MirrorSettings
   readonly #ground: Ground
-  readonly #data: Disk
-  readonly #metadata: Disk
-  readonly #partition: ClusterPartition
+  /** Of this process: who has forgotten nothing since. */
+  readonly #session: string
+  /** In words: why the partitions could not be opened. */
+  #disks: HeldDisks | string
   readonly #agent: AgentChannel
   readonly #slot: LinkSlot
   #link: PeerLink | null = null
@@ -81,17 +74,8 @@ class MirrorProcess {
     this.#world = world
     this.#settings = settings
     this.#ground = ground
-    const { data, metadata } = disksOf(ground, settings)
-    this.#data = data
-    this.#metadata = metadata
-    const opened = ClusterPartition.open(metadata)
-    if (opened.is === 'unusable') throw new MirrorUnusable(`${settings.metadata}: ${opened.because}`)
-    const { geometry } = opened.partition
-    if (geometry.mirror !== settings.mirror)
-      throw new MirrorUnusable(`${settings.metadata} belongs to mirror ${geometry.mirror}, not ${settings.mirror}`)
-    if (geometry.dataBytes > data.size)
-      throw new MirrorUnusable(`${settings.data} has ${data.size} bytes, the mirror ${geometry.dataBytes}`)
-    this.#partition = opened.partition
+    this.#session = world.random.id()
+    this.#disks = held(ground, settings)
     this.#agent = new AgentChannel((said) => void this.#obey(said))
     this.#slot = new LinkSlot({
       linkUp: (link) => {
@@ -115,7 +99,7 @@ class MirrorProcess {
     this.#leave()
     for (const stop of this.#stopConnecting) stop()
     this.#agent.close()
-    for (const disk of [this.#data, this.#metadata]) disk.close()
+    if (typeof this.#disks !== 'string') this.#disks.close()
   }
 
   readonly #obey = async (said: Order): Promise<void> => {
@@ -139,15 +123,27 @@ class MirrorProcess {
     }
     if (said.do === 'activate') return this.#activate(said)
     if (this.#side instanceof ActiveSide) return 'this side is active: let it leave first'
-    this.#side ??= new Standby(this.#ownSide())
+    if (said.do === 'format' || said.do === 'void') return this.#rewrite(said)
+    if (this.#side !== null) return null
+    const own = this.#ownSide()
+    if (typeof own === 'string') return own
+    this.#side = new Standby(own)
     this.#reconnect()
     return null
+  }
+
+  readonly #rewrite = (said: Extract<Order, { do: 'format' | 'void' }>): string | null => {
+    if (this.#side !== null) return 'this side follows: let it leave first'
+    if (typeof this.#disks === 'string') return this.#disks
+    return said.do === 'format' ? this.#disks.format(this.#world, said) : this.#disks.void(said)
   }
 
   readonly #activate = async (said: Extract<Order, { do: 'activate' }>): Promise<string | null> => {
     if (this.#side instanceof ActiveSide) return 'this side is active already'
     const generation = said.generation === null ? null : dataGeneration(said.generation)
-    const { state } = this.#partition
+    const own = this.#ownSide()
+    if (typeof own === 'string') return own
+    const { state } = own.partition
     const answer = mayActivate(state, this.#world.bootId(), { ...said, generation })
     if (!answer.may && !said.force) return answer.because
     const { server: me, peer, mode, nbd, connectMs, reconnectMs, ackMs, queueBytes } = this.#settings
@@ -160,7 +156,7 @@ class MirrorProcess {
       resync,
       connectMs: said.connectMs ?? connectMs,
     }
-    const side = new ActiveSide(this.#ownSide(), {
+    const side = new ActiveSide(own, {
       clock: this.#world.clock,
       authority: this.#agent.authority,
       newGeneration: () => dataGeneration(randomHex(this.#world, 8)),
@@ -193,23 +189,36 @@ class MirrorProcess {
   /** Whoever is on the other end must hear what this side is now. */
   readonly #reconnect = (): void => this.#slot.close('this side has changed its role')
 
-  readonly #ownSide = (): Side => ({
-    partition: this.#partition,
-    data: this.#data,
-    session: this.#world.random.id(),
-    boot: this.#world.bootId(),
-  })
+  /** In words: why this side can be neither served nor followed with. */
+  readonly #ownSide = (): Side | string => {
+    if (typeof this.#disks === 'string') return this.#disks
+    const { partition, objection, data } = this.#disks
+    if (partition === null) return objection ?? 'the cluster partition cannot be used'
+    return { partition, data, session: this.#world.random.id(), boot: this.#world.bootId() }
+  }
 
-  readonly #status = (): Readonly<Record<string, unknown>> => ({
-    ...this.#partition.geometry,
-    ...this.#partition.state,
-    dirtyBlocks: this.#partition.dirty.marks.count,
-    intentRegions: this.#partition.intent.marks.count,
-    damagedPages: this.#partition.dirty.damagedPages + this.#partition.intent.damagedPages,
-    path: this.#slot.path,
-    link: this.#link?.statistics ?? null,
-    ...(this.#side instanceof ActiveSide ? { condition: this.#side.condition } : {}),
-  })
+  readonly #status = (): Readonly<Record<string, unknown>> => {
+    // A disk that has come back, or was put in.
+    if (typeof this.#disks === 'string') this.#disks = held(this.#ground, this.#settings)
+    if (typeof this.#disks === 'string') return { disks: null, because: this.#disks }
+    const { data, found, objection } = this.#disks
+    const side = this.#side
+    return {
+      disks: { dataBytes: data.size },
+      because: objection,
+      session: this.#session,
+      ...found?.geometry,
+      ...found?.state,
+      saves: found?.saves ?? null,
+      dirtyBlocks: found?.dirty.marks.count ?? 0,
+      intentRegions: found?.intent.marks.count ?? 0,
+      damagedPages: (found?.dirty.damagedPages ?? 0) + (found?.intent.damagedPages ?? 0),
+      path: this.#slot.path,
+      link: this.#link?.statistics ?? null,
+      does: side instanceof ActiveSide ? 'serve' : side instanceof Standby ? 'follow' : 'nothing',
+      ...(side instanceof ActiveSide ? { condition: side.condition } : {}),
+    }
+  }
 
   readonly #connect = async (): Promise<void> => {
     const { server, peer, connects, keyFile, tls: files } = this.#settings
@@ -246,8 +255,11 @@ class MirrorProcess {
   }
 }
 
-const randomHex = (world: Pick<World, 'random'>, bytes: number): string => {
-  let text = ''
-  while (text.length < bytes * 2) text += Buffer.from(world.random.id(), 'base64url').toString('hex')
-  return text.slice(0, bytes * 2)
+const held = (ground: Ground, settings: MirrorSettings): HeldDisks | string => {
+  try {
+    return new HeldDisks(ground, settings)
+  } catch (trouble) {
+    if (trouble instanceof DiskTrouble) return trouble.message
+    throw trouble
+  }
 }

@@ -37,6 +37,35 @@ export const mirrorSettings = z.object({
 })
 export type MirrorSettings = z.infer<typeof mirrorSettings>
 
+const generation = z
+  .string()
+  .regex(/^[0-9a-f]{16}$/)
+  .nullable()
+const bytes = z.number().int().min(0)
+
+/** The cluster partition begins anew. `generation`: what is on the data partition is that; null = nothing is. */
+const formatOrder = z.object({
+  do: z.literal('format'),
+  id: z.number(),
+  generation,
+  dataBytes: bytes,
+  blockBytes: bytes,
+  regionBytes: bytes,
+})
+export type FormatOrder = z.infer<typeof formatOrder>
+
+/** This copy is from the past: it lacks `runs`, and is an ancestor of what `generation` names. */
+const voidOrder = z.object({
+  do: z.literal('void'),
+  id: z.number(),
+  generation,
+  epoch: bytes,
+  /** The count of saves goes on from here. */
+  saves: bytes,
+  runs: z.array(z.object({ at: bytes, length: bytes })).max(1024),
+})
+export type VoidOrder = z.infer<typeof voidOrder>
+
 /** What the agent says; `id` comes back in the answer. */
 export const fromAgent = z.discriminatedUnion('do', [
   z.object({ do: z.literal('follow'), id: z.number() }),
@@ -47,16 +76,15 @@ export const fromAgent = z.discriminatedUnion('do', [
     /** What the log says of this side. */
     isCurrent: z.boolean(),
     wasLast: z.boolean(),
-    generation: z
-      .string()
-      .regex(/^[0-9a-f]{16}$/)
-      .nullable(),
+    generation,
     /** An operator's word: activated although it may lack something. */
     force: z.boolean().default(false),
     /** How long the other side is waited for; 0 when it is known to be down. */
     connectMs: z.number().int().min(0).optional(),
   }),
   z.object({ do: z.literal('leave'), id: z.number() }),
+  formatOrder,
+  voidOrder,
   z.object({ do: z.literal('status'), id: z.number() }),
   z.object({ do: z.literal('answer'), question: z.number(), answer: z.enum(['recorded', 'refused', 'unknown']) }),
 ])

@@ -1,0 +1,93 @@
+/** The two partitions of one side as its process holds them: open, readable, of this mirror; and what makes them so. */
+import type { World } from '../../world/world.ts'
+import { ClusterPartition, type OpenedPartition } from '../cluster-partition.ts'
+import type { Disk } from '../disk.ts'
+import { dataGeneration, mirrorId, noGenerations } from '../generations.ts'
+import type { Geometry } from '../partition/state-record.ts'
+import type { Ground } from './ground.ts'
+import { randomHex } from './random-hex.ts'
+import type { FormatOrder, MirrorSettings, VoidOrder } from './settings.ts'
+
+export class HeldDisks {
+  readonly data: Disk
+  readonly #metadata: Disk
+  readonly #settings: MirrorSettings
+  #opened: OpenedPartition
+
+  /** @throws DiskTrouble */
+  constructor({ openDisk }: Pick<Ground, 'openDisk'>, settings: MirrorSettings) {
+    const { data, metadata, direct, exclusive } = settings
+    this.#settings = settings
+    this.data = openDisk(data, { direct, exclusive })
+    try {
+      this.#metadata = openDisk(metadata, { direct, exclusive })
+      this.#opened = ClusterPartition.open(this.#metadata)
+    } catch (trouble) {
+      this.data.close()
+      throw trouble
+    }
+  }
+
+  /** Why nothing can be served or followed with it; null when it can. */
+  get objection(): string | null {
+    const { data, metadata, mirror } = this.#settings
+    if (this.#opened.is === 'unusable') return `${metadata}: ${this.#opened.because}`
+    const { geometry } = this.#opened.partition
+    if (geometry.mirror !== mirror) return `${metadata} belongs to mirror ${geometry.mirror}, not ${mirror}`
+    return geometry.dataBytes > this.data.size
+      ? `${data} has ${this.data.size} bytes, the mirror ${geometry.dataBytes}`
+      : null
+  }
+
+  /** Of whichever mirror; null when none can be read. */
+  get found(): ClusterPartition | null {
+    return this.#opened.is === 'usable' ? this.#opened.partition : null
+  }
+
+  /** Of this mirror, and fit to be used; null otherwise. */
+  get partition(): ClusterPartition | null {
+    return this.objection === null ? this.found : null
+  }
+
+  /** Forgets whatever the cluster partition knew. Null when done; otherwise why not. @throws DiskTrouble */
+  readonly format = (world: Pick<World, 'random'>, wish: Omit<FormatOrder, 'do' | 'id'>): string | null => {
+    const { generation, dataBytes, blockBytes, regionBytes } = wish
+    const geometry: Geometry = { mirror: mirrorId(this.#settings.mirror), dataBytes, blockBytes, regionBytes }
+    if (dataBytes > this.data.size) return `${this.#settings.data} has ${this.data.size} bytes, not ${dataBytes}`
+    const made = ClusterPartition.format(this.#metadata, geometry, BigInt(`0x${randomHex(world, 8)}`))
+    if (made.is === 'unusable') return `${this.#settings.metadata}: ${made.because}`
+    if (generation !== null) {
+      const generations = { ...noGenerations, current: dataGeneration(generation) }
+      made.partition.save({ ...made.partition.state, isConsistent: true, generations })
+    }
+    this.#opened = made
+    return null
+  }
+
+  /**
+   * This copy is from the past: what it claimed is void. In an order that a crash may cut off anywhere: not consistent
+   * first, then the marks, last what makes it an ancestor that is brought up by its marks. @throws DiskTrouble
+   */
+  readonly void = ({ generation, epoch, saves, runs }: Omit<VoidOrder, 'do' | 'id'>): string | null => {
+    const { partition } = this
+    if (partition === null) return this.objection
+    const { blockBytes } = partition.geometry
+    partition.save({ ...partition.state, isConsistent: false })
+    for (const { at, length } of runs)
+      for (let block = Math.floor(at / blockBytes); block * blockBytes < at + length; block++)
+        if (block < partition.dirty.marks.length) partition.dirty.add(block)
+    partition.dirty.store()
+    const current = generation === null ? null : dataGeneration(generation)
+    partition.countFrom(saves)
+    partition.save({
+      ...partition.state,
+      epoch: Math.max(epoch, partition.state.epoch),
+      generations: { ...partition.state.generations, current, base: null, pending: null },
+    })
+    return null
+  }
+
+  readonly close = (): void => {
+    for (const disk of [this.data, this.#metadata]) disk.close()
+  }
+}
