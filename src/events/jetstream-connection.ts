@@ -86,7 +86,7 @@ export const connectLog = async (
 
 /** A log server of our own that is only starting is waited for this long before another one is asked. */
 const ownPatienceMs = 4000
-/** How often our own is tried while the others are. */
+/** A refused attempt takes no time: while the others are tried, our own is not tried more often than this. */
 const ownEveryMs = 500
 
 /**
@@ -96,10 +96,18 @@ const ownEveryMs = 500
 const ownFirst = (world: Pick<LogWorld, 'clock'>) => {
   const since = world.clock.now()
   let tried = Number.NEGATIVE_INFINITY
+  let wasOwn = false
   return <S>(own: S | null): S | null => {
     const now = world.clock.now()
-    if (now - since > ownPatienceMs && now - tried < ownEveryMs) return null
+    // 1. Our own log server hangs: its kernel accepts the connection, and an attempt ends after seconds.
+    // 2. By then it would be its turn again, for ever. So another one is asked after each attempt.
+    const isPatient = now - since <= ownPatienceMs
+    if (!isPatient && (wasOwn || now - tried < ownEveryMs)) {
+      wasOwn = false
+      return null
+    }
     tried = now
+    wasOwn = true
     return own
   }
 }

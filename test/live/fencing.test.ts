@@ -93,12 +93,12 @@ describe('a management controller', () => {
     })
   })
 
-  liveTest('sends an NMI for a dump, and switches off whatever came of it', { needs }, async () => {
-    await withController(async ({ lab, ipmi, run }) => {
-      const began = now()
-      const fencing = only(ipmi({ action: 'diag', diagWait: 1500 }))
+  liveTest('that refuses an NMI for a dump is not waited for: it switches off all the same', { needs }, async () => {
+    await withController(async ({ lab, bmc, ipmi, run }) => {
+      // ipmi_sim knows no diagnostic interrupt (IPMI 2.0, table 28-4, control 4), as some real controllers do not.
+      const fencing = only(ipmi({ action: 'diag', diagWait: 60_000, timeout: 15_000 }))
       expect(await run<FenceAttempt>({ fencing })).toMatchObject({ ok: true })
-      expect(now() - began).toBeGreaterThan(1000)
+      expect(bmc.orders).toEqual(['off'])
       expect(lab.host('s2').isOn).toBe(false)
     })
   })

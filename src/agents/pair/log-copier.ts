@@ -183,7 +183,7 @@ class Copier implements LogCopier {
     const ours = await this.#tailOf(own, common, ownEnd)
     const tail = (side: LogSide, commits: readonly Recorded[], end: Sequence) => ({
       server: serverName(side.voter),
-      priority: members.findIndex((member) => member === side.voter),
+      priority: members.indexOf(serverName(side.voter)),
       epoch: newestEpoch(
         commits.map(({ position, commit }) => ({ sequence: position.sequence, events: commit.events })),
       ),

@@ -68,7 +68,10 @@ export class Cluster {
     const isWitness = !this.servers.includes(voter)
     const command = [baton, isWitness ? 'witness' : 'agent', '--state', state, '--nats-server', natsServer()]
     const env = this.#options.environment ?? {}
-    await host.spawn([...command, ...(isWitness ? [] : ['--respawn'])], { logFile: this.#logOf(voter, 'agent'), env })
+    await host.spawn([...command, ...(isWitness ? [] : ['--respawn'])], {
+      logFile: this.#logFileOf(voter, 'agent'),
+      env,
+    })
   }
 
   /** What an agent says of itself, over the same socket as `baton status`. */
@@ -227,14 +230,19 @@ export class Cluster {
         parts.push(`--- baton ${args.join(' ')} on ${server}`, stdout, stderr)
       }
     for (const voter of this.voters)
-      for (const name of ['agent', 'guardian']) {
-        const text = await readFile(this.#logOf(voter, name), 'utf8').catch(() => '')
+      for (const name of ['agent', 'guardian'] as const) {
+        const text = await this.logOf(voter, name)
         if (text !== '') parts.push(`--- ${name} of ${voter}`, tail(text))
       }
     return parts.join('\n')
   }
 
-  #logOf(voter: string, name: string): string {
+  /** What a process of a voter has written to its own log so far. */
+  logOf(voter: string, name: 'agent' | 'guardian'): Promise<string> {
+    return readFile(this.#logFileOf(voter, name), 'utf8').catch(() => '')
+  }
+
+  #logFileOf(voter: string, name: 'agent' | 'guardian'): string {
     return join(this.host(voter).stateDirectory, 'log', `${name}.log`)
   }
 

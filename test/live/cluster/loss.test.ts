@@ -34,6 +34,9 @@ describe('a server that lost a partition', () => {
   clusterTest('says only what it would do, for practice', { more: more(true) }, async (cluster) => {
     await isolate(cluster, 's1')
     await cluster.waitUntilOnline('web', 's2')
+    // Healed before it knows that it was cut off, it has lost nothing.
+    const knows = async () => (await cluster.logOf('s1', 'agent')).includes('for practice nothing is done')
+    await until(knows, settleMs, 's1 to know that it has lost')
     await cluster.lab.heal()
     const told = async () => (await cluster.events('PartitionLost', 's2'))[0]
     const event = await until(told, settleMs, 's1 to say what it would have done')

@@ -85,6 +85,21 @@ describe.skipIf(missing(['nats-server']).length > 0)('a log of three voters', ()
     end = (await decide(log('v1'), decided.position)).position
   })
 
+  test('is reached through another voter while the own log server hangs but accepts connections', async () => {
+    const connection = await lab.connect('v1')
+    await until(() => connection.isConnected() && connection.server() === 'v1', 30_000, 'to be connected at home')
+    const from = now()
+    lab.voter('v1').pause()
+    await until(
+      () => connection.isConnected() && connection.server() !== 'v1',
+      30_000,
+      'another log server to be found',
+    )
+    console.log(`own log server hangs: another one is found after ${Math.round(now() - from)} ms`)
+    lab.voter('v1').resume()
+    await until(() => connection.isConnected() && connection.server() === 'v1', 30_000, 'to come home')
+  })
+
   test('is all there after all voters were killed at once', async () => {
     end = await appendMany(log('v1'), end, 10)
     await Promise.all(lab.voters.map(({ kill }) => kill()))

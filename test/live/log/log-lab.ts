@@ -100,6 +100,7 @@ export const connectTo = (kit: VoterKit, seed: string, clock: Pick<LogWorld, 'cl
     name: `test of ${kit.identity.voter}`,
     servers: logServersOf(kit),
     credentials: { ca: kit.ca, certificate: kit.certificate, key: kit.key, seed },
+    hasOwn: kit.own.hasLog,
     withinMs: 15_000,
   })
 
