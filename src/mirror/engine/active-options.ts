@@ -1,6 +1,7 @@
 import type { Clock } from '../../world/world.ts'
 import type { DataGeneration } from '../generations.ts'
 import type { ConditionListener, MirrorAuthority } from './authority.ts'
+import type { ReportListener } from './report.ts'
 import { defaultResyncLimits, type ResyncLimits } from './resync.ts'
 
 export type ActiveOptions = {
@@ -16,6 +17,7 @@ export type ActiveOptions = {
   readonly mode: 'sync' | 'async'
   readonly limits: ActiveLimits
   readonly changed: ConditionListener
+  readonly report?: ReportListener
 }
 export type ActiveLimits = {
   /** At the start, and after a connection was lost: so long writes wait for the other side before the mirror breaks. */

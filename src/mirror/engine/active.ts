@@ -18,12 +18,15 @@ import { markedBlocks } from './intents.ts'
 import { Meeting, type Met, meet } from './meeting.ts'
 import { keepable } from './outgoing.ts'
 import { Resync } from './resync.ts'
+import { ResyncWatch } from './resync-watch.ts'
 import { peerStateOf, type Side } from './standby.ts'
+import { Touched } from './touched.ts'
 import { Writes } from './writes.ts'
 
 export class ActiveSide implements Engine {
   readonly size: number
   readonly blockBytes: number
+  readonly touched: Touched
   readonly #side: Side
   readonly #options: ActiveOptions
   readonly #writes: Writes
@@ -46,7 +49,9 @@ export class ActiveSide implements Engine {
   #met: Met | null = null
   /** Of the other side, when writes were last acknowledged by it. */
   #session: string | null = null
-  #resync: Resync | null = null
+  #resync: { readonly copy: Resync; readonly watch: ResyncWatch } | null = null
+  /** Saves of the other side's metadata, as it said last. */
+  #peerSaves: number | null = null
   #patience: Cancel
   #tick: Cancel
 
@@ -58,6 +63,8 @@ export class ActiveSide implements Engine {
     this.#asker = new Asker(options.clock, options.limits.askAgainMs)
     this.size = partition.geometry.dataBytes
     this.blockBytes = side.data.blockBytes
+    const isFirstLife = partition.state.role !== 'active' || partition.state.epoch !== options.epoch
+    this.touched = new Touched(this.size, options.epoch, isFirstLife)
     // What it had acknowledged as standby has no marks here.
     side.data.flush()
     partition.save(activated(partition.state, { epoch: options.epoch, boot: side.boot, recorded: options.recorded }))
@@ -68,6 +75,7 @@ export class ActiveSide implements Engine {
       mode: options.mode,
       pair: () => this.#pair,
       isBreaking: () => this.#isBreaking,
+      touched: this.touched,
       send: (frames) => this.#link?.send(frames),
     })
     // What was being written when this side last stopped may differ on the other.
@@ -78,6 +86,15 @@ export class ActiveSide implements Engine {
 
   get condition(): MirrorCondition {
     return { pair: this.#pair, because: this.#because, dirtyBlocks: this.#side.partition.dirty.marks.count }
+  }
+
+  get peerSaves(): number | null {
+    return this.#peerSaves
+  }
+
+  /** What is copied now; null = nothing. */
+  get progress(): ResyncWatch['report'] | null {
+    return this.#resync?.watch.report ?? null
   }
 
   readonly submit = (burst: readonly BlockRequest[]): void => {
@@ -106,8 +123,7 @@ export class ActiveSide implements Engine {
     this.#link = null
     this.#met = null
     this.#meeting = null
-    this.#resync?.stop()
-    this.#resync = null
+    this.#endResync('interrupted', because)
     if (this.#pair === 'resyncing' && !this.#mustAsk) this.#becomeAlone(because)
     else if (this.#pair === 'paired' || this.#pair === 'resyncing') {
       this.#become('holding', because)
@@ -119,7 +135,7 @@ export class ActiveSide implements Engine {
   readonly received = (one: Frame): void => {
     if (this.#pair === 'stopped') return
     this.#guarded(() => {
-      if (one.kind === 'ack') this.#acknowledged(one.sequence)
+      if (one.kind === 'ack') this.#acknowledged(one)
       else if (one.kind === 'refused') this.#refused(one)
       else this.#met ??= this.#meeting?.take(one) ?? null
       // Once per connection.
@@ -133,7 +149,7 @@ export class ActiveSide implements Engine {
     this.#become('stopped', because)
     this.#patience()
     this.#tick()
-    this.#resync?.stop()
+    this.#endResync('interrupted', because)
     this.#link?.close(because)
     for (const { settles } of this.#writes.inFlight.takeAll()) for (const settle of settles) settle('EIO')
   }
@@ -156,10 +172,12 @@ export class ActiveSide implements Engine {
       this.#breakNow('the queue is full')
   }
 
-  readonly #acknowledged = (sequence: number): void => {
+  readonly #acknowledged = ({ sequence, at }: Frame): void => {
+    this.#peerSaves = at || null
     if (!this.#writes.replicates()) return
     this.#writes.acknowledged(sequence)
-    this.#resync?.acknowledged(sequence)
+    this.#resync?.copy.acknowledged(sequence)
+    this.#resync?.watch.look()
     if (this.#joinSequence !== null && this.#joinSequence <= sequence) {
       this.#joinSequence = null
       this.#askJoin()
@@ -221,18 +239,18 @@ export class ActiveSide implements Engine {
       return this.#writes.sequence
     }
     const finished = () => this.#join()
-    this.#resync = new Resync(
-      { clock: this.#options.clock, partition, data, send, finished },
-      this.#options.limits.resync,
-    )
+    const { clock, limits, report = () => undefined } = this.#options
+    const resync = new Resync({ clock, partition, data, send, finished }, limits.resync)
+    this.#resync = { copy: resync, watch: new ResyncWatch(clock, resync, copy, report) }
     this.#become('resyncing', copy === 'everything' ? 'everything is copied' : 'what differs is copied')
-    this.#resync.start()
+    resync.start()
+    this.#resync?.watch.tell('started')
   }
 
   /** From here on the other side may have everything, so this one may not go on alone without asking: saved first. */
   readonly #join = (): void => {
     const { partition } = this.#side
-    this.#resync = null
+    this.#endResync('ended')
     this.#mustAsk = true
     this.#isJoined = false
     partition.dirty.store()
@@ -256,6 +274,34 @@ export class ActiveSide implements Engine {
       },
       isOver: () => this.#pair !== 'paired',
     })
+  }
+
+  readonly #endResync = (state: 'interrupted' | 'ended', because: string | null = null): void => {
+    const ended = this.#resync
+    this.#resync = null
+    ended?.copy.stop()
+    ended?.watch.tell(state, because)
+  }
+
+  /** An operator's word: this side goes on alone, and whoever holds the connection keeps it closed. */
+  readonly part = (because: string): void => this.#breakNow(because)
+
+  /**
+   * An operator's word: what is marked is copied, or everything. While both sides count as equal the log has to know
+   * first that the other is not: the connection begins anew after that. Null, or why nothing can be copied.
+   */
+  readonly resync = (everything: boolean): string | null => {
+    const { dirty } = this.#side.partition
+    if (this.#pair === 'stopped') return `nothing is served: ${this.#because}`
+    const isStored = this.#guarded(() => {
+      if (everything) dirty.addAll()
+      dirty.store()
+      return true
+    })
+    if (!isStored) return this.#because
+    if (this.#resync !== null) this.#resync.copy.again()
+    else if (this.#pair === 'paired' && dirty.marks.count > 0) this.#breakNow('an operator has ordered a resync')
+    return null
   }
 
   readonly #breakNow = (because: string): void => {

@@ -44,14 +44,29 @@ export class Resync {
   #flushSequence: number | null = null
   #paused: Cancel | null = null
   #isOver = false
+  #doneBytes = 0
+  #totalBytes = 0
 
   constructor(port: ResyncPort, limits: ResyncLimits) {
     this.#port = port
     this.#limits = limits
   }
 
+  /** `doneBytes`: the other side has them durably. */
+  get progress(): { readonly doneBytes: number; readonly totalBytes: number } {
+    return { doneBytes: this.#doneBytes, totalBytes: this.#totalBytes }
+  }
+
   readonly start = (): void => {
+    this.#totalBytes = this.#leftBytes()
     this.#port.send(frame('resync-begin'))
+    this.#pump()
+  }
+
+  /** More was marked, maybe where this has been already. */
+  readonly again = (): void => {
+    this.#cursor = 0
+    this.#totalBytes = this.#doneBytes + this.#leftBytes()
     this.#pump()
   }
 
@@ -73,12 +88,19 @@ export class Resync {
   readonly #flushed = (sequence: number): void => {
     this.#flushSequence = null
     const { dirty } = this.#port.partition
-    for (const { first, count } of this.#arrived.filter((one) => one.sequence < sequence))
+    for (const { first, count, bytes } of this.#arrived.filter((one) => one.sequence < sequence)) {
       for (let block = first; block < first + count; block++) dirty.remove(block)
+      this.#doneBytes += bytes
+    }
     this.#arrived = this.#arrived.filter((one) => one.sequence >= sequence)
     if (dirty.marks.count > 0) return
     this.#isOver = true
     this.#port.finished()
+  }
+
+  readonly #leftBytes = (): number => {
+    const { geometry, dirty } = this.#port.partition
+    return Math.min(dirty.marks.count * geometry.blockBytes, geometry.dataBytes)
   }
 
   readonly #pump = (): void => {

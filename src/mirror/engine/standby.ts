@@ -82,7 +82,7 @@ export class Standby {
     this.#isAckDue = true
     queueMicrotask(() => {
       this.#isAckDue = false
-      this.#link?.send([frame('ack', { sequence: this.#done })])
+      this.#link?.send([frame('ack', { sequence: this.#done, at: this.#side.partition.saves })])
     })
   }
 

@@ -8,6 +8,7 @@ import { type Begun, InFlight } from './in-flight.ts'
 import { Intents, indexesIn, type Range } from './intents.ts'
 import { type Change, framesOf, framesOfCopy, isChange, lengthOf, withoutFua } from './outgoing.ts'
 import type { Side } from './standby.ts'
+import type { Touched } from './touched.ts'
 
 export type WritesPort = {
   readonly clock: Clock
@@ -18,6 +19,7 @@ export type WritesPort = {
   readonly pair: () => PairState
   /** The log is being asked whether this side may go on alone. */
   readonly isBreaking: () => boolean
+  readonly touched: Touched
   readonly send: (frames: readonly Frame[]) => void
 }
 
@@ -45,6 +47,7 @@ export class Writes {
     const begun = changes.map((one) => this.#begin(one, frames))
     const ranges = changes.map((one) => ({ at: one.at, length: lengthOf(one) }))
     if (ranges.length > 0) this.intents.begin(ranges, this.#sequence)
+    for (const range of ranges) this.#port.touched.add(range)
     if (this.#port.pair() === 'alone') for (const range of ranges) this.#addDirty(range)
     const flushers = burst.filter((one) => one.do === 'flush' || (one.do !== 'read' && one.fua))
     if (flushers.length > 0 || this.#needsOwnFlush()) {

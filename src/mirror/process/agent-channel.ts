@@ -8,8 +8,8 @@ type Open = { readonly resolve: (answer: Answer) => void; readonly reject: (erro
 
 export type Order = Exclude<FromAgent, { do: 'answer' }>
 
-/** Longest line that an agent sends. */
-const maxLine = 65_536
+/** Longest line that an agent sends: 4096 runs of two numbers. */
+const maxLine = 262_144
 
 export class AgentChannel {
   readonly #heard: (said: Order) => void

@@ -72,7 +72,8 @@ export class HeldDisks {
     const { partition } = this
     if (partition === null) return this.objection
     const { blockBytes } = partition.geometry
-    partition.save({ ...partition.state, isConsistent: false })
+    // Not active either: a side that was may be served although it is not whole.
+    partition.save({ ...partition.state, role: 'idle', isConsistent: false })
     for (const { at, length } of runs)
       for (let block = Math.floor(at / blockBytes); block * blockBytes < at + length; block++)
         if (block < partition.dirty.marks.length) partition.dirty.add(block)

@@ -6,11 +6,13 @@ import { mayActivate } from '../engine/activation.ts'
 import { ActiveSide } from '../engine/active.ts'
 import { defaultActiveLimits } from '../engine/active-options.ts'
 import { type Side, Standby } from '../engine/standby.ts'
-import { dataGeneration, mirrorId } from '../generations.ts'
-import { defaultConnector, keepConnected, LinkSlot, type PathUser } from '../peer/connector.ts'
-import { defaultLinkLimits, type LinkIdentity, PeerLink } from '../peer/link.ts'
-import type { TlsIdentity } from '../peer/transport.ts'
+import type { Touched } from '../engine/touched.ts'
+import { dataGeneration } from '../generations.ts'
+import { LinkSlot } from '../peer/connector.ts'
+import type { PeerLink } from '../peer/link.ts'
+import { plainEngine } from '../plain-engine.ts'
 import { AgentChannel, type Order } from './agent-channel.ts'
+import { openConnects } from './connects.ts'
 import { type Ground, realGround } from './ground.ts'
 import { HeldDisks } from './held-disks.ts'
 import { randomHex } from './random-hex.ts'
@@ -55,6 +57,11 @@ export const runMirror = async (
   running.end()
 }
 
+/** `done` may say more. */
+type Answer = Readonly<Record<string, unknown>> & { readonly say: 'done' | 'refused' | 'status' }
+const done: Answer = { say: 'done' }
+const doneUnless = (because: string | null): Answer => (because === null ? done : { say: 'refused', because })
+
 class MirrorProcess {
   readonly #world: World
   readonly #settings: MirrorSettings
@@ -68,7 +75,12 @@ class MirrorProcess {
   #link: PeerLink | null = null
   #side: ActiveSide | Standby | null = null
   #stopServing: Cancel = () => {}
-  #stopConnecting: Cancel[] = []
+  #stopConnecting: Cancel = () => {}
+  /** Of the epoch that was served last. */
+  #touched: Touched | null = null
+  #isExposed = false
+  /** By an operator's word both sides stay apart. */
+  #isParted = false
 
   constructor(world: World, settings: MirrorSettings, ground: Ground) {
     this.#world = world
@@ -97,34 +109,56 @@ class MirrorProcess {
 
   readonly end = (): void => {
     this.#leave()
-    for (const stop of this.#stopConnecting) stop()
+    this.#stopConnecting()
     this.#agent.close()
     if (typeof this.#disks !== 'string') this.#disks.close()
   }
 
   readonly #obey = async (said: Order): Promise<void> => {
     const { id } = said
-    if (said.do === 'status') {
-      this.#agent.tell({ say: 'status', id, ...this.#status() })
-      return
-    }
     try {
-      const because = await this.#change(said)
-      this.#agent.tell(because === null ? { say: 'done', id } : { say: 'refused', id, because })
+      this.#agent.tell({ ...(await this.#carryOut(said)), id })
     } catch (error) {
       this.#agent.tell({ say: 'failed', id, because: String(error) })
     }
   }
 
-  readonly #change = async (said: Exclude<Order, { do: 'status' }>): Promise<string | null> => {
-    if (said.do === 'leave') {
-      this.#leave()
-      return null
+  readonly #carryOut = async (said: Order): Promise<Answer> => {
+    switch (said.do) {
+      case 'status':
+        return { say: 'status', ...this.#status() }
+      case 'touched':
+        return this.#tellTouched(said)
+      case 'follow':
+        return doneUnless(this.#follow())
+      case 'activate':
+        return doneUnless(await this.#activate(said))
+      case 'leave':
+        this.#leave()
+        return done
+      case 'expose':
+        return doneUnless(await this.#expose())
+      case 'format':
+      case 'void':
+        return doneUnless(this.#rewrite(said))
+      case 'part':
+        return this.#part(said)
+      case 'connect':
+        return this.#allowConnect()
+      case 'resync':
+        return doneUnless(this.#asActive((side) => side.resync(said.everything)))
+      default:
+        return said satisfies never
     }
-    if (said.do === 'activate') return this.#activate(said)
+  }
+
+  readonly #asActive = (order: (side: ActiveSide) => string | null): string | null =>
+    this.#side instanceof ActiveSide ? order(this.#side) : 'this side is not active: the active side does that'
+
+  readonly #follow = (): string | null => {
     if (this.#side instanceof ActiveSide) return 'this side is active: let it leave first'
-    if (said.do === 'format' || said.do === 'void') return this.#rewrite(said)
     if (this.#side !== null) return null
+    this.#leave()
     const own = this.#ownSide()
     if (typeof own === 'string') return own
     this.#side = new Standby(own)
@@ -133,7 +167,7 @@ class MirrorProcess {
   }
 
   readonly #rewrite = (said: Extract<Order, { do: 'format' | 'void' }>): string | null => {
-    if (this.#side !== null) return 'this side follows: let it leave first'
+    if (this.#side !== null || this.#isExposed) return 'this copy is in use: let it leave first'
     if (typeof this.#disks === 'string') return this.#disks
     return said.do === 'format' ? this.#disks.format(this.#world, said) : this.#disks.void(said)
   }
@@ -156,6 +190,7 @@ class MirrorProcess {
       resync,
       connectMs: said.connectMs ?? connectMs,
     }
+    this.#leave()
     const side = new ActiveSide(own, {
       clock: this.#world.clock,
       authority: this.#agent.authority,
@@ -167,10 +202,26 @@ class MirrorProcess {
       mode,
       limits,
       changed: (condition) => this.#agent.tell({ say: 'condition', ...condition }),
+      report: this.#agent.tell,
     })
     this.#side = side
+    this.#touched = side.touched
     this.#reconnect()
     const exported = { engine: side, description: `mirror ${this.#settings.mirror}`, readOnly: false }
+    this.#stopServing = await this.#ground.serveNbd(this.#world.clock, nbd, new Map([['', exported]]))
+    return null
+  }
+
+  /** D11: for a backup, and so that nobody writes to it unseen. Nothing follows meanwhile. */
+  readonly #expose = async (): Promise<string | null> => {
+    if (this.#side instanceof ActiveSide) return 'this side is active: what it serves can be read already'
+    const own = this.#ownSide()
+    if (typeof own === 'string') return own
+    if (!own.partition.state.isConsistent) return 'this copy had not caught up: it is a mixture of two moments'
+    this.#leave()
+    this.#isExposed = true
+    const { mirror, nbd } = this.#settings
+    const exported = { engine: plainEngine(own.data), description: `copy of mirror ${mirror}`, readOnly: true }
     this.#stopServing = await this.#ground.serveNbd(this.#world.clock, nbd, new Map([['', exported]]))
     return null
   }
@@ -179,11 +230,39 @@ class MirrorProcess {
   readonly #leave = (): void => {
     this.#stopServing()
     this.#stopServing = () => {}
+    this.#isExposed = false
     const side = this.#side
     this.#side = null
     this.#slot.close('this side leaves')
     if (side instanceof ActiveSide) side.stop('this side leaves')
     if (side instanceof Standby) side.leave()
+  }
+
+  readonly #part = ({ because }: Extract<Order, { do: 'part' }>): Answer => {
+    if (this.#isParted) return done
+    this.#isParted = true
+    if (this.#side instanceof ActiveSide) this.#side.part(because)
+    this.#stopConnecting()
+    return done
+  }
+
+  readonly #allowConnect = async (): Promise<Answer> => {
+    if (!this.#isParted) return done
+    this.#isParted = false
+    await this.#connect()
+    return done
+  }
+
+  readonly #tellTouched = ({ recorded }: Extract<Order, { do: 'touched' }>): Answer => {
+    const { server, peer } = this.#settings
+    if (recorded !== null) this.#touched?.recorded(recorded)
+    const peerSaves = this.#side instanceof ActiveSide ? this.#side.peerSaves : null
+    const saves = typeof this.#disks === 'string' ? null : (this.#disks.found?.saves ?? null)
+    return {
+      ...done,
+      ...(this.#touched?.tell() ?? { number: 0, epoch: 0, runs: [], isComplete: false }),
+      saves: { ...(saves === null ? {} : { [server]: saves }), ...(peerSaves === null ? {} : { [peer]: peerSaves }) },
+    }
   }
 
   /** Whoever is on the other end must hear what this side is now. */
@@ -216,42 +295,15 @@ class MirrorProcess {
       path: this.#slot.path,
       link: this.#link?.statistics ?? null,
       does: side instanceof ActiveSide ? 'serve' : side instanceof Standby ? 'follow' : 'nothing',
-      ...(side instanceof ActiveSide ? { condition: side.condition } : {}),
+      isExposed: this.#isExposed,
+      isParted: this.#isParted,
+      ...(side instanceof ActiveSide ? { condition: side.condition, resync: side.progress } : {}),
     }
   }
 
   readonly #connect = async (): Promise<void> => {
-    const { server, peer, connects, keyFile, tls: files } = this.#settings
-    const { dial, listen, readFile } = this.#ground
-    const tls: TlsIdentity | null = files && {
-      ca: readFile(files.ca).toString('utf8'),
-      certificate: readFile(files.certificate).toString('utf8'),
-      key: readFile(files.key).toString('utf8'),
-    }
-    const side = server < peer ? 'connecting' : 'accepting'
-    const identity: LinkIdentity = {
-      mirror: mirrorId(this.#settings.mirror),
-      server,
-      peer,
-      key: readFile(keyFile),
-      side,
-    }
-    const linkOf = (user: PathUser, open: ConstructorParameters<typeof PeerLink>[2]) => {
-      const limits = { ...defaultLinkLimits, compress: this.#settings.compress }
-      return new PeerLink({ ...this.#world, nonce: () => randomHex(this.#world, 32) }, { identity, limits, user }, open)
-    }
-    if (side === 'connecting') {
-      const open = (path: number, user: PathUser) => {
-        const { own, peer: there } = connects[path]!
-        return linkOf(user, (end) => dial(there, { from: own.address, tls }, end))
-      }
-      this.#stopConnecting.push(
-        keepConnected(this.#world.clock, this.#slot, open, { paths: connects.length, ...defaultConnector }),
-      )
-      return
-    }
-    for (const [path, { own }] of connects.entries())
-      this.#stopConnecting.push(await listen(own, tls, (open) => void linkOf(this.#slot.user(path), open)))
+    const parts = { settings: this.#settings, slot: this.#slot }
+    this.#stopConnecting = await openConnects(this.#world, this.#ground, parts)
   }
 }
 

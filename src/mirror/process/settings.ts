@@ -1,5 +1,6 @@
 /** What one data plane is told when it is started: a file of JSON that its agent writes. */
 import { z } from 'zod'
+import { defaultLinkLimits } from '../peer/link.ts'
 
 const place = z.object({ address: z.string().min(1), port: z.number().int().min(1).max(65_535) })
 
@@ -34,6 +35,8 @@ export const mirrorSettings = z.object({
   reconnectMs: z.number().int().min(0).default(4000),
   queueBytes: z.number().int().min(1_048_576).default(67_108_864),
   resyncBytesPerSecond: z.number().int().min(1_048_576).nullable().default(null),
+  pingMs: z.number().int().min(50).default(defaultLinkLimits.pingEveryMs),
+  silenceMs: z.number().int().min(200).default(defaultLinkLimits.silenceMs),
 })
 export type MirrorSettings = z.infer<typeof mirrorSettings>
 
@@ -86,6 +89,12 @@ export const fromAgent = z.discriminatedUnion('do', [
   formatOrder,
   voidOrder,
   z.object({ do: z.literal('status'), id: z.number() }),
+  z.object({ do: z.literal('expose'), id: z.number() }),
+  z.object({ do: z.literal('part'), id: z.number(), because: z.string().max(500) }),
+  z.object({ do: z.literal('connect'), id: z.number() }),
+  z.object({ do: z.literal('resync'), id: z.number(), everything: z.boolean().default(false) }),
+  /** `recorded`: number of an earlier answer whose extents the log has now. */
+  z.object({ do: z.literal('touched'), id: z.number(), recorded: z.number().int().nullable().default(null) }),
   z.object({ do: z.literal('answer'), question: z.number(), answer: z.enum(['recorded', 'refused', 'unknown']) }),
 ])
 export type FromAgent = z.infer<typeof fromAgent>

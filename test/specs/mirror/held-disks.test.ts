@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, expect, test } from 'vitest'
+import { mayActivate } from '../../../src/mirror/engine/activation.ts'
 import { realGround } from '../../../src/mirror/process/ground.ts'
 import { HeldDisks } from '../../../src/mirror/process/held-disks.ts'
 import { mirrorSettings } from '../../../src/mirror/process/settings.ts'
@@ -88,4 +89,14 @@ test('a copy from the past becomes an ancestor with marks, that has been saved m
   })
   expect([...(partition?.dirty.marks.indexes() ?? [])]).toEqual([15, 16])
   expect(partition?.saves).toBeGreaterThan(100)
+})
+
+test('a copy that was active and is made void is not served', () => {
+  const { disks } = held()
+  disks.format(world, { ...geometry, generation: first })
+  disks.partition?.save({ ...disks.partition.state, role: 'active' })
+  disks.void({ generation: first, epoch: 1, saves: 0, runs: [] })
+  const state = disks.partition?.state
+  const word = { isCurrent: true, wasLast: true, generation: null }
+  expect(state && mayActivate(state, state.boot, word)).toMatchObject({ may: false })
 })

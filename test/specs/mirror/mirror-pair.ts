@@ -4,6 +4,7 @@ import { mayActivate } from '../../../src/mirror/engine/activation.ts'
 import { ActiveSide } from '../../../src/mirror/engine/active.ts'
 import { type ActiveLimits, defaultActiveLimits } from '../../../src/mirror/engine/active-options.ts'
 import type { MirrorAuthority, MirrorBreak, MirrorJoin } from '../../../src/mirror/engine/authority.ts'
+import type { MirrorReport } from '../../../src/mirror/engine/report.ts'
 import { Standby } from '../../../src/mirror/engine/standby.ts'
 import type { BlockError } from '../../../src/mirror/engine-interface.ts'
 import { type DataGeneration, dataGeneration, mirrorId } from '../../../src/mirror/generations.ts'
@@ -96,6 +97,7 @@ export class MirrorPair {
   /** Changes what travels; null swallows it. */
   filter: (one: Frame) => Frame | null = (one) => one
   connection: SimulatedConnection | null = null
+  readonly reports: MirrorReport[] = []
   #generations = 0
   #nonces = 0
   readonly #options: PairOptions
@@ -147,6 +149,7 @@ export class MirrorPair {
       mode: this.#options.mode ?? 'sync',
       limits: { ...defaultActiveLimits, connectMs: 1000, reconnectMs: 1000, ackMs: 2000, ...this.#options.limits },
       changed: () => undefined,
+      report: (one) => this.reports.push(one),
     })
     return null
   }
