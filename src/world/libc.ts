@@ -19,6 +19,7 @@ export const errno = {
   EAGAIN: 11,
   EACCES: 13,
   EBUSY: 16,
+  EINVAL: 22,
   EEXIST: 17,
   ENODEV: 19,
   ENOSYS: 38,
@@ -62,6 +63,11 @@ const raw = {
   ioctl: bind<(fd: number, request: number, at: 'void *', argument: Bytes) => number>(
     'int ioctl(int, unsigned long, ...)',
   ),
+  mount: bind<(source: string, target: string, type: string, flags: number, options: string) => number>(
+    'int mount(str, str, str, unsigned long, str)',
+  ),
+  umount2: bind<(target: string, flags: number) => number>('int umount2(str, int)'),
+  prctl: bind<(option: number, at: 'unsigned long', value: number) => number>('int prctl(int, ...)'),
   clock_gettime: bind<(clock: number, at: BigInt64Array) => number>('int clock_gettime(int, void *)'),
   epoll_create1: bind<(flags: number) => number>('int epoll_create1(int)'),
   epoll_ctl: bind<(epoll: number, operation: number, fd: number, event: Bytes) => number>(
@@ -199,6 +205,40 @@ export const punchHole = (fd: number, at: number, length: number): void => {
 export const zeroRange = (fd: number, at: number, length: number): void => {
   checked('fallocate', raw.fallocate(fd, 16 | keepSize, at, length))
 }
+
+/** One read(2) from a descriptor that does not block; null when nothing is there now. @throws SystemCallFailed */
+export const readNow = (fd: number, into: Bytes): number | null => {
+  const size = Number(raw.read(fd, into, into.length))
+  if (size >= 0) return size
+  const failure = koffi.errno()
+  if (failure === errno.EAGAIN) return null
+  throw new SystemCallFailed('read', failure)
+}
+
+/** No programs, devices or set-user-id there. */
+const mountFlags = 2 + 4 + 8
+/** @throws SystemCallFailed */
+export const mount = (source: string, target: string, type: string, options: string): void => {
+  checked(`mount ${target}`, raw.mount(source, target, type, mountFlags, options))
+}
+const unmountFlag = { force: 1, detach: 2, noFollow: 8 }
+/**
+ * False when nothing is mounted there. `detach`: out of sight at once, gone with its last user. `force`: a FUSE server
+ * is cut off first. @throws SystemCallFailed
+ */
+export const unmount = (target: string, how: 'detach' | 'force'): boolean => {
+  if (raw.umount2(target, unmountFlag[how] + unmountFlag.noFollow) >= 0) return true
+  const failure = koffi.errno()
+  if (failure === errno.EINVAL || failure === errno.ENOENT) return false
+  throw new SystemCallFailed(`umount ${target}`, failure)
+}
+
+const setIoFlusher = 57
+/**
+ * Tells the kernel that this thread writes on behalf of a block device: when memory is short it must not wait for what
+ * that device has to write. False where it is not permitted (CAP_SYS_RESOURCE).
+ */
+export const becomeIoFlusher = (): boolean => raw.prctl(setIoFlusher, 'unsigned long', 1) === 0
 
 /** Where the bytes lie in memory: direct I/O wants them on a boundary. */
 export const addressOf = (bytes: Bytes): bigint => koffi.address(bytes)

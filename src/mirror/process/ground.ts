@@ -1,6 +1,7 @@
 /** What a data plane stands on: devices, connections and front ends. The simulation brings its own. */
 import { readFileSync } from 'node:fs'
 import { openDisk } from '../direct-disk.ts'
+import { serveBlockFile } from '../fuse/serve.ts'
 import { serveNbd } from '../nbd/server.ts'
 import { dial, listen } from '../peer/transport.ts'
 
@@ -9,8 +10,16 @@ export type Ground = {
   readonly dial: typeof dial
   readonly listen: typeof listen
   readonly serveNbd: typeof serveNbd
+  readonly serveBlockFile: typeof serveBlockFile
   /** Keys and certificates. @throws when there is none. */
   readonly readFile: (path: string) => Buffer
 }
 
-export const realGround: Ground = { openDisk, dial, listen, serveNbd, readFile: (path) => readFileSync(path) }
+export const realGround: Ground = {
+  openDisk,
+  dial,
+  listen,
+  serveNbd,
+  serveBlockFile,
+  readFile: (path) => readFileSync(path),
+}

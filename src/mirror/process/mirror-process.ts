@@ -8,11 +8,13 @@ import { defaultActiveLimits } from '../engine/active-options.ts'
 import { type Side, Standby } from '../engine/standby.ts'
 import type { Touched } from '../engine/touched.ts'
 import { dataGeneration } from '../generations.ts'
+import type { NbdExport } from '../nbd/negotiation.ts'
 import { LinkSlot } from '../peer/connector.ts'
 import type { PeerLink } from '../peer/link.ts'
 import { plainEngine } from '../plain-engine.ts'
 import { AgentChannel, type Order } from './agent-channel.ts'
 import { openConnects } from './connects.ts'
+import { openFrontEnds } from './front-ends.ts'
 import { type Ground, realGround } from './ground.ts'
 import { HeldDisks } from './held-disks.ts'
 import { randomHex } from './random-hex.ts'
@@ -180,7 +182,7 @@ class MirrorProcess {
     const { state } = own.partition
     const answer = mayActivate(state, this.#world.bootId(), { ...said, generation })
     if (!answer.may && !said.force) return answer.because
-    const { server: me, peer, mode, nbd, connectMs, reconnectMs, ackMs, queueBytes } = this.#settings
+    const { server: me, peer, mode, connectMs, reconnectMs, ackMs, queueBytes } = this.#settings
     const resync = { ...defaultActiveLimits.resync, bytesPerSecond: this.#settings.resyncBytesPerSecond }
     const limits = {
       ...defaultActiveLimits,
@@ -207,8 +209,7 @@ class MirrorProcess {
     this.#side = side
     this.#touched = side.touched
     this.#reconnect()
-    const exported = { engine: side, description: `mirror ${this.#settings.mirror}`, readOnly: false }
-    this.#stopServing = await this.#ground.serveNbd(this.#world.clock, nbd, new Map([['', exported]]))
+    await this.#serve({ engine: side, description: `mirror ${this.#settings.mirror}`, readOnly: false })
     return null
   }
 
@@ -220,10 +221,20 @@ class MirrorProcess {
     if (!own.partition.state.isConsistent) return 'this copy had not caught up: it is a mixture of two moments'
     this.#leave()
     this.#isExposed = true
-    const { mirror, nbd } = this.#settings
-    const exported = { engine: plainEngine(own.data), description: `copy of mirror ${mirror}`, readOnly: true }
-    this.#stopServing = await this.#ground.serveNbd(this.#world.clock, nbd, new Map([['', exported]]))
+    const description = `copy of mirror ${this.#settings.mirror}`
+    await this.#serve({ engine: plainEngine(own.data), description, readOnly: true })
     return null
+  }
+
+  /** A disk that nobody can reach must not be believed to be served. */
+  readonly #serve = async (exported: NbdExport): Promise<void> => {
+    const cutOff = (because: string): void => this.#agent.tell({ say: 'cut-off', because })
+    try {
+      this.#stopServing = await openFrontEnds(this.#world, this.#ground, this.#settings, exported, cutOff)
+    } catch (error) {
+      this.#leave()
+      throw error
+    }
   }
 
   /** What is cached is flushed: nothing is lost by a power cut from here on. */

@@ -17,6 +17,12 @@ export const mirrorSettings = z.object({
   exclusive: z.boolean().default(true).describe('nobody else may open the block devices for themselves'),
   keyFile: z.string().min(1).describe('file with the key of the cluster'),
   nbd: z.string().min(1).describe('unix socket of the NBD server; there only while this side is active'),
+  blockFile: z
+    .string()
+    .startsWith('/')
+    .nullable()
+    .default(null)
+    .describe('also served as a file for a loop device, at this path; there only while this side is active'),
   control: z.string().min(1).describe('unix socket where the agent connects'),
   connects: z
     .array(z.object({ own: place, peer: place }))

@@ -1,4 +1,5 @@
 import { beatTargets } from './beats.ts'
+import { blockFileTargets } from './block-file.ts'
 import { commitTargets } from './commits.ts'
 import { lineAndDiskTargets } from './lines-and-disks.ts'
 import { orderTargets } from './orders.ts'
@@ -9,6 +10,7 @@ import { witnessTargets } from './witness.ts'
 export const targets: readonly Target[] = [
   ...beatTargets,
   ...lineAndDiskTargets,
+  ...blockFileTargets,
   ...commitTargets,
   ...orderTargets,
   ...witnessTargets,

@@ -1,0 +1,127 @@
+/**
+ * The block device of a mirror disk: a loop device with direct I/O on the block file of its data plane. For whoever
+ * mounts it; the order is attach, fsck, mount; unmount, detach, and only then `leave`.
+ */
+import type { RunResult } from '../../world/world.ts'
+import { abortBlockFile, fuseMountAt, unmountAll } from './fuse-mounts.ts'
+import {
+  type AttachWorld,
+  backingDeviceOf,
+  isAttached,
+  type Limit,
+  loopFacts,
+  loopsOn,
+  type Run,
+} from './loop-devices.ts'
+
+export type BlockFile = {
+  /** As in the settings of the data plane. No other mirror or server of this machine may have the same. */
+  readonly path: string
+  /** What the mirror has; a device of another size is none of its. */
+  readonly sizeBytes: number
+  /** What is exposed for a backup. */
+  readonly readOnly?: boolean
+}
+/** `stalled`: something did not answer in time; trying again by itself does not help. */
+export type AttachFailure = { readonly ok: false; readonly because: string; readonly stalled: boolean }
+export type AttachOutcome = { readonly ok: true; readonly device: string } | AttachFailure
+export type DetachOutcome = { readonly ok: true } | AttachFailure
+
+/** How often the mount table or a device is looked at while it is waited for. */
+const lookEveryMs = 20
+
+/**
+ * Waits for the block file to be served, and puts a loop device on it; one that is there already is taken. Finished or
+ * given up within the limit.
+ */
+export const attachBlockFile = async (
+  world: AttachWorld,
+  { path, sizeBytes, readOnly = false }: BlockFile,
+  limit: Limit,
+): Promise<AttachOutcome> => {
+  const run = runner(world, limit)
+  // Before the mount is there the path is a plain file: a loop device on that would be a disk that loses everything.
+  const served = await waited(world, limit, () => fuseMountAt(world, path))
+  if (served === null) return late(`${path} is not served`)
+  const stat = await run(['stat', '--format', '%s %o', path])
+  if (stat.code !== 0) return failureOf(stat, `asking ${path} for its size`)
+  const [size, blockBytes] = stat.stdout.trim().split(' ').map(Number)
+  if (size !== sizeBytes) return failed(`${path} has ${size} bytes, the mirror ${sizeBytes}`)
+  for (const device of await loopsOn(world, path)) {
+    if ((await backingDeviceOf(run, device)) === served.device) return checked(world, device, sizeBytes, run)
+    const gone = await detachLoop(world, device, limit)
+    if (!gone.ok) return gone
+  }
+  const options = [
+    '--find',
+    '--show',
+    '--direct-io=on',
+    `--sector-size=${blockBytes}`,
+    ...(readOnly ? ['--read-only'] : []),
+  ]
+  const made = await run(['losetup', ...options, path])
+  if (made.code !== 0) return failureOf(made, `putting a loop device on ${path}`)
+  return checked(world, made.stdout.trim(), sizeBytes, run)
+}
+
+/** Detaches every loop device of this block file. What is mounted from it has been unmounted before. */
+export const detachBlockFile = async (world: AttachWorld, path: string, limit: Limit): Promise<DetachOutcome> => {
+  for (const device of await loopsOn(world, path)) {
+    const gone = await detachLoop(world, device, limit)
+    if (!gone.ok) return gone
+  }
+  return { ok: true }
+}
+
+/**
+ * Removes what a data plane left that has died or hangs: whoever waits for it gets an I/O error. Unmount the file system
+ * first, or afterwards detach again: a loop device goes with its last user.
+ */
+export const cleanUpBlockFile = async (world: AttachWorld, path: string, limit: Limit): Promise<DetachOutcome> => {
+  abortBlockFile(path)
+  const gone = await detachBlockFile(world, path, limit)
+  unmountAll(path)
+  return gone
+}
+
+/** The devices that are attached to this block file now; asks no server. */
+export const devicesOf = (world: AttachWorld, path: string): Promise<readonly string[]> => loopsOn(world, path)
+
+const checked = async (world: AttachWorld, device: string, sizeBytes: number, run: Run): Promise<AttachOutcome> => {
+  const facts = await loopFacts(world, device)
+  if (facts.isDirect && facts.sizeBytes === sizeBytes) return { ok: true, device }
+  await run(['losetup', '--detach', device])
+  const what = facts.isDirect ? `has ${facts.sizeBytes} bytes, not ${sizeBytes}` : 'does no direct I/O'
+  return failed(`${device} ${what}`)
+}
+
+const detachLoop = async (world: AttachWorld, device: string, limit: Limit): Promise<DetachOutcome> => {
+  const result = await runner(world, limit)(['losetup', '--detach', device])
+  // Code 1 with the device gone: somebody else was faster.
+  const isGone = await waited(world, limit, async () => ((await isAttached(world, device)) ? null : true))
+  if (isGone) return { ok: true }
+  if (result.code !== 0) return failureOf(result, `detaching ${device}`)
+  return late(`${device} is still in use`)
+}
+
+const failed = (because: string): AttachFailure => ({ ok: false, because, stalled: false })
+const late = (because: string): AttachFailure => ({ ok: false, because, stalled: true })
+const failureOf = ({ timedOut, code, stderr }: RunResult, what: string): AttachFailure =>
+  timedOut
+    ? late(`${what} did not end in time`)
+    : failed(`${what} failed with code ${code}: ${stderr.trim().split('\n').at(-1) ?? ''}`)
+
+/** Each program gets what is left of the limit. */
+const runner = (world: AttachWorld, { timeoutMs, signal }: Limit): Run => {
+  const until = world.clock.now() + timeoutMs
+  return (argv) => world.processes.run(argv, { timeoutMs: Math.max(1, until - world.clock.now()), signal })
+}
+
+const waited = async <T>(world: AttachWorld, limit: Limit, look: () => Promise<T | null>): Promise<T | null> => {
+  const until = world.clock.now() + limit.timeoutMs
+  for (;;) {
+    const found = await look()
+    if (found !== null || limit.signal.aborted || world.clock.now() >= until) return found
+    await new Promise<void>((resolve) => void world.clock.after(lookEveryMs, resolve))
+  }
+}
