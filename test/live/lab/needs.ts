@@ -1,5 +1,6 @@
 import { accessSync, constants, existsSync, readdirSync, readFileSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
+import { memoryHierarchy } from '../mirror/memory-group.ts'
 
 /** What a live test may need from the machine. `lab` is everything that `createLab` uses. */
 export type Need =
@@ -9,6 +10,10 @@ export type Need =
   | 'nats-server'
   | 'postgres'
   | 'mkfs.ext4'
+  | 'mkfs.xfs'
+  | 'mkfs.btrfs'
+  | 'fuse'
+  | 'memory-cgroup'
   | 'losetup'
   | 'ipv6'
   | 'ipmi'
@@ -34,6 +39,10 @@ const checks: Record<Exclude<Need, 'lab'>, () => string | null> = {
   },
   postgres: () => (postgresDirectory() === null ? 'PostgreSQL is not installed' : null),
   'mkfs.ext4': () => onPath('mkfs.ext4'),
+  'mkfs.xfs': () => onPath('mkfs.xfs') ?? onPath('xfs_repair') ?? inKernel('xfs'),
+  'mkfs.btrfs': () => onPath('mkfs.btrfs') ?? onPath('btrfs') ?? inKernel('btrfs'),
+  fuse: () => (existsSync('/dev/fuse') ? null : 'there is no /dev/fuse'),
+  'memory-cgroup': () => (memoryHierarchy() === null ? 'no control groups that limit memory' : null),
   nbdinfo: () => onPath('nbdinfo'),
   nbdcopy: () => onPath('nbdcopy'),
   'qemu-img': () => onPath('qemu-img'),
@@ -66,6 +75,9 @@ export const postgresDirectory = (): string | null => {
     null
   )
 }
+
+const inKernel = (type: string): string | null =>
+  readFileSync('/proc/filesystems', 'utf8').includes(`\t${type}\n`) ? null : `no ${type} in this kernel`
 
 const onPath = (program: string): string | null =>
   searchPath().some((directory) => isProgram(directory, program)) ? null : `${program} is not on PATH`
