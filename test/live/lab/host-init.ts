@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
+import { removeGroupsOfDeadHosts } from './control-groups.ts'
 import { LabTrouble } from './trouble.ts'
 import { within } from './until.ts'
 
@@ -31,7 +32,7 @@ export class HostInit {
       stdio: ['pipe', 'pipe', 'pipe'],
       detached: true,
     })
-    const exited = once(starter, 'exit').then(() => undefined)
+    const exited = once(starter, 'exit').then(removeGroupsOfDeadHosts)
     let complaints = ''
     starter.stderr.setEncoding('utf8').on('data', (text: string) => {
       complaints += text

@@ -1,6 +1,7 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { removeGroupsOfDeadHosts } from './control-groups.ts'
 import { detachLoopDevice, loopDevicesBelow } from './loop-device.ts'
 
 /** `baton-lab-OWNER-STARTED-XXXXXX`: the owner's number alone could belong to another process by now. */
@@ -15,6 +16,7 @@ export const makeLabDirectory = (): string =>
  * bridges and mounts, end by themselves when the owner does.
  */
 export const removeLeftovers = (): void => {
+  removeGroupsOfDeadHosts()
   for (const name of readdirSync(tmpdir())) {
     const [, owner, started] = labName.exec(name) ?? []
     if (owner === undefined || startOf(Number(owner)) === started) continue
