@@ -1,7 +1,7 @@
 /** The long-running ones: `baton agent`, `witness`, `guardian`, `demo`. */
 import { realpathSync } from 'node:fs'
 import { type Command, InvalidArgumentError } from 'commander'
-import type { ProcessOptions } from '../agents/main.ts'
+import type { ProcessOptions } from '../agents/voter-process.ts'
 import type { WitnessWebAddress } from '../agents/witness-web.ts'
 import { type AddCommands, CommandFailed, type Deps, exitCode } from './deps.ts'
 import { examples, type StateOption, withState } from './options.ts'
@@ -19,7 +19,7 @@ export const addProcesses: AddCommands = (program, deps) => {
     .summary('run the agent of a server')
     .description('Runs the agent of this server: heartbeats, log, groups, monitors. Usually started by systemd.')
   examples(running(agent, deps), 'baton agent --state /var/lib/baton').action(async (options: AgentOptions) => {
-    const { runAgent } = await import('../agents/main.ts')
+    const { runAgent } = await import('../agents/agent-process.ts')
     const { realMachine } = await import('../agents/machine.ts')
     const chosen = await processOptions(options)
     await runAgent(realMachine(chosen.natsServer), chosen)
@@ -31,7 +31,7 @@ export const addProcesses: AddCommands = (program, deps) => {
     .description('Runs the witness: it votes and keeps the log, and runs no groups. Usually started by systemd.')
   const webOptions = listening(running(witness, deps).option('--http <address:port>', 'takes beats by HTTP(S) too'))
   examples(webOptions, 'baton witness --state /var/lib/baton').action(async (options: AgentOptions & WebOptions) => {
-    const { runWitness } = await import('../agents/main.ts')
+    const { runWitness } = await import('../agents/witness-process.ts')
     const { realMachine } = await import('../agents/machine.ts')
     const chosen = await processOptions(options)
     await runWitness(realMachine(chosen.natsServer), { ...chosen, web: webAddress(options) })
@@ -44,7 +44,7 @@ export const addProcesses: AddCommands = (program, deps) => {
     .description('Takes services down in time when the agent cannot any more. Started by the agent itself.')
     .requiredOption('--instance <name>', 'whose processes it may end')
   running(guardian, deps).action(async (options: AgentOptions & { readonly instance: string }) => {
-    const { runGuardian } = await import('../agents/main.ts')
+    const { runGuardian } = await import('../agents/guardian-process.ts')
     const { realMachine } = await import('../agents/machine.ts')
     const chosen = await processOptions(options)
     await runGuardian(realMachine(chosen.natsServer), { ...chosen, instance: options.instance })

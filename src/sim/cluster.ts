@@ -1,11 +1,14 @@
 /** The machines of a simulated cluster, what is installed on them, and the programs that they run: the product's own. */
 
+import { runAgent } from '../agents/agent-process.ts'
+import { runGuardian } from '../agents/guardian-process.ts'
 import type { Machine } from '../agents/machine.ts'
-import { type ProcessOptions, runAgent, runGuardian, runWitness } from '../agents/main.ts'
 import type { MonitorDriver } from '../agents/monitors/driver.ts'
 import { placesIn } from '../agents/node.ts'
 import type { ResourceDriver } from '../agents/resources/driver.ts'
 import { clusterKeyBytes, kitFiles } from '../agents/voter-kit.ts'
+import type { ProcessOptions } from '../agents/voter-process.ts'
+import { runWitness } from '../agents/witness-process.ts'
 import { type Configuration, portsOf, votingMembersOf } from '../events/index.ts'
 import type { BeatOracle } from './beats.ts'
 import type { Scheduler } from './clock.ts'

@@ -1,0 +1,187 @@
+/** The process of a server's agent. */
+import { keepsOnQuorumLoss } from '../decisions/fencing.ts'
+import { scriptEnvironment } from '../decisions/script-environment.ts'
+import { missingWatchdog } from '../decisions/watchdog.ts'
+import { groupName, type MonitorName, resourceName, type ServerName, serverName } from '../events/index.ts'
+import { monitorsOf } from '../projections/configuration.ts'
+import type { State } from '../projections/state.ts'
+import type { World } from '../world/world.ts'
+import { logAlarm, majorityAlarm } from './alerts/alarms.ts'
+import type { Alarm } from './alerts/local-alarms.ts'
+import { conditionWatch } from './conditions.ts'
+import { firstConfiguration } from './first-configuration.ts'
+import { type GuardianLink, linkGuardian } from './guardian-link.ts'
+import { commonArguments } from './guardian-process.ts'
+import type { Machine } from './machine.ts'
+import { type Node, openNode } from './node.ts'
+import { pingTargets } from './np/ping.ts'
+import { type ResourceRunner, resourceRunner } from './resource-runner.ts'
+import { type ServerAgent, startServerAgent } from './server-agent.ts'
+import { serviceManager } from './service-manager.ts'
+import type { Voter } from './voter.ts'
+import { checkRole, joinVoters, type ProcessOptions, serveNode, startAlerts, untilAborted } from './voter-process.ts'
+
+/** The agent of a server; resolves when it was told to end. @throws KitUnusable, VoterStoreDamaged, GuardianMissing */
+export const runAgent = async (machine: Machine, options: ProcessOptions): Promise<void> => {
+  const { world } = machine
+  const say = machine.diary('agent')
+  const startedAt = world.clock.now()
+  const manager = serviceManager(world, { socket: options.notifySocket, watchdogMs: options.watchdogMs })
+  const node = await openNode(world, { stateDirectory: options.stateDirectory, openLog: machine.openLog, say })
+  checkRole(node, 'server')
+  const { places, instance, recorder } = node
+  const installation = installationOf(machine, options)
+  const me = serverName(node.kit.own.name)
+  let agent: ServerAgent | null = null
+  const guardian = await reachGuardian(world, options, node)
+  const runner = runnerOf(machine, node, { installation, agent: () => agent, leftMs: guardian.leftMs })
+  await runner.adopt(recorder.state())
+  const voter = joinVoters(world, node, {
+    groups: () => agent?.heldGroups() ?? {},
+    changed: () => agent?.wake(),
+    extended: () => agent?.extended(),
+    withheld: () => withheld(guardian, recorder.state()),
+    say,
+    note: (event) => agent?.note(event),
+  })
+  const conditions = conditionWatch(world, node.kit)
+  agent = startServerAgent(world, {
+    me,
+    recorder,
+    log: node.log,
+    voter,
+    runner,
+    guardian,
+    store: node.store,
+    monitors: {
+      instance,
+      logDirectory: places.logs,
+      drivers: machine.monitorDrivers,
+      environment: (monitor) => monitorEnvironment(recorder.state(), monitor, me, installation),
+    },
+    conditions,
+    pair: node.pair && { link: node.pair, giveUpHistory: node.giveUpHistory },
+    ping: (targets, timeoutMs) => pingTargets(world, targets, timeoutMs),
+    say,
+  })
+  const sink = await startAlerts(
+    world,
+    node,
+    say,
+    alarmsOf(node, voter, () => agent?.heldGroups() ?? {}),
+  )
+  void firstConfiguration(world, node, options.signal)
+  const running = agent
+  const closeControl = await serveNode(world, node, running, {
+    voter,
+    version: options.version,
+    startedAt,
+    ...running,
+    hasGuardian: guardian.isThere,
+    watchdog: guardian.watchdog,
+    conditions,
+  })
+  manager.ready()
+  say('agent started', { server: me, incarnation: node.store.incarnation })
+  const isToComeBack = await Promise.race([node.givenUp, untilAborted(options.signal).then(() => false)])
+  manager.stopping()
+  await stopServer({ isToComeBack, running, runner, guardian, closeControl, sink, voter, node })
+}
+
+const runnerOf = (
+  { world, resourceDrivers: drivers }: Machine,
+  { kit, instance, places }: Node,
+  {
+    installation,
+    agent,
+    leftMs,
+  }: {
+    readonly installation: ReturnType<typeof installationOf>
+    readonly agent: () => ServerAgent | null
+    readonly leftMs: GuardianLink['leftMs']
+  },
+): ResourceRunner =>
+  resourceRunner(world, {
+    me: serverName(kit.own.name),
+    instance,
+    installation,
+    drivers,
+    logDirectory: places.logs,
+    manifest: places.manifest,
+    changed: () => agent()?.wake(),
+    lost: (group, resource, because) => agent()?.lost(group, resource, because),
+    leftMs,
+  })
+
+const alarmsOf = ({ kit, recorder, outOfTouchMs }: Node, voter: Voter, held: () => object): readonly Alarm[] => [
+  logAlarm(kit.own.name, outOfTouchMs),
+  majorityAlarm(kit.own.name, {
+    hasLease: voter.hasLease,
+    keeps: () => keepsOnQuorumLoss(recorder.state()),
+    held: () => Object.keys(held()),
+  }),
+]
+
+const installationOf = ({ osName, osVersion }: Machine, { version, stateDirectory }: ProcessOptions) => ({
+  version,
+  path: stateDirectory,
+  osName,
+  osVersion,
+})
+
+const stopServer = async (parts: {
+  readonly isToComeBack: boolean
+  readonly running: ServerAgent
+  readonly runner: ResourceRunner
+  readonly guardian: GuardianLink
+  readonly closeControl: () => void
+  readonly sink: Awaited<ReturnType<typeof startAlerts>>
+  readonly voter: Voter
+  readonly node: Node
+}): Promise<void> => {
+  const { running, runner, guardian, closeControl, sink, voter, node } = parts
+  running.stop()
+  takeLeave(guardian, parts.isToComeBack || !runner.isAllOff())
+  closeControl()
+  // Beats go on until the end: what an alert's target takes of our time must not cost the lease.
+  await sink.close()
+  voter.stop()
+  await node.stop()
+}
+
+/** What runs goes on under the lease it has; the guardian ends it if no agent comes back in time. */
+const takeLeave = (guardian: GuardianLink, isNeeded: boolean): void => {
+  if (isNeeded) guardian.leave()
+  else guardian.end()
+}
+
+/** Why this server may hold no lease: nobody would end its groups in time. */
+const withheld = (guardian: GuardianLink, { configuration }: State): string | null =>
+  guardian.trouble() ?? missingWatchdog(configuration.current, guardian.watchdog())
+
+const reachGuardian = (world: World, options: ProcessOptions, { places, instance }: Node): Promise<GuardianLink> =>
+  linkGuardian(world, {
+    socket: places.guardian,
+    command: [...options.self, 'guardian', ...commonArguments(options), '--instance', instance],
+    tag: `${instance}/guardian`,
+    logFile: `${places.logs}/guardian.log`,
+    own: world.processes.own(),
+  })
+
+/** Monitors' scripts see what the scripts of their target see. */
+const monitorEnvironment = (
+  state: State,
+  monitor: MonitorName,
+  me: ServerName,
+  installation: Parameters<typeof scriptEnvironment>[2],
+): Readonly<Record<string, string>> => {
+  const { current } = state.configuration
+  const target = current ? monitorsOf(current)[monitor]?.target : undefined
+  if (!target) return { CLP_RESNAME: '', BATON_SERVER: me }
+
+  return scriptEnvironment(
+    state,
+    { group: groupName(target.group), resource: resourceName(target.resource ?? ''), me },
+    installation,
+  )
+}

@@ -1,0 +1,136 @@
+/** What the processes of servers and witnesses have in common: role, beats, control socket, alerts. */
+import { type Recorded, serverName } from '../events/index.ts'
+import type { State } from '../projections/state.ts'
+import type { World } from '../world/world.ts'
+import { type Alarm, localAlarms } from './alerts/local-alarms.ts'
+import { alertSink } from './alerts/sink.ts'
+import { alertTargets } from './alerts/targets.ts'
+import { serveControl } from './control-server.ts'
+import { comKind } from './heartbeats/com.ts'
+import { diskKind } from './heartbeats/disk.ts'
+import { heartbeatPaths, type PathKind } from './heartbeats/paths.ts'
+import { witnessKind } from './heartbeats/witness.ts'
+import type { Say } from './log-link.ts'
+import type { Node } from './node.ts'
+import type { ServerAgent } from './server-agent.ts'
+import { agentStatus } from './status.ts'
+import { suspicions } from './suspicions.ts'
+import { startVoter, type Voter, type VoterOptions } from './voter.ts'
+import type { WitnessWebAddress } from './witness-web.ts'
+
+export type ProcessOptions = {
+  readonly stateDirectory: string
+  readonly natsServer: string
+  readonly version: string
+  /** Command line that starts this program: node and the CLI's main file. */
+  readonly self: readonly [string, string]
+  /** The guardian starts the agent again when it dies: where no service manager does. */
+  readonly respawn: boolean
+  /** Last resort of the guardian: a command that resets the machine; null = none. */
+  readonly reset: string | null
+  /** NOTIFY_SOCKET and WATCHDOG_USEC of systemd. */
+  readonly notifySocket: string | null
+  readonly watchdogMs: number | null
+  /** Of a witness: beats by HTTP are taken here too. */
+  readonly web?: WitnessWebAddress | undefined
+  /** Aborted by SIGTERM and SIGINT: the agent leaves, what it runs stays. */
+  readonly signal: AbortSignal
+}
+
+/** The heartbeat paths that a configuration may ask for. Of each agent its own: they remember what is open. */
+const pathKinds = (): readonly PathKind[] => [comKind, diskKind(), witnessKind]
+
+/** Started as the wrong kind of voter. */
+export class WrongRole extends Error {
+  override readonly name = 'WrongRole'
+}
+
+/** @throws WrongRole */
+export const checkRole = ({ kit: { own } }: Node, role: Node['kit']['own']['role']): void => {
+  const command = own.role === 'server' ? 'agent' : 'witness'
+  if (own.role !== role) throw new WrongRole(`${own.name} is a ${own.role}: start it with baton ${command}`)
+}
+
+/** The control socket, for the command line; resolves to what closes it. */
+export const serveNode = (
+  world: World,
+  node: Node,
+  agent: Pick<ServerAgent, 'command' | 'handOver' | 'goAlone'> | null,
+  seen: Omit<Parameters<typeof agentStatus>[1], 'node'>,
+): ReturnType<typeof serveControl> =>
+  serveControl(world, {
+    socket: node.places.control,
+    cluster: node.kit.identity.cluster,
+    recorder: node.recorder,
+    log: node.log,
+    status: () => agentStatus(world, { node, ...seen }),
+    command: agent?.command ?? null,
+    handOver: agent?.handOver ?? null,
+    goAlone: agent?.goAlone ?? null,
+  })
+
+export const joinVoters = (
+  world: World,
+  node: Node,
+  {
+    say,
+    note,
+    ...shared
+  }: Pick<VoterOptions, 'groups' | 'changed' | 'extended' | 'withheld'> & {
+    readonly say: Say
+    /** Puts something on the log that nobody waits for; a witness does not. */
+    readonly note: ServerAgent['note'] | null
+  },
+): Voter => {
+  const suspicious = suspicions(world, { me: serverName(node.kit.own.name), say, record: note })
+  const failed = (what: string) => say(what, {})
+  const voter = startVoter(world, { kit: node.kit, store: node.store, suspicious, failed, ...shared })
+  const paths = heartbeatPaths(world, pathKinds(), { kit: node.kit, voter, suspicious, say })
+  const fold = () => {
+    voter.fold(node.recorder.state())
+    paths.arrange(node.recorder.state().configuration.current)
+  }
+  fold()
+  node.recorder.onFold(fold)
+  node.onBeatChannel(({ name, send, subscribe }) => {
+    voter.addPath({ name, send, close: () => {} })
+    subscribe((bytes) => voter.receive(bytes, name))
+  })
+  return voter
+}
+
+export const startAlerts = async (
+  world: World,
+  { recorder, places, log }: Node,
+  say: Say,
+  alarms: readonly Alarm[],
+) => {
+  let configuration = recorder.state().configuration.current
+  const trouble = (what: string, cause: unknown) => say(what, { cause: String(cause) })
+  const sink = await alertSink(world, {
+    cursorFile: places.alertCursor,
+    targets: alertTargets(world, configuration, places.alerts),
+    endOfLog: () => log.status().last,
+    trouble,
+  })
+  const targets = () => alertTargets(world, recorder.state().configuration.current, places.alerts)
+  const raised = localAlarms(world, { alarms, state: recorder.state, targets, trouble })
+  recorder.onFold((recorded: readonly Recorded[], before: State) => {
+    const { current } = recorder.state().configuration
+    if (current !== configuration) sink.retarget(alertTargets(world, current, places.alerts))
+    configuration = current
+    sink.accept(recorded, before)
+  })
+  return {
+    close: async () => {
+      raised.stop()
+      await sink.close()
+    },
+  }
+}
+
+export const untilAborted = (signal: AbortSignal): Promise<void> =>
+  new Promise((resolve) => {
+    if (signal.aborted) resolve()
+    else signal.addEventListener('abort', () => resolve(), { once: true })
+  })
