@@ -6,19 +6,24 @@ import { groupName, type MonitorName, resourceName, type ServerName, serverName 
 import { monitorsOf } from '../projections/configuration.ts'
 import type { State } from '../projections/state.ts'
 import type { World } from '../world/world.ts'
+import { type AgentTrace, beginTrace } from './agent-trace.ts'
 import { logAlarm, majorityAlarm } from './alerts/alarms.ts'
 import type { Alarm } from './alerts/local-alarms.ts'
 import { conditionWatch } from './conditions.ts'
 import { firstConfiguration } from './first-configuration.ts'
 import { type GuardianLink, linkGuardian } from './guardian-link.ts'
 import { commonArguments } from './guardian-process.ts'
+import type { Say } from './log-link.ts'
 import type { Machine } from './machine.ts'
-import { type Node, openNode } from './node.ts'
+import { instanceOf, type Node, openNode, placesIn } from './node.ts'
 import { pingTargets } from './np/ping.ts'
+import { type OwnProcesses, ownProcesses } from './own-processes.ts'
 import { type ResourceRunner, resourceRunner } from './resource-runner.ts'
 import { type ServerAgent, startServerAgent } from './server-agent.ts'
 import { serviceManager } from './service-manager.ts'
+import { endUnguarded } from './unguarded.ts'
 import type { Voter } from './voter.ts'
+import { readVoterKit } from './voter-kit.ts'
 import { checkRole, joinVoters, type ProcessOptions, serveNode, startAlerts, untilAborted } from './voter-process.ts'
 
 /** The agent of a server; resolves when it was told to end. @throws KitUnusable, VoterStoreDamaged, GuardianMissing */
@@ -27,13 +32,13 @@ export const runAgent = async (machine: Machine, options: ProcessOptions): Promi
   const say = machine.diary('agent')
   const startedAt = world.clock.now()
   const manager = serviceManager(world, { socket: options.notifySocket, watchdogMs: options.watchdogMs })
-  const node = await openNode(world, { stateDirectory: options.stateDirectory, openLog: machine.openLog, say })
-  checkRole(node, 'server')
+  const deaths = ownProcesses(world)
+  const { node, trace } = await openServer(machine, options, { deaths, say })
   const { places, instance, recorder } = node
   const installation = installationOf(machine, options)
   const me = serverName(node.kit.own.name)
   let agent: ServerAgent | null = null
-  const guardian = await reachGuardian(world, options, node)
+  const guardian = await reachGuardian(world, options, { node, trace, deaths })
   const runner = runnerOf(machine, node, { installation, agent: () => agent, leftMs: guardian.leftMs })
   await runner.adopt(recorder.state())
   const voter = joinVoters(world, node, {
@@ -82,10 +87,11 @@ export const runAgent = async (machine: Machine, options: ProcessOptions): Promi
     conditions,
   })
   manager.ready()
+  deaths.recordWith({ me, recorder, reachable: voter.reachable })
   say('agent started', { server: me, incarnation: node.store.incarnation })
   const isToComeBack = await Promise.race([node.givenUp, untilAborted(options.signal).then(() => false)])
   manager.stopping()
-  await stopServer({ isToComeBack, running, runner, guardian, closeControl, sink, voter, node })
+  await stopServer({ isToComeBack, running, runner, guardian, trace, closeControl, sink, voter, node })
 }
 
 const runnerOf = (
@@ -134,14 +140,18 @@ const stopServer = async (parts: {
   readonly running: ServerAgent
   readonly runner: ResourceRunner
   readonly guardian: GuardianLink
+  readonly trace: AgentTrace
   readonly closeControl: () => void
   readonly sink: Awaited<ReturnType<typeof startAlerts>>
   readonly voter: Voter
   readonly node: Node
 }): Promise<void> => {
-  const { running, runner, guardian, closeControl, sink, voter, node } = parts
+  const { running, runner, guardian, trace, closeControl, sink, voter, node } = parts
   running.stop()
-  takeLeave(guardian, parts.isToComeBack || !runner.isAllOff())
+  const isNeeded = parts.isToComeBack || !runner.isAllOff()
+  takeLeave(guardian, isNeeded)
+  // Where it cannot be written, the next agent takes this end for a death: a line too many on the log.
+  await trace.leave(isNeeded ? 'left' : 'ended').catch(() => {})
   closeControl()
   // Beats go on until the end: what an alert's target takes of our time must not cost the lease.
   await sink.close()
@@ -159,14 +169,48 @@ const takeLeave = (guardian: GuardianLink, isNeeded: boolean): void => {
 const withheld = (guardian: GuardianLink, { configuration }: State): string | null =>
   guardian.trouble() ?? missingWatchdog(configuration.current, guardian.watchdog())
 
-const reachGuardian = (world: World, options: ProcessOptions, { places, instance }: Node): Promise<GuardianLink> =>
-  linkGuardian(world, {
+/** First of all what nobody guards; reading the log may take longer than the lease of what an earlier agent left. */
+const openServer = async (
+  machine: Machine,
+  { stateDirectory }: ProcessOptions,
+  { deaths, say }: { readonly deaths: OwnProcesses; readonly say: Say },
+): Promise<{ readonly node: Node; readonly trace: AgentTrace }> => {
+  const { world, openLog } = machine
+  await endWhatIsUnguarded(machine, stateDirectory, say)
+  const logServerDied = (because: string) => deaths.died('log-server', because)
+  const node = await openNode(world, { stateDirectory, openLog, logServerDied, say })
+  checkRole(node, 'server')
+  return { node, trace: await beginTrace(world, node.places.trace) }
+}
+
+/** Tells of the one that died with, or after, the agent before this one. */
+const reachGuardian = async (
+  world: World,
+  options: ProcessOptions,
+  { node, trace, deaths }: { readonly node: Node; readonly trace: AgentTrace; readonly deaths: OwnProcesses },
+): Promise<GuardianLink> => {
+  const { places, instance } = node
+  if (trace.before === 'died') deaths.died('agent', 'it ended without having been told to; another was started')
+  const guardian = await linkGuardian(world, {
     socket: places.guardian,
     command: [...options.self, 'guardian', ...commonArguments(options), '--instance', instance],
     tag: `${instance}/guardian`,
     logFile: `${places.logs}/guardian.log`,
     own: world.processes.own(),
+    lost: (because) => deaths.died('guardian', because),
   })
+  const isMissed = trace.before === 'died' || trace.before === 'left'
+  if (isMissed && !guardian.wasThere) deaths.died('guardian', 'it was gone when the agent was started again')
+  return guardian
+}
+
+const endWhatIsUnguarded = async (machine: Machine, stateDirectory: string, say: Say): Promise<void> => {
+  const { world, resourceDrivers: drivers } = machine
+  const places = placesIn(stateDirectory)
+  const kit = await readVoterKit(world.files, places.kit)
+  const instance = instanceOf(world, kit, stateDirectory)
+  await endUnguarded(world, places, { drivers, logDirectory: places.logs, instance, say })
+}
 
 /** Monitors' scripts see what the scripts of their target see. */
 const monitorEnvironment = (

@@ -18,11 +18,15 @@ export type GuardianLinkOptions = {
   readonly tag: string
   readonly logFile: string
   readonly own: ProcessIdentity
+  /** The guardian that was there is gone, or hung and was ended: another is started. */
+  readonly lost?: (because: string) => void
 }
 
 export type GuardianLink = {
   /** Until when an earlier agent of this machine was allowed to run groups (monotonic; the past when it was not). */
   readonly inherited: Instant
+  /** It was there before this agent came. */
+  readonly wasThere: boolean
   /** Groups may run until `until`; repeated calls with the same time cost nothing. */
   readonly lease: (until: Instant, budget: ReleaseBudget) => void
   readonly off: () => void
@@ -72,6 +76,9 @@ class Link implements GuardianLink {
   #answered = 0
   #answeredAt: Instant
   #isLeaving = false
+  #wasThere = false
+  /** Why the next one that goes is gone. */
+  #because: string | null = null
 
   constructor(world: World, options: GuardianLinkOptions) {
     this.#world = world
@@ -83,8 +90,13 @@ class Link implements GuardianLink {
     return this.#inherited
   }
 
+  get wasThere(): boolean {
+    return this.#wasThere
+  }
+
   async begin(): Promise<void> {
-    const until = await this.#connect()
+    const { until, isNew } = await this.#connect()
+    this.#wasThere = !isNew
     const toMonotonic = this.#world.clock.now() - this.#world.clock.sinceBoot()
     if (until !== 0) this.#inherited = instant(until + toMonotonic)
     this.#ping()
@@ -135,9 +147,9 @@ class Link implements GuardianLink {
     this.#connection?.send(`${JSON.stringify(message)}\n`)
   }
 
-  /** The lease that its last agent gave it. */
-  async #connect(): Promise<number> {
-    const { connected, greeting } = await reach(this.#world, this.#options, (pong) => {
+  /** The lease that its last agent gave it, and whether it is one that we started. */
+  async #connect(): Promise<{ readonly until: number; readonly isNew: boolean }> {
+    const { connected, greeting, isNew } = await reach(this.#world, this.#options, (pong) => {
       this.#answered = Math.max(this.#answered, pong.number)
       this.#answeredAt = this.#world.clock.now()
       this.#watchdog = pong.watchdog
@@ -149,11 +161,13 @@ class Link implements GuardianLink {
     this.#answeredAt = this.#world.clock.now()
     connected.onClose(() => {
       this.#connection = null
+      if (!this.#isLeaving) this.#options.lost?.(this.#because ?? 'its connection closed')
+      this.#because = null
       void this.#reconnect()
     })
     this.#tell({ say: 'here', ...this.#options.own })
     for (const message of [this.#order, this.#last]) if (message !== null) this.#tell(message)
-    return greeting.until
+    return { until: greeting.until, isNew }
   }
 
   /** For as long as the agent lives: one that gave up would leave what runs to nobody. */
@@ -174,6 +188,7 @@ class Link implements GuardianLink {
     if (this.#connection !== null && this.#other === null) this.#answeredAt = this.#world.clock.now()
     else if (this.#connection !== null) {
       if (this.#number - this.#answered >= unanswered && this.#other) {
+        this.#because = `it hung: ${unanswered} pings in a row without an answer, so it was ended`
         this.#world.processes.signal(this.#other, 'SIGKILL')
         this.#answered = this.#number
       }
@@ -191,13 +206,13 @@ const reach = async (
   world: World,
   options: GuardianLinkOptions,
   answered: (pong: Pong) => void,
-): Promise<{ readonly connected: LocalConnection; readonly greeting: Greeting }> => {
+): Promise<{ readonly connected: LocalConnection; readonly greeting: Greeting; readonly isNew: boolean }> => {
   const deadline = world.clock.now() + startMs
   let started: ProcessIdentity | null = null
   for (;;) {
     const reached = await greet(world, options.socket, answered)
     if (reached === 'hangs') await world.processes.signalAll(options.tag, 'SIGKILL')
-    else if (reached) return reached
+    else if (reached) return { ...reached, isNew: started !== null }
     if (world.clock.now() > deadline) throw new GuardianMissing(`no guardian could be started: see ${options.logFile}`)
     // One that died before it was reached is as good as none.
     if (started === null || !world.processes.isAlive(started))
@@ -211,6 +226,13 @@ const pause = (world: World) => new Promise<void>((resolve) => world.clock.after
 /** Nothing watches over this agent: it must not run groups. */
 export class GuardianMissing extends Error {
   override readonly name = 'GuardianMissing'
+}
+
+/** Whether there is one; one that hangs is, until it has been ended. */
+export const answersGuardian = async (world: World, socket: string): Promise<boolean> => {
+  const reached = await greet(world, socket, () => {})
+  if (reached !== null && reached !== 'hangs') reached.connected.close()
+  return reached !== null
 }
 
 /**

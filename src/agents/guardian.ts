@@ -9,7 +9,7 @@ import type { Cancel, LocalConnection, ProcessIdentity, World } from '../world/w
 import { type FromGuardian, lineReader, type ToGuardian, toGuardian } from './guardian-protocol.ts'
 import { type WatchdogFeeder, watchdogFeeder } from './guardian-watchdog.ts'
 import { type ManifestEntry, type ResourceDrivers, readManifest, writeManifest } from './resource-runner.ts'
-import type { ResourceContext } from './resources/driver.ts'
+import { takeAllDown } from './take-down.ts'
 
 export type GuardianOptions = {
   readonly socket: string
@@ -175,7 +175,7 @@ class Guardian {
     })
     if (this.#agent) this.#world.processes.signal(this.#agent, 'SIGKILL')
     const began = clock.now()
-    const left = await takeAllDown(running, (entry) => this.#takeOneDown(entry, end))
+    const left = await takeAllDown(running, this.#options, () => Math.max(leastMs, end - clock.now()))
     await writeManifest(this.#world, this.#options.manifest, left).catch((trouble: unknown) =>
       say('what runs could not be written down', { trouble: String(trouble) }),
     )
@@ -208,17 +208,6 @@ class Guardian {
     if (this.#options.reset) await this.#world.processes.run(this.#options.reset, { timeoutMs: resetMs })
   }
 
-  async #takeOneDown(entry: ManifestEntry, end: number): Promise<boolean> {
-    const { logDirectory, instance, drivers } = this.#options
-    const context: ResourceContext = { ...entry, logDirectory, instance }
-    const outcome = await drivers[entry.configuration.type].deactivate(context, {
-      timeoutMs: Math.max(leastMs, end - this.#world.clock.now()),
-      signal: new AbortController().signal,
-      urgent: true,
-    })
-    return outcome.ok
-  }
-
   #agentDied(): void {
     const { respawn, say } = this.#options
     this.#agent = null
@@ -243,26 +232,4 @@ class Guardian {
       (trouble: unknown) => say('the agent could not be started', { trouble: String(trouble) }),
     )
   }
-}
-
-/** Dependents before what they need; answers what is still there. */
-const takeAllDown = async (
-  running: readonly ManifestEntry[],
-  takeDown: (entry: ManifestEntry) => Promise<boolean>,
-): Promise<readonly ManifestEntry[]> => {
-  let rest = [...running]
-  const stuck: ManifestEntry[] = []
-  while (rest.length > 0) {
-    const isNeeded = (entry: ManifestEntry) =>
-      rest.some(
-        (other) => other !== entry && other.group === entry.group && other.configuration.after.includes(entry.resource),
-      )
-    const free = rest.filter((entry) => !isNeeded(entry))
-    // A cycle cannot be configured; should there be one, take down everything at once.
-    const turn = free.length > 0 ? free : rest
-    const outcomes = await Promise.all(turn.map(async (entry) => ({ entry, isOff: await takeDown(entry) })))
-    stuck.push(...outcomes.flatMap(({ entry, isOff }) => (isOff ? [] : [entry])))
-    rest = rest.filter((entry) => !turn.includes(entry))
-  }
-  return stuck
 }

@@ -49,6 +49,8 @@ export type LogLinkOptions = {
   readonly seen: () => Position
   /** What a snapshot holds: where reading begins, and whose copy of the log counts there. */
   readonly from: { readonly position: Position; readonly logSides: LogSides }
+  /** The log server ended without having been told to. */
+  readonly logServerDied?: (because: string) => void
   readonly say: Say
 }
 

@@ -14,6 +14,8 @@ export type LogServerOptions = {
   /** How much the log may take on disk, in bytes. */
   readonly storeBytes?: number
   readonly changed?: (status: LogServerStatus) => void
+  /** It ended without having been told to. */
+  readonly died?: (because: string) => void
 }
 
 export type LogServerStatus =
@@ -64,6 +66,8 @@ class Supervisor implements LogServer {
   #failures = 0
   #cancel: Cancel = () => {}
   #cancelHealth: Cancel = () => {}
+  /** The one that was told to end. */
+  #ending: ProcessIdentity | null = null
 
   constructor(world: World, options: LogServerOptions) {
     const { directory } = options
@@ -145,7 +149,9 @@ class Supervisor implements LogServer {
     this.#cancel = this.#world.processes.onExit(process, (code) => {
       this.#cancelHealth()
       if (this.#world.clock.now() - since >= healthyMs) this.#failures = 0
-      this.#restartLater(`it ended${code === null ? '' : ` with code ${code}`}: see ${this.#paths.output}`)
+      const because = `it ended${code === null ? '' : ` with code ${code}`}: see ${this.#paths.output}`
+      if (this.#wanted && this.#ending !== process) this.#options.died?.(because)
+      this.#restartLater(because)
     })
   }
 
@@ -178,6 +184,7 @@ class Supervisor implements LogServer {
   }
 
   async #end(process: ProcessIdentity): Promise<void> {
+    this.#ending = process
     this.#world.processes.signal(process, 'SIGTERM')
     if (await this.#hasEnded(process, endMs)) return
     this.#world.processes.signal(process, 'SIGKILL')

@@ -13,6 +13,8 @@ export type NodeOptions = {
   /** Everything this voter keeps. The kit is in `kit/`. */
   readonly stateDirectory: string
   readonly openLog: OpenLogLink
+  /** The log server ended without having been told to. */
+  readonly logServerDied?: (because: string) => void
   readonly say: Say
 }
 
@@ -26,6 +28,7 @@ export const placesIn = (stateDirectory: string) => ({
   run: `${stateDirectory}/run`,
   control: `${stateDirectory}/run/control.sock`,
   guardian: `${stateDirectory}/run/guardian.sock`,
+  trace: `${stateDirectory}/run/agent.json`,
   manifest: `${stateDirectory}/run/running.json`,
   logs: `${stateDirectory}/log`,
   logServer: `${stateDirectory}/nats`,
@@ -71,9 +74,12 @@ export const openNode = async (world: World, options: NodeOptions): Promise<Node
   const kit = await readVoterKit(world.files, places.kit)
   const store = await openVoterStore(world, places.voterStore)
   const snapshot = await readSnapshot(world, places.snapshot, kit.identity.cluster)
-  const instance = `${kit.identity.cluster}-${kit.own.name}-${world.digest(options.stateDirectory).slice(0, 6).replaceAll('-', '_')}`
+  const instance = instanceOf(world, kit, options.stateDirectory)
   return new OpenNode(world, { ...options, kit, store, snapshot, places, instance })
 }
+
+export const instanceOf = (world: Pick<World, 'digest'>, { identity, own }: VoterKit, stateDirectory: string): string =>
+  `${identity.cluster}-${own.name}-${world.digest(stateDirectory).slice(0, 6).replaceAll('-', '_')}`
 
 type Parts = NodeOptions & {
   readonly kit: VoterKit
@@ -103,7 +109,7 @@ class OpenNode implements Node {
   #isShorter: string | null = null
   #snapshotAt: { sequence: number; ms: number }
 
-  constructor(world: World, { kit, store, snapshot, places, instance, say, openLog }: Parts) {
+  constructor(world: World, { kit, store, snapshot, places, instance, say, openLog, logServerDied }: Parts) {
     this.#world = world
     this.#say = say
     this.kit = kit
@@ -111,7 +117,14 @@ class OpenNode implements Node {
     this.places = places
     this.instance = instance
     this.#inTouchAt = world.clock.now()
-    this.#link = openLog(world, { kit, places, seen: store.seen, from: snapshot, say })
+    this.#link = openLog(world, {
+      kit,
+      places,
+      seen: store.seen,
+      from: snapshot,
+      say,
+      ...(logServerDied && { logServerDied }),
+    })
     this.log = this.#link.log
     this.onBeatChannel = this.#link.onBeatChannel
     this.pair = this.#link.pair ?? null

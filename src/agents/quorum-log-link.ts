@@ -35,7 +35,14 @@ class QuorumLogLink implements LogLink {
     this.#world = world
     this.#options = options
     this.log = this.#late.log
-    this.#server = kit.own.hasLog ? logServer(world, { kit, binary: natsServer, directory: places.logServer }) : null
+    this.#server = kit.own.hasLog
+      ? logServer(world, {
+          kit,
+          binary: natsServer,
+          directory: places.logServer,
+          ...(options.logServerDied && { died: options.logServerDied }),
+        })
+      : null
     void this.#reachLog()
   }
 

@@ -6,7 +6,7 @@ import { checkConfiguration, formatProblem } from './check-configuration.ts'
 import { isOwned } from './decision.ts'
 import { diffConfiguration } from './diff-configuration.ts'
 import type { Operated } from './operate-group.ts'
-import { stopGroup } from './report-group.ts'
+import { stopGroup } from './stop-group.ts'
 
 /** Refused with every problem found, or the new version and the first step of each restart it needs. */
 export const applyConfiguration = (

@@ -7,7 +7,7 @@ import { didYouMean } from './did-you-mean.ts'
 export const fencingRules = (context: RuleContext): readonly Problem[] => [
   ...(context.broken(['fencing']) ? [] : [...levelRule(context), ...coverRule(context), ...deviceRule(context)]),
   ...(context.broken(['heartbeat']) || context.broken(['fencing']) ? [] : keepRule(context)),
-  ...(context.broken(['finalActions']) ? [] : keepaliveRule(context)),
+  ...(context.broken(['finalActions']) || context.broken(['ownProcesses']) ? [] : keepaliveRule(context)),
 ]
 
 /** Levels name servers and devices that exist; a device stands once in a level; every device is used. */
@@ -127,8 +127,9 @@ const doubtsAbout = (device: FenceDeviceConfiguration): readonly Doubt[] => {
 
 /** There is no keepalive device by default, so an action by it needs its command. */
 const keepaliveRule = ({ configuration, report }: RuleContext): readonly Problem[] => {
-  const { groups, monitors, finalActions } = configuration
+  const { groups, monitors, finalActions, ownProcesses } = configuration
   const asked: { readonly path: Path; readonly action: FinalAction | undefined }[] = [
+    { path: ['ownProcesses', 'action'], action: ownProcesses.action },
     ...Object.entries(groups).flatMap(([group, { resources }]) =>
       Object.entries(resources).flatMap(([name, resource]) =>
         (['activation', 'deactivation'] as const).flatMap((step) =>

@@ -4,7 +4,7 @@ import { serverOf } from '../projections/servers.ts'
 import type { State } from '../projections/state.ts'
 import { type Decision, type Facts, groupsOn, type OwnedGroup, together } from './decision.ts'
 import { placeGroup } from './place-group.ts'
-import { stopGroup } from './report-group.ts'
+import { stopGroup } from './stop-group.ts'
 
 /** How long a group must have been online before it may be moved for comfort: never in the middle of trouble. */
 const settledMs = 2000

@@ -4,7 +4,7 @@ import { serverOf } from '../projections/servers.ts'
 import type { State } from '../projections/state.ts'
 import { type Facts, findGroup, isOwned, type OwnedGroup, type Refusal } from './decision.ts'
 import { type Placement, placeGroup } from './place-group.ts'
-import { stopGroup } from './report-group.ts'
+import { stopGroup } from './stop-group.ts'
 
 /** `settled`: it was so already; a retry is accepted and changes nothing. */
 export type Operated =

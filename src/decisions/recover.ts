@@ -9,7 +9,9 @@ import {
 import { type MonitorOnServer, monitorOn } from '../projections/monitors.ts'
 import type { State } from '../projections/state.ts'
 import { type Decision, type Facts, groupsOn, type OwnedGroup, together } from './decision.ts'
-import { failOver, finalAction, maxFailovers, stopGroup } from './report-group.ts'
+import { finalAction } from './final-action.ts'
+import { failOver, maxFailovers } from './report-group.ts'
+import { stopGroup } from './stop-group.ts'
 
 export type Failure = {
   readonly monitor: MonitorName
@@ -58,7 +60,7 @@ export const recover = (state: State, failure: Failure, facts: Facts): Decision 
   }
   if (recovery.finalAction !== 'none' && here.taken.final < 1)
     return together(
-      [started('final', 1), ...finalActions(state, targets, recovery.finalAction, facts)],
+      [started('final', 1), ...finalActions(state, targets, lastResort(failure, here), facts)],
       inputs,
       causedBy,
     )
@@ -69,10 +71,22 @@ export const recover = (state: State, failure: Failure, facts: Facts): Decision 
 const finalActions = (
   state: State,
   targets: readonly OwnedGroup[],
-  action: MonitorConfiguration['recovery']['finalAction'],
+  final: Parameters<typeof finalAction>[2],
   facts: Facts,
 ): readonly Event[] =>
-  (action === 'stop-group' ? targets : targets.slice(0, 1)).flatMap((group) => finalAction(state, group, action, facts))
+  (final.action === 'stop-group' ? targets : targets.slice(0, 1)).flatMap((group) =>
+    finalAction(state, group, final, facts),
+  )
+
+/** Which monitor, what it saw, and what was tried before. */
+const lastResort = (
+  { monitor, configuration: { recovery, target }, because }: Failure,
+  { taken }: MonitorOnServer,
+): Parameters<typeof finalAction>[2] => {
+  const watched = target === undefined ? '' : ` of ${target.group}${target.resource ? `/${target.resource}` : ''}`
+  const tried = `${taken.restart} of ${recovery.restarts} restarts and ${taken.failover} of ${recovery.failovers} failovers`
+  return { action: recovery.finalAction, because: `monitor ${monitor}${watched}: ${because}; after ${tried}` }
+}
 
 const limitOf = (state: State, { name }: OwnedGroup): number =>
   maxFailovers(state.configuration.current?.groups[name]?.maxFailovers ?? 'unlimited')

@@ -1,5 +1,5 @@
 /** What the owner of a group records of it: online, stopped (and given on, rule 8), given up, or to be stopped. */
-import type { Event, FinalAction, GroupName, ServerName, StopFactor } from '../events/index.ts'
+import type { Event, GroupName, ServerName } from '../events/index.ts'
 import type { Next } from '../projections/groups.ts'
 import { serverOf } from '../projections/servers.ts'
 import type { State } from '../projections/state.ts'
@@ -13,8 +13,10 @@ import {
   together,
   withOwner,
 } from './decision.ts'
+import { finalAction } from './final-action.ts'
 import { placeGroup } from './place-group.ts'
 import { isAllOff, isAllUp, type Observed } from './plan.ts'
+import { stopGroup } from './stop-group.ts'
 
 /** The group has come up completely. Null when it has not, or when that is known. */
 export const reportOnline = (
@@ -78,18 +80,21 @@ export const giveUp = (state: State, name: GroupName, observed: Observed, facts:
   const limit = Math.min(settings?.failovers ?? 0, maxFailovers(found.configuration.maxFailovers))
   const because = resources[failed.resource]?.because || 'it could not be activated'
   const inputs = { resource: failed.resource, because, failovers: group.failovers, limit }
+  const what = `${name}/${failed.resource}`
   const stallAction = resources[failed.resource]?.stalled ? settings?.stallAction : undefined
   if (stallAction !== undefined)
     return together(
       [
         { type: 'GroupFailed', data: { group: name, epoch, because: `${failed.resource} stalled: ${because}` } },
-        ...finalAction(state, group, stallAction, facts),
+        ...finalAction(state, group, { action: stallAction, because: `${what} stalled: ${because}` }, facts),
       ],
       { ...inputs, stallAction },
       orderedBy,
     )
   const answer = failOver(state, group, facts, { limit, failedThere: `${failed.resource} failed there` })
   if ('stopping' in answer) return together([answer.stopping], inputs, orderedBy)
+  const tried = `after ${counted(1 + (settings?.retries ?? 0), 'attempt')}: ${because}; no failover: ${answer.suppressed}`
+  const final = { action: settings?.finalAction ?? 'none', because: `${what} could not be started ${tried}` } as const
   return together(
     [
       {
@@ -97,7 +102,7 @@ export const giveUp = (state: State, name: GroupName, observed: Observed, facts:
         data: { group: name, epoch, because: answer.suppressed, verdicts: [...answer.verdicts] },
       },
       { type: 'GroupFailed', data: { group: name, epoch, because: `${failed.resource}: ${because}` } },
-      ...finalAction(state, group, settings?.finalAction ?? 'none', facts),
+      ...finalAction(state, group, final, facts),
     ],
     inputs,
     orderedBy,
@@ -118,13 +123,17 @@ export const giveUpStopping = (state: State, name: GroupName, observed: Observed
   const stallAction = resources[stuck.resource]?.stalled ? settings?.stallAction : undefined
   const action = stallAction ?? settings?.finalAction ?? 'none'
   // The group is being stopped already: of the final actions, those of the whole server are left.
-  const final = action === 'stop-group' ? [] : finalAction(state, group, action, facts)
+  const tried = `after ${counted(1 + (settings?.retries ?? 0), 'attempt')} and by force`
+  const why = `${name}/${because}, ${stallAction === undefined ? tried : 'in its time'}`
+  const final = action === 'stop-group' ? [] : finalAction(state, group, { action, because: why }, facts)
   return together(
     [{ type: 'GroupFailed', data: { group: name, epoch, because } }, ...final],
     { resource: stuck.resource, action },
     orderedBy,
   )
 }
+
+const counted = (count: number, what: string): string => `${count} ${what}${count === 1 ? '' : 's'}`
 
 export const maxFailovers = (limit: number | 'unlimited'): number =>
   limit === 'unlimited' ? Number.POSITIVE_INFINITY : limit
@@ -161,37 +170,6 @@ export const failOver = (
   }
   return { stopping: stopGroup(group, 'GROUPFAILOVER', { server: chosen, reason: 'failover', verdicts }) }
 }
-
-/** Final actions; those that would leave the cluster without a healthy server are suppressed, and say so. */
-export const finalAction = (
-  state: State,
-  group: OwnedGroup,
-  action: FinalAction,
-  { me, reachable }: Facts,
-): readonly Event[] => {
-  const { name, ownership } = group
-  if (action === 'none') return []
-  if (action === 'stop-group')
-    return [{ type: 'GroupWanted', data: { group: name, wanted: 'stopped' } }, stopGroup(group, 'GROUPSTOP', null)]
-  const others = Object.values(state.servers.byName).filter(
-    (one) => one.name !== me && one.status === 'up' && reachable.has(one.name),
-  )
-  const what = action === 'stop-service' ? 'stop service' : action
-  if (others.length > 0 && action === 'stop-service') return [{ type: 'ServerStopOrdered', data: { server: me } }]
-  if (others.length > 0 && action !== 'stop-service') {
-    const { boot } = serverOf(state.servers, me)
-    const isOrdered = state.fencing.finalActions[me]?.failed === null
-    const why = ownership.because || `${name} failed there`
-    return isOrdered ? [] : [{ type: 'FinalActionOrdered', data: { server: me, action, boot, because: why } }]
-  }
-  const because = `the final action (${what}) is suppressed because there is no other healthy server`
-  return [{ type: 'FailoverSuppressed', data: { group: name, epoch: ownership.epoch, because, verdicts: [] } }]
-}
-
-export const stopGroup = ({ name, ownership }: OwnedGroup, factor: StopFactor, next: Next | null): Event => ({
-  type: 'GroupStopping',
-  data: { group: name, epoch: ownership.epoch, factor, next: next && { ...next, verdicts: [...next.verdicts] } },
-})
 
 /** This server's groups that must leave it: the cluster or the server is to stop, or nobody wants them any more. */
 export const vacate = (state: State, facts: Facts): Decision | null => {

@@ -9,6 +9,7 @@ import { type Form, formOf } from './configuration-form.ts'
 import { heartbeatDevicesOf, heartbeatPathsOf } from './configuration-heartbeats.ts'
 import { monitorOf } from './configuration-monitors.ts'
 import { npResolutionOf } from './configuration-np-resolution.ts'
+import { ownProcessesOf } from './configuration-own-processes.ts'
 import { groupOf } from './configuration-resources.ts'
 import { watchdogOf } from './configuration-watchdog.ts'
 
@@ -110,6 +111,9 @@ const configurationOf = (form: Form) => {
     finalActions: finalActionsOf(form)
       .prefault({})
       .describe('The commands by which a server ends itself as a final action, and in an emergency.'),
+    ownProcesses: ownProcessesOf(form)
+      .prefault({})
+      .describe('What a server does when its agent, guardian, log server or mirror process dies.'),
     alerts: alertsOf(form).prefault({}).describe('Where alerts go.'),
     suppressRecovery: z.boolean().default(false).describe('Recovery by monitors is recorded but not done, anywhere.'),
     groups: z.record(name, groupOf(form)).default({}).describe('The failover groups, by name.'),

@@ -28,7 +28,12 @@ export type Verdict = z.infer<typeof verdict>
 
 export const groupEvents = {
   /** Whether the group should run at all: an operator's word, or the startup attribute's. */
-  GroupWanted: z.object({ group: decode.group, wanted: z.enum(['started', 'stopped']) }),
+  GroupWanted: z.object({
+    group: decode.group,
+    wanted: z.enum(['started', 'stopped']),
+    /** Of a final action. */
+    because: z.string().optional(),
+  }),
   /** The group belongs to this server from here on; the commit's sequence is the epoch. */
   GroupAssigned: z.object({
     group: decode.group,

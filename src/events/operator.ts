@@ -55,7 +55,8 @@ export const operatorEvents = {
     outcome: z.enum(['done', 'failed', 'timed-out']),
     detail: z.string(),
   }),
-  ServerStopOrdered: z.object({ server: decode.server }),
+  /** `because`: of a final action or an emergency; an operator's word needs none. */
+  ServerStopOrdered: z.object({ server: decode.server, because: z.string().optional() }),
   ServerStartOrdered: z.object({ server: decode.server }),
 }
 export type OperatorEvent = FactOf<typeof operatorEvents>

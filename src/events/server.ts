@@ -3,6 +3,7 @@ import { z } from 'zod'
 import type { FactOf } from './fact.ts'
 import { decode } from './ids.ts'
 import { logCopyEvents } from './log-copy.ts'
+import { ownProcessEvents } from './own-process.ts'
 
 /** Why a voter supports a removal (liveness.md rule 4); the last three: what stands in for the missing one of a pair. */
 export const supportReason = z.enum(['silent', 'renounced', 'np-resolution', 'alone', 'operator'])
@@ -70,6 +71,7 @@ export const serverEvents = {
   PingTargetsLost: z.object({ server: decode.server, targets: z.array(z.string()) }),
   PingTargetsRestored: z.object({ server: decode.server, targets: z.array(z.string()) }),
   ...logCopyEvents,
+  ...ownProcessEvents,
   /** The agent saw trouble with the log on its machine; decisions stop until `LogRepaired`. */
   LogTroubleSeen: z.object({ server: decode.server, trouble: z.string() }),
   /** Something came in that is not what it claims to be, so often since it was last told: forged, damaged, replayed. */

@@ -45,6 +45,7 @@ export const catalogue = {
 
   serverStopOrdered: info('pm', 1, 'Stopping server %1 has been ordered by %2.'),
   serverStartOrdered: info('pm', 2, 'Starting server %1 has been ordered by %2.'),
+  serverStopsItself: error('pm', 3, 'Server %1 gives its groups away and stops, by itself.(%2)'),
 
   serverJoined: info('nm', 1, 'Server %1 has joined the cluster.'),
   serverRestarted: warning('nm', 2, 'Server %1 has restarted without having left the cluster.'),
@@ -76,6 +77,12 @@ export const catalogue = {
   clockRateRight: info('nm', 63, 'The clock of server %1 runs at a rate that leases allow for again.'),
   certificateEnding: warning('nm', 64, 'The certificate of server %1 ends: %2.'),
   certificateRenewed: info('nm', 65, 'The certificate of server %1 is good for long again.'),
+  ownProcessDied: warning('nm', 70, 'Process %2 of server %1 has died.(%3; %4 times lately)'),
+  emergencySuppressed: warning(
+    'nm',
+    71,
+    'Server %1 does not do to itself what is configured for the death of a process: %2.(%3)',
+  ),
 
   logTrouble: error('log', 1, 'Server %1 has trouble with the log and decides nothing until it is repaired.(%2)'),
   logRepaired: info('log', 2, 'The log of server %1 is repaired.'),
@@ -97,6 +104,7 @@ export const catalogue = {
   groupWaiting: warning('rc', 15, 'Group %1 waits for a server that fits.(%2; %3)'),
   groupStopping: info('rc', 20, 'Stopping group %1 on server %2 has started.(%3)'),
   groupStopped: info('rc', 21, 'Stopping group %1 on server %2 has completed.(%3 s)'),
+  groupFinallyStopped: error('rc', 22, 'Group %1 is stopped by a final action.(%2)'),
   resourceBack: info('rc', 31, 'Activating %1 resource of group %2 has completed after it had failed.(%3 s)'),
   activationStalled: error('rc', 32, 'Activating %1 resource has failed.(99 : command is timeout)'),
   activationFailed: error('rc', 33, 'Activating %1 resource of group %2 on server %3 has failed.(attempt %4: %5)'),

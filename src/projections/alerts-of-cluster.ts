@@ -55,7 +55,9 @@ export const tellOperation = ({ type, data }: OperatorEvent, { before, moment }:
       return [{ name, server: from, values: [who || by, what, data.detail || 'no detail'] }]
     }
     case 'ServerStopOrdered':
-      return [{ name: 'serverStopOrdered', server: data.server, values: [data.server, by] }]
+      return data.because === undefined
+        ? [{ name: 'serverStopOrdered', server: data.server, values: [data.server, by] }]
+        : [{ name: 'serverStopsItself', server: data.server, values: [data.server, data.because] }]
     case 'ServerStartOrdered':
       return [{ name: 'serverStartOrdered', server: data.server, values: [data.server, by] }]
     default:

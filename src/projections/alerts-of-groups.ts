@@ -13,6 +13,9 @@ export const tellGroup = (event: GroupEvent, { before }: Scene): readonly Told[]
   const { type, data } = event
   switch (type) {
     case 'GroupWanted':
+      return data.because === undefined
+        ? []
+        : [{ name: 'groupFinallyStopped', server: null, values: [data.group, data.because] }]
     case 'FailoverCountReset':
       return []
     case 'GroupAssigned':

@@ -57,6 +57,10 @@ export const tellServer = ({ type, data }: ServerEvent, scene: Scene): readonly 
       return known.logTrouble === data.trouble ? [] : told('logTrouble', data.trouble)
     case 'LogRepaired':
       return known.logTrouble === null ? [] : told('logRepaired')
+    case 'OwnProcessDied':
+      return told('ownProcessDied', data.process, data.because, String(data.count))
+    case 'EmergencySuppressed':
+      return told('emergencySuppressed', data.action, data.because)
     case 'ServerConditionFound':
       return known.conditions?.[data.condition]?.level === data.level
         ? []

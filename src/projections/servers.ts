@@ -1,5 +1,5 @@
 /** Which servers live, under which lease generation, and what each hears of the others. */
-import type { ServerEvent } from '../events/index.ts'
+import type { OwnProcess, ServerEvent } from '../events/index.ts'
 import {
   type Generation,
   generationOf,
@@ -30,6 +30,8 @@ export type Server = {
   readonly logTrouble: string | null
   /** By condition. A snapshot of an earlier version has none. */
   readonly conditions?: Readonly<Record<string, { readonly level: string; readonly because: string }>>
+  /** F4: when each of our own processes died on it, oldest first, the latest `keptDeaths`. */
+  readonly deaths?: Readonly<Partial<Record<OwnProcess, readonly WallTime[]>>>
 }
 
 /** `admitted`: store ids that voters' words are believed from (rule 3). */
@@ -37,6 +39,9 @@ export type Servers = {
   readonly byName: Readonly<Record<string, Server>>
   readonly admitted: Readonly<Record<string, string>>
 }
+
+/** As many as a configuration may ask for. */
+const keptDeaths = 99
 
 export const noServers: Servers = { byName: {}, admitted: {} }
 
@@ -64,7 +69,12 @@ type Mutable<T> = {
 }
 
 /** Folds one event in place. Total: what contradicts is answered as an anomaly, for people. */
-export const foldServer = (draft: Servers, { type, data }: ServerEvent, moment: Moment): string | null => {
+export const foldServer = (draft: Servers, event: ServerEvent, moment: Moment): string | null => {
+  if (isOfHealth(event)) {
+    foldHealth(ensure(draft, event.data.server), event, moment)
+    return null
+  }
+  const { type, data } = event
   if (type === 'VoterAdmitted') {
     Object.assign(draft.admitted, { [data.voter]: data.store })
     return null
@@ -73,6 +83,7 @@ export const foldServer = (draft: Servers, { type, data }: ServerEvent, moment: 
   if (type === 'LogCopyJoined' || type === 'LogTailSetAside') return null
   if (type === 'VotersAcknowledged' || type === 'QuorumLossOutlived') return null
   if (type === 'SuspicionRaised' || type === 'LeaseLost' || type === 'BeatsDelayed') return null
+  if (type === 'EmergencySuppressed') return null
   switch (type) {
     case 'ServerJoined':
       Object.assign(server, {
@@ -122,13 +133,31 @@ export const foldServer = (draft: Servers, { type, data }: ServerEvent, moment: 
     case 'LogRepaired':
       server.logTrouble = null
       return null
+    default:
+      return type satisfies never
+  }
+}
+
+type HealthEvent = Extract<ServerEvent, { type: 'OwnProcessDied' | 'ServerConditionFound' | 'ServerConditionEnded' }>
+
+const isOfHealth = (event: ServerEvent): event is HealthEvent =>
+  event.type === 'OwnProcessDied' || event.type === 'ServerConditionFound' || event.type === 'ServerConditionEnded'
+
+/** What is not as it should be on a server that is up all the same. */
+const foldHealth = (server: Mutable<Server>, { type, data }: HealthEvent, { at }: Moment): void => {
+  switch (type) {
+    case 'OwnProcessDied': {
+      const known = server.deaths?.[data.process] ?? []
+      server.deaths = { ...server.deaths, [data.process]: [...known.slice(1 - keptDeaths), at] }
+      return
+    }
     case 'ServerConditionFound':
       server.conditions = { ...server.conditions, [data.condition]: { level: data.level, because: data.because } }
-      return null
+      return
     case 'ServerConditionEnded': {
       const { [data.condition]: _ended, ...others } = server.conditions ?? {}
       server.conditions = others
-      return null
+      return
     }
     default:
       return type satisfies never

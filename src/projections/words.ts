@@ -129,6 +129,10 @@ const describeServer = ({ type, data }: ServerEvent): string => {
       return `${data.server} sees trouble with its log and decides nothing: ${data.trouble}`
     case 'LogRepaired':
       return `${data.server} finds its log in order again`
+    case 'OwnProcessDied':
+      return `the ${data.process} of ${data.server} died${data.count > 1 ? ` (${data.count} times lately)` : ''}${explained(data.because)}`
+    case 'EmergencySuppressed':
+      return `${data.server} did not ${data.action === 'stop-service' ? 'stop its service' : data.action} after a process of its own had died${explained(data.because)}`
     case 'ServerConditionFound':
       return `${data.server}: ${conditions[data.condition].found}${explained(data.because)}`
     case 'ServerConditionEnded':
@@ -155,7 +159,7 @@ const supports: Readonly<Record<SupportReason, string>> = {
 const describeGroup = ({ type, data }: GroupEvent): string => {
   switch (type) {
     case 'GroupWanted':
-      return `${data.group} is to be ${data.wanted}`
+      return `${data.group} is to be ${data.wanted}${data.because === undefined ? '' : `, because ${data.because}`}`
     case 'GroupAssigned':
       return `${data.group} was given to ${data.server} (${reasons[data.reason]})`
     case 'GroupStopping':
@@ -248,7 +252,7 @@ const describeOperator = ({ type, data }: OperatorEvent): string => {
     case 'OperationFinished':
       return data.outcome === 'done' ? `done${explained(data.detail)}` : `${data.outcome}${explained(data.detail)}`
     case 'ServerStopOrdered':
-      return `${data.server} is to give up its groups and leave`
+      return `${data.server} is to give up its groups and leave${data.because === undefined ? '' : `, because ${data.because}`}`
     case 'ServerStartOrdered':
       return `${data.server} may run groups again`
     default:

@@ -46,7 +46,12 @@ class PairLogLink implements LogLink {
     const { cluster, voters } = kit.identity
     this.#world = world
     this.#options = options
-    this.#server = logServer(world, { kit, binary: natsServer, directory: places.logServer })
+    this.#server = logServer(world, {
+      kit,
+      binary: natsServer,
+      directory: places.logServer,
+      ...(options.logServerDied && { died: options.logServerDied }),
+    })
     this.#peerVoter = otherOf(voters, kit.own.name)
     this.#own = lateSide(kit.own.name)
     this.#peer = lateSide(this.#peerVoter.name)

@@ -48,13 +48,18 @@ describe('lease end to off, in ms, when', () => {
       const agent = await cluster.pid('s1', 'agent')
       const guardian = await cluster.pid('s1', 'guardian')
       const lease = await leaseEnd(cluster)
+      const [service] = await pidsWith(cluster.host('s1'), isService)
       process.kill(guardian, 'SIGKILL')
       process.kill(agent, 'SIGKILL')
       await cluster.startAgent('s1')
-      const offMs = (await offAt(cluster)) - lease
+      await until(() => !existsSync(`/proc/${service}`), settleMs, 'what nobody guarded to be off')
+      const offMs = now() - lease
       await context.annotate(`off ${offMs.toFixed(0)} ms after the lease's end, by the next agent`)
-      expect(offMs).toBeLessThan(settleMs)
+      expect(offMs).toBeLessThan(releaseMs + slackMs)
       await cluster.waitUntilSettled()
+      const deaths = async () => (await cluster.events('OwnProcessDied')).map(({ data }) => data.process)
+      await until(async () => (await deaths()).length >= 2, settleMs, 'both deaths to be on the log')
+      expect((await deaths()).toSorted()).toEqual(['agent', 'guardian'])
     },
   )
 })
@@ -87,10 +92,11 @@ const leaseEnd = async (cluster: Cluster): Promise<number> => {
   return now() + lease.remainingMs
 }
 
+const isService = (line: string): boolean => line.includes('banner-server.pl')
+
 /** When the service's process on s1 was gone. */
 const offAt = async (cluster: Cluster): Promise<number> => {
-  const gone = async () =>
-    (await pidsWith(cluster.host('s1'), (line) => line.includes('banner-server.pl'))).length === 0
+  const gone = async () => (await pidsWith(cluster.host('s1'), isService)).length === 0
   await until(gone, settleMs, 'the service on s1 to be off')
   return now()
 }

@@ -45,7 +45,13 @@ describe('a group that could not be started anywhere', () => {
       .thenFollows(
         that('FailoverSuppressed', { group: 'web' }),
         that('GroupFailed', { group: 'web' }),
-        that('FinalActionOrdered', { server: 's1', action, boot: 's1-boot-1' }),
+        that('FinalActionOrdered', {
+          server: 's1',
+          action,
+          boot: 's1-boot-1',
+          because:
+            'web/httpd could not be started after 1 attempt: no; no failover: no failover is configured for this',
+        }),
       )
   })
 
@@ -57,7 +63,8 @@ describe('a group that could not be started anywhere', () => {
         that('FailoverSuppressed'),
         that('GroupFailed'),
         that('FailoverSuppressed', {
-          because: 'the final action (reboot) is suppressed because there is no other healthy server',
+          because:
+            'the final action (reboot) is suppressed because there is no other healthy server; it was for: web/httpd could not be started after 1 attempt: no; no failover: no failover is configured for this',
         }),
       )
   })
@@ -85,7 +92,7 @@ describe('a stall (F3)', () => {
       .when(giveUpOn())
       .thenFollows(
         that('GroupFailed', { because: 'httpd stalled: slow' }),
-        that('FinalActionOrdered', { server: 's1', action: 'panic' }),
+        that('FinalActionOrdered', { server: 's1', action: 'panic', because: 'web/httpd stalled: slow' }),
       )
   })
 
@@ -117,7 +124,11 @@ test('a group that could not be stopped keeps its server, and ends it (F4)', () 
     .when((state) => giveUpStopping(state, web, [seen('httpd', 'stuck', { readTo: 7 })], knows(s1)))
     .thenFollows(
       that('GroupFailed', { because: 'httpd could not be stopped: busy' }),
-      that('FinalActionOrdered', { server: 's1', action: 'reboot' }),
+      that('FinalActionOrdered', {
+        server: 's1',
+        action: 'reboot',
+        because: 'web/httpd could not be stopped: busy, after 1 attempt and by force',
+      }),
     )
 })
 

@@ -209,7 +209,8 @@ describe('a resource that cannot be activated', () => {
         that('FailoverSuppressed'),
         that('GroupFailed'),
         that('FailoverSuppressed', {
-          because: 'the final action (stop service) is suppressed because there is no other healthy server',
+          because:
+            'the final action (stop service) is suppressed because there is no other healthy server; it was for: web/httpd could not be started after 1 attempt: port in use; no failover: no failover is configured for this',
         }),
       )
   })

@@ -1,0 +1,57 @@
+/** Deaths of this product's own processes on a server (F4): kept until the log has them, with what is to follow. */
+import { answerDeath, type Death } from '../decisions/answer-death.ts'
+import type { OwnProcess, ServerName } from '../events/index.ts'
+import type { World } from '../world/world.ts'
+import type { Recorder } from './recorder.ts'
+
+export type OwnProcesses = {
+  /** It ended without having been told to. */
+  readonly died: (process: OwnProcess, because: string) => void
+  /** From here on what has been noticed goes to the log, oldest first. */
+  readonly recordWith: (parts: OwnProcessParts) => void
+}
+
+export type OwnProcessParts = {
+  readonly me: ServerName
+  readonly recorder: Pick<Recorder, 'submit'>
+  readonly reachable: () => ReadonlySet<string>
+}
+
+/** While the log is away; by then there is enough to explain. */
+const mostWaiting = 100
+/** A log that did not take it is asked again after this. */
+const againMs = 1000
+
+export const ownProcesses = (world: Pick<World, 'clock'>): OwnProcesses => {
+  let waiting: readonly Death[] = []
+  let isTelling = false
+  let parts: OwnProcessParts | null = null
+  let count = 0
+
+  const tell = async ({ me, recorder, reachable }: OwnProcessParts): Promise<void> => {
+    const [death] = waiting
+    if (death === undefined || isTelling) return
+    isTelling = true
+    count += 1
+    const { answer } = await recorder.submit(`death ${count} of ${death.process}`, (state) =>
+      answerDeath(state, death, world.clock.wall(), { me, reachable: reachable() }),
+    )
+    if (answer !== 'given-up') waiting = waiting.slice(1)
+    isTelling = false
+    if (answer === 'given-up') world.clock.after(againMs, tellMore)
+    else tellMore()
+  }
+  const tellMore = (): void => {
+    if (parts !== null) void tell(parts)
+  }
+  return {
+    died: (process, because) => {
+      if (waiting.length < mostWaiting) waiting = [...waiting, { process, because }]
+      tellMore()
+    },
+    recordWith: (given) => {
+      parts = given
+      tellMore()
+    },
+  }
+}

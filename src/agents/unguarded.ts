@@ -1,0 +1,33 @@
+/**
+ * What an earlier agent left running while no guardian answers either: nobody would end it when its lease is over, and
+ * nobody here knows when that is. So it is taken down before anything else is done, the reading of the log included.
+ */
+import type { World } from '../world/world.ts'
+import { answersGuardian } from './guardian-link.ts'
+import type { Say } from './log-link.ts'
+import type { Places } from './node.ts'
+import { readManifest, writeManifest } from './resource-runner.ts'
+import { type TakeDownParts, takeAllDown } from './take-down.ts'
+
+/** By force each takes a moment; what takes longer is left to the agent, which goes on trying. */
+const eachMs = 2000
+
+/** Where it cannot be told what runs, that is for the agent: it knows everything that could. */
+export const endUnguarded = async (
+  world: World,
+  { manifest, guardian }: Pick<Places, 'manifest' | 'guardian'>,
+  { say, ...parts }: TakeDownParts & { readonly say: Say },
+): Promise<void> => {
+  const running = (await readManifest(world, manifest)) ?? []
+  if (running.length === 0 || (await answersGuardian(world, guardian))) return
+  const began = world.clock.now()
+  const left = await takeAllDown(running, parts, () => eachMs)
+  await writeManifest(world, manifest, left).catch((trouble: unknown) =>
+    say('what runs could not be written down', { trouble: String(trouble) }),
+  )
+  say('agent and guardian were both gone: what they had left running was taken down', {
+    resources: running.map(({ group, resource }) => `${group}/${resource}`),
+    left: left.map(({ group, resource }) => `${group}/${resource}`),
+    tookMs: Math.round(world.clock.now() - began),
+  })
+}
