@@ -144,23 +144,26 @@ const isOfHealth = (event: ServerEvent): event is HealthEvent =>
   event.type === 'OwnProcessDied' || event.type === 'ServerConditionFound' || event.type === 'ServerConditionEnded'
 
 /** What is not as it should be on a server that is up all the same. */
-const foldHealth = (server: Mutable<Server>, { type, data }: HealthEvent, { at }: Moment): void => {
-  switch (type) {
+const foldHealth = (server: Mutable<Server>, event: HealthEvent, { at }: Moment): void => {
+  switch (event.type) {
     case 'OwnProcessDied': {
-      const known = server.deaths?.[data.process] ?? []
-      server.deaths = { ...server.deaths, [data.process]: [...known.slice(1 - keptDeaths), at] }
-      return
+      const { process } = event.data
+      const known = server.deaths?.[process] ?? []
+      server.deaths = { ...server.deaths, [process]: [...known.slice(1 - keptDeaths), at] }
+      break
     }
-    case 'ServerConditionFound':
-      server.conditions = { ...server.conditions, [data.condition]: { level: data.level, because: data.because } }
-      return
+    case 'ServerConditionFound': {
+      const { condition, level, because } = event.data
+      server.conditions = { ...server.conditions, [condition]: { level, because } }
+      break
+    }
     case 'ServerConditionEnded': {
-      const { [data.condition]: _ended, ...others } = server.conditions ?? {}
+      const { [event.data.condition]: _ended, ...others } = server.conditions ?? {}
       server.conditions = others
-      return
+      break
     }
     default:
-      return type satisfies never
+      event satisfies never
   }
 }
 
