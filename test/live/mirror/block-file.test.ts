@@ -173,7 +173,11 @@ liveTest(
       const group = memoryGroup(`baton-writer-${process.pid}`, 24 * mebi)
       try {
         for (let round = 0; round < 3; round++)
-          await run('sh', '-c', `echo $$ > ${group.procs} && exec dd if=/dev/zero of=${mountPoint}/big bs=1M count=200 conv=fsync`)
+          await run(
+            'sh',
+            '-c',
+            `echo $$ > ${group.procs} && exec dd if=/dev/zero of=${mountPoint}/big bs=1M count=200 conv=fsync`,
+          )
       } finally {
         await group.remove()
       }
