@@ -41,7 +41,7 @@ export const runAgent = async (machine: Machine, options: ProcessOptions): Promi
   const guardian = await reachGuardian(world, options, { node, trace, deaths })
   const runner = runnerOf(machine, node, { installation, agent: () => agent, leftMs: guardian.leftMs })
   await runner.adopt(recorder.state())
-  const voter = joinVoters(world, node, {
+  const voter = joinVoters(machine, node, {
     groups: () => agent?.heldGroups() ?? {},
     changed: () => agent?.wake(),
     extended: () => agent?.extended(),

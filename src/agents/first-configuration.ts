@@ -16,18 +16,23 @@ export const firstConfiguration = async (
 ): Promise<void> => {
   const source = await world.files.read(places.firstConfiguration)
   if (source === null) return
-  const checked = checkConfiguration(source)
-  if (!checked.ok)
-    throw new Error(
-      `${places.firstConfiguration}: ${checked.problems.map((one) => formatProblem(one, 'cluster.yaml')).join('; ')}`,
-    )
+  let checked: Configuration | null = null
   while (!signal.aborted && recorder.state().configuration.current === null) {
-    if (log.status().reachable && recorder.state().position.sequence >= store.seen().sequence)
-      await recorder.submit('first configuration', (state) =>
-        begin(state, kit.identity.cluster, checked.configuration, source),
-      )
+    if (log.status().reachable && recorder.state().position.sequence >= store.seen().sequence) {
+      // Not before it is needed: an agent that comes back finds a configuration on the log.
+      const configuration: Configuration = checked ?? configurationIn(source, places.firstConfiguration)
+      checked = configuration
+      await recorder.submit('first configuration', (state) => begin(state, kit.identity.cluster, configuration, source))
+    }
     await new Promise<void>((resolve) => world.clock.after(againMs, resolve))
   }
+}
+
+/** @throws Error when it is no configuration: a kit that was made from it cannot be */
+const configurationIn = (source: string, path: string): Configuration => {
+  const checked = checkConfiguration(source)
+  if (checked.ok) return checked.configuration
+  throw new Error(`${path}: ${checked.problems.map((one) => formatProblem(one, 'cluster.yaml')).join('; ')}`)
 }
 
 const begin = (state: State, cluster: string, configuration: Configuration, source: string): Decision | null =>

@@ -8,7 +8,8 @@ import type { Watchdogs } from '../world/watchdog.ts'
 import type { Cancel, LocalConnection, ProcessIdentity, World } from '../world/world.ts'
 import { type FromGuardian, lineReader, type ToGuardian, toGuardian } from './guardian-protocol.ts'
 import { type WatchdogFeeder, watchdogFeeder } from './guardian-watchdog.ts'
-import { type ManifestEntry, type ResourceDrivers, readManifest, writeManifest } from './resource-runner.ts'
+import { type ManifestEntry, readManifest, writeManifest } from './manifest.ts'
+import type { ResourceDrivers } from './resource-runner.ts'
 import { takeAllDown } from './take-down.ts'
 
 export type GuardianOptions = {

@@ -1,7 +1,7 @@
 /** Sees to it that the guardian knows how long the lease lasts, and that its end is not left to the next beat. */
 import type { Configuration } from '../events/index.ts'
 import type { Cancel, World } from '../world/world.ts'
-import { tellGuardian } from './tell-guardian.ts'
+import { configureGuardian, tellGuardian } from './tell-guardian.ts'
 
 export type LeaseMinder = {
   /** `mayStart`: something may be activated any moment. */
@@ -15,13 +15,19 @@ export type LeaseMinder = {
 /** `again`: called when the lease that was minded last is over, and when there is something to say of it. */
 export const leaseMinder = (
   world: Pick<World, 'clock'>,
-  { again, ...parts }: Parameters<typeof tellGuardian>[0] & { readonly again: () => void },
+  {
+    again,
+    ...parts
+  }: Parameters<typeof configureGuardian>[0] & Parameters<typeof tellGuardian>[0] & { readonly again: () => void },
 ): LeaseMinder => {
   let cancel: Cancel = () => {}
+  let configured: Configuration | null = null
   return {
     mind: (current, { isLeased, ...facts }) => {
       // Rule 10: before the guardian is told, and only what the guardian knows may be said.
       const isNews = facts.hasBarrier && parts.voter.acknowledgeChange()
+      if (current !== null && current !== configured) configureGuardian(parts, current)
+      configured = current
       tellGuardian(parts, current, facts)
       if (isNews) again()
       cancel()

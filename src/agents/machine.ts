@@ -4,6 +4,7 @@ import { pino } from 'pino'
 import { realWorld } from '../world/real.ts'
 import { realWatchdogs, type Watchdogs } from '../world/watchdog.ts'
 import type { World } from '../world/world.ts'
+import type { beatCodec } from './heartbeats/beat-codec.ts'
 import type { OpenLogLink, Say } from './log-link.ts'
 import { monitorDrivers } from './monitors/drivers.ts'
 import { pairLogLink } from './pair/pair-log-link.ts'
@@ -15,6 +16,8 @@ export type Machine = {
   readonly openLog: OpenLogLink
   readonly resourceDrivers: ReturnType<typeof resourceDrivers>
   readonly monitorDrivers: ReturnType<typeof monitorDrivers>
+  /** Without it, beats are put into bytes as beat-codec.ts does it. */
+  readonly beatCodec?: typeof beatCodec
   /** Without it there is no watchdog. */
   readonly watchdogs?: Watchdogs
   readonly osName: string

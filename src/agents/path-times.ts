@@ -8,7 +8,7 @@
  * *Late*: a beat that came after more than what the configuration expects, but before T. Time in which this process
  * stood still itself does not count against the path.
  */
-import type { Beat, Liveness } from '../decisions/liveness.ts'
+import { type Beat, type Liveness, whenSent } from '../decisions/liveness.ts'
 import type { Instant, PathName, VoterName } from '../events/index.ts'
 
 export type PathTime = {
@@ -37,46 +37,74 @@ const samplesKept = 16
 /** Peers and paths are few; what is more is not counted. */
 const mostEntries = 128
 
-type Entry = PathTime & {
-  readonly samples: readonly number[]
-  readonly answered: number
-  readonly number: number
-  readonly incarnation: number
+/** A path to one peer. Changed in place: every beat on every path passes here. */
+class Entry implements PathTime {
+  readonly voter: VoterName
+  readonly path: PathName
+  heardAt: Instant
+  late = 0
+  worstMs = 0
+  incarnation: number
+  number: number
+  /** Of our beats, the newest that it has answered. */
+  #answered = 0
+  readonly #samples: number[] = []
+
+  constructor({ from, incarnation, number }: Beat, path: PathName, now: Instant) {
+    this.voter = from
+    this.path = path
+    this.incarnation = incarnation
+    this.number = number
+    this.heardAt = now
+  }
+
+  get answerMs(): number | null {
+    return this.#samples.length === 0 ? null : Math.min(...this.#samples)
+  }
+
+  answers(l: Liveness, { echoes }: Beat, now: Instant): void {
+    const echo = echoes[l.me]
+    if (echo?.incarnation !== l.incarnation || echo.number <= this.#answered) return
+    const sentAt = whenSent(l, echo.number)
+    if (sentAt === null) return
+    this.#answered = echo.number
+    this.#samples.push(now - sentAt)
+    if (this.#samples.length > samplesKept) this.#samples.shift()
+  }
 }
 
 export const pathTimes = (): PathTimes => {
-  const entries = new Map<string, Entry>()
+  const entries = new Map<VoterName, Map<PathName, Entry>>()
+  let count = 0
   let lateMs = Number.POSITIVE_INFINITY
   let stillUntil = Number.NEGATIVE_INFINITY
 
-  const answer = (l: Liveness, beat: Beat, before: Entry | undefined, now: Instant) => {
-    const echo = beat.echoes[l.me]
-    const sentAt = echo && echo.incarnation === l.incarnation ? l.sent.get(echo.number) : undefined
-    const answered = before?.answered ?? 0
-    if (!echo || sentAt === undefined || echo.number <= answered) return { samples: before?.samples ?? [], answered }
-    return { samples: [...(before?.samples ?? []), now - sentAt].slice(-samplesKept), answered: echo.number }
+  const begin = (beat: Beat, path: PathName, now: Instant): Entry => {
+    const entry = new Entry(beat, path, now)
+    const ofPeer = entries.get(beat.from) ?? new Map<PathName, Entry>()
+    entries.set(beat.from, ofPeer.set(path, entry))
+    count += 1
+    return entry
+  }
+  const again = (entry: Entry, { incarnation, number }: Beat, l: Liveness, now: Instant): void => {
+    const isSame = entry.incarnation === incarnation
+    const gapMs = isSame && entry.heardAt > stillUntil ? now - entry.heardAt : 0
+    if (gapMs > lateMs && gapMs < l.timing.timeoutMs) {
+      entry.late += 1
+      entry.worstMs = Math.max(entry.worstMs, gapMs)
+    }
+    entry.heardAt = now
+    entry.incarnation = incarnation
+    entry.number = number
   }
   return {
     heard: (l, beat, path, now) => {
-      const key = `${beat.from} ${path}`
-      const before = entries.get(key)
-      const isSame = before?.incarnation === beat.incarnation
-      if ((isSame && beat.number <= before.number) || (!before && entries.size >= mostEntries)) return
-      const gapMs = isSame && before.heardAt > stillUntil ? now - before.heardAt : 0
-      const isLate = gapMs > lateMs && gapMs < l.timing.timeoutMs
-      const { samples, answered } = answer(l, beat, before, now)
-      entries.set(key, {
-        voter: beat.from,
-        path,
-        heardAt: now,
-        incarnation: beat.incarnation,
-        number: beat.number,
-        samples,
-        answered,
-        answerMs: samples.length === 0 ? null : Math.min(...samples),
-        late: (before?.late ?? 0) + (isLate ? 1 : 0),
-        worstMs: Math.max(before?.worstMs ?? 0, isLate ? gapMs : 0),
-      })
+      const known = entries.get(beat.from)?.get(path)
+      if (known === undefined && count >= mostEntries) return
+      if (known?.incarnation === beat.incarnation && beat.number <= known.number) return
+      const entry = known ?? begin(beat, path, now)
+      if (known) again(known, beat, l, now)
+      entry.answers(l, beat, now)
     },
     stoodStill: (now) => {
       stillUntil = now
@@ -85,8 +113,8 @@ export const pathTimes = (): PathTimes => {
       lateMs = ms
     },
     forget: (path) => {
-      for (const [key, entry] of entries) if (entry.path === path) entries.delete(key)
+      for (const ofPeer of entries.values()) if (ofPeer.delete(path)) count -= 1
     },
-    all: () => [...entries.values()],
+    all: () => [...entries.values()].flatMap((ofPeer) => [...ofPeer.values()]),
   }
 }

@@ -1,10 +1,8 @@
 /** Carries out the plan's effects on this machine, keeps what is observed, and writes down what every outcome was. */
-import { z } from 'zod'
 import { withLiveFields } from '../decisions/diff-configuration.ts'
 import type { Effect, Observed, ObservedResource } from '../decisions/plan.ts'
 import { type Installation, scriptEnvironment } from '../decisions/script-environment.ts'
 import {
-  decode,
   type Epoch,
   type Event,
   epochOf,
@@ -19,6 +17,7 @@ import {
 } from '../events/index.ts'
 import type { State } from '../projections/state.ts'
 import type { Cancel, World } from '../world/world.ts'
+import { type ManifestEntry, readManifest, writeManifest } from './manifest.ts'
 import type { Outcome, ResourceContext, ResourceDriver } from './resources/driver.ts'
 
 /** By resource type. */
@@ -58,37 +57,6 @@ const urgentTimeoutMs = 10_000
 /** More outcomes than this wait only while the log is away; the oldest go first, they are history already. */
 const longestOutbox = 1000
 
-const entrySchema = z.object({
-  group: decode.group,
-  resource: decode.resource,
-  epoch: decode.epoch,
-  since: decode.sequence,
-  isUp: z.boolean(),
-  configuration: z.custom<ResourceConfiguration>(
-    (value) => typeof value === 'object' && value !== null && 'type' in value,
-  ),
-  environment: z.record(z.string(), z.string()),
-})
-/** `boot`: nothing of it runs after the machine has restarted. */
-const manifestSchema = z.object({ boot: z.string(), running: z.array(entrySchema) })
-export type ManifestEntry = z.infer<typeof entrySchema>
-
-/** What runs on a server according to its manifest; null when it is there but cannot be read: then anything may run. */
-export const readManifest = async (world: World, path: string): Promise<readonly ManifestEntry[] | null> => {
-  const text = await world.files.read(path)
-  if (text === null) return []
-  try {
-    const { boot, running } = manifestSchema.parse(JSON.parse(text))
-    return boot === world.bootId() ? running : []
-  } catch {
-    return null
-  }
-}
-
-/** Replaces the manifest; not durable, since nothing of it survives what would lose it. */
-export const writeManifest = (world: World, path: string, running: readonly ManifestEntry[]): Promise<void> =>
-  world.files.write(path, JSON.stringify({ boot: world.bootId(), running }))
-
 type Entry = {
   context: ResourceContext
   condition: ObservedResource['condition']
@@ -100,12 +68,31 @@ type Entry = {
   operation: { readonly abort: AbortController; readonly urgent: boolean; readonly ended: Promise<void> } | null
 }
 
+const seen = ({ context, condition, since, adopted }: Entry): ObservedResource => ({
+  group: context.group,
+  resource: context.resource,
+  epoch: context.epoch,
+  condition,
+  since,
+  after: context.configuration.after,
+  adopted,
+})
+
+/** Entries are replaced, never removed: each keeps its place. */
+const isAsSeen = ({ context, condition, since, adopted }: Entry, was: ObservedResource | undefined): boolean =>
+  was?.condition === condition &&
+  was.since === since &&
+  was.epoch === context.epoch &&
+  was.adopted === adopted &&
+  was.after === context.configuration.after
+
 export const resourceRunner = (world: World, options: RunnerOptions): ResourceRunner => new Runner(world, options)
 
 class Runner implements ResourceRunner {
   readonly #world: World
   readonly #options: RunnerOptions
   readonly #entries = new Map<string, Entry>()
+  #observed: Observed = []
   #outbox: Event[] = []
   #writing: Promise<void> = Promise.resolve()
 
@@ -114,22 +101,20 @@ class Runner implements ResourceRunner {
     this.#options = options
   }
 
-  readonly observed = (): Observed =>
-    [...this.#entries.values()].map(({ context, condition, since, adopted }) => ({
-      group: context.group,
-      resource: context.resource,
-      epoch: context.epoch,
-      condition,
-      since,
-      after: context.configuration.after,
-      adopted,
-    }))
+  /** The same object until something is different: whoever compares with what was need not look inside. */
+  readonly observed = (): Observed => {
+    const entries = [...this.#entries.values()]
+    const isSame =
+      entries.length === this.#observed.length && entries.every((entry, at) => isAsSeen(entry, this.#observed[at]))
+    if (!isSame) this.#observed = entries.map(seen)
+    return this.#observed
+  }
 
   readonly outbox = () => this.#outbox
   readonly recorded = (count: number): void => {
     this.#outbox = this.#outbox.slice(count)
   }
-  readonly isAllOff = () => [...this.#entries.values()].every(({ condition }) => condition === 'off')
+  readonly isAllOff = () => this.observed().every(({ condition }) => condition === 'off')
   readonly context = (group: string, resource: string) => this.#entries.get(`${group}/${resource}`)?.context ?? null
 
   readonly perform = (effects: readonly Effect[], state: State): void => {

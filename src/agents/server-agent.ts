@@ -7,7 +7,7 @@ import { keepsOnQuorumLoss } from '../decisions/fencing.ts'
 import { supportersOf } from '../decisions/liveness.ts'
 import { standingOf } from '../decisions/may-run.ts'
 import { operate } from '../decisions/operate.ts'
-import { plan, type Standing } from '../decisions/plan.ts'
+import { type Observed, plan, type Standing } from '../decisions/plan.ts'
 import { majorityOf } from '../decisions/quorum.ts'
 import {
   type Author,
@@ -98,6 +98,9 @@ const notYet: Answer = { answer: 'given-up', because: 'the cluster has no config
 
 export const startServerAgent = (world: World, parts: ServerAgentParts): ServerAgent => new Agent(world, parts)
 
+const heldOf = (observed: Observed): Readonly<Record<string, Epoch>> =>
+  Object.fromEntries(observed.flatMap(({ group, epoch, condition }) => (condition === 'off' ? [] : [[group, epoch]])))
+
 class Agent implements ServerAgent {
   readonly #world: World
   readonly #parts: ServerAgentParts
@@ -116,6 +119,7 @@ class Agent implements ServerAgent {
   readonly #keepLeaderAway: (state: State, reachable: ReadonlySet<string>) => void
   #isStopped = false
   #isWoken = false
+  #held: { readonly of: Observed; readonly groups: Readonly<Record<string, Epoch>> } = { of: [], groups: {} }
   /** When each owned group entered its phase, on our own clock: durations never come from wall clocks. */
   readonly #since = new Map<string, Since>()
   #joinedAt: Instant
@@ -196,12 +200,11 @@ class Agent implements ServerAgent {
 
   readonly partition = () => this.#partition
 
-  readonly heldGroups = (): Readonly<Record<string, Epoch>> =>
-    Object.fromEntries(
-      this.#parts.runner
-        .observed()
-        .flatMap(({ group, epoch, condition }) => (condition === 'off' ? [] : [[group, epoch]])),
-    )
+  readonly heldGroups = (): Readonly<Record<string, Epoch>> => {
+    const observed = this.#parts.runner.observed()
+    if (observed !== this.#held.of) this.#held = { of: observed, groups: heldOf(observed) }
+    return this.#held.groups
+  }
 
   readonly standing = (): string | null => {
     const { voter, recorder } = this.#parts

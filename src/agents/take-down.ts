@@ -1,5 +1,6 @@
 /** Takes down by force what a manifest names: for whoever has to when the agent cannot. */
-import type { ManifestEntry, ResourceDrivers } from './resource-runner.ts'
+import type { ManifestEntry } from './manifest.ts'
+import type { ResourceDrivers } from './resource-runner.ts'
 
 export type TakeDownParts = {
   readonly drivers: ResourceDrivers

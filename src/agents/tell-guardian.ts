@@ -13,6 +13,10 @@ type Parts = {
   readonly voter: Pick<Voter, 'leasedUntil' | 'acknowledgeChange'>
 }
 
+/** What the guardian has to watch for by a configuration. */
+export const configureGuardian = ({ me, guardian }: Pick<Parts, 'me' | 'guardian'>, current: Configuration): void =>
+  guardian.configure(mutualWatch(current.heartbeat), watchdogOrder(current, me))
+
 /** Until there is a configuration. */
 const firstHeartbeat = { stop: 800 }
 
@@ -24,11 +28,10 @@ const keptUntil = instant(1e13)
 
 /** `mayStart`: something may be activated any moment: the deadline must stand before it is. */
 export const tellGuardian = (
-  { me, guardian, runner, voter }: Parts,
+  { guardian, runner, voter }: Omit<Parts, 'me'>,
   current: Configuration | null,
   { now, mayStart, hasBarrier }: { readonly now: Instant; readonly mayStart: boolean; readonly hasBarrier: boolean },
 ): void => {
-  if (current) guardian.configure(mutualWatch(current.heartbeat), watchdogOrder(current, me))
   const isKept = current?.heartbeat.onQuorumLoss === 'keep'
   const until = isKept ? keptUntil : voter.leasedUntil()
   if (runner.isAllOff() && !mayStart) guardian.off()

@@ -5,8 +5,8 @@
 import type { World } from '../world/world.ts'
 import { answersGuardian } from './guardian-link.ts'
 import type { Say } from './log-link.ts'
+import { readManifest, writeManifest } from './manifest.ts'
 import type { Places } from './node.ts'
-import { readManifest, writeManifest } from './resource-runner.ts'
 import { type TakeDownParts, takeAllDown } from './take-down.ts'
 
 /** By force each takes a moment; what takes longer is left to the agent, which goes on trying. */

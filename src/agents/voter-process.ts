@@ -11,6 +11,7 @@ import { diskKind } from './heartbeats/disk.ts'
 import { heartbeatPaths, type PathKind } from './heartbeats/paths.ts'
 import { witnessKind } from './heartbeats/witness.ts'
 import type { Say } from './log-link.ts'
+import type { Machine } from './machine.ts'
 import type { Node } from './node.ts'
 import type { ServerAgent } from './server-agent.ts'
 import { agentStatus } from './status.ts'
@@ -70,7 +71,7 @@ export const serveNode = (
   })
 
 export const joinVoters = (
-  world: World,
+  { world, beatCodec }: Machine,
   node: Node,
   {
     say,
@@ -84,7 +85,8 @@ export const joinVoters = (
 ): Voter => {
   const suspicious = suspicions(world, { me: serverName(node.kit.own.name), say, record: note })
   const failed = (what: string) => say(what, {})
-  const voter = startVoter(world, { kit: node.kit, store: node.store, suspicious, failed, ...shared })
+  const codec = beatCodec && { codec: beatCodec }
+  const voter = startVoter(world, { kit: node.kit, store: node.store, suspicious, failed, ...codec, ...shared })
   const paths = heartbeatPaths(world, pathKinds(), { kit: node.kit, voter, suspicious, say })
   const fold = () => {
     voter.fold(node.recorder.state())

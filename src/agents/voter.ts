@@ -64,6 +64,7 @@ export type VoterOptions = {
   readonly failed: (what: string) => void
   /** Why this server may hold no lease, whatever the others answer; null = it may. */
   readonly withheld?: () => string | null
+  readonly codec?: typeof beatCodec
 }
 
 export type Voter = {
@@ -138,8 +139,8 @@ class RunningVoter implements Voter {
   constructor(world: World, options: VoterOptions) {
     this.#world = world
     this.#options = options
-    const { kit, store } = options
-    this.#codec = beatCodec(world, kit.identity.cluster, kit.clusterKey)
+    const { kit, store, codec = beatCodec } = options
+    this.#codec = codec(world, kit.identity.cluster, kit.clusterKey)
     const durable = {
       incarnation: store.incarnation,
       supports: store.supports(),
@@ -248,10 +249,10 @@ class RunningVoter implements Voter {
   readonly reachable = (): ReadonlySet<string> => {
     const now = this.#now()
     const l = this.#liveness
-    const heard = this.#membership.servers.filter(
-      (p) => l.heard[p] !== undefined && silence(l, p, now) < l.timing.timeoutMs,
-    )
-    return new Set([l.me, ...heard])
+    const reachable = new Set<string>([l.me])
+    for (const p of this.#membership.servers)
+      if (l.heard[p] !== undefined && silence(l, p, now) < l.timing.timeoutMs) reachable.add(p)
+    return reachable
   }
 
   readonly stop = (): void => {
@@ -283,14 +284,12 @@ class RunningVoter implements Voter {
   #content(number: Beat['number']): Beat {
     const l = this.#liveness
     const { store } = this.#options.store
-    const hears = Object.fromEntries(
-      Object.entries(l.heard).map(([voter, { paths }]) => [
-        voter,
-        Object.keys(paths)
-          .filter((path) => this.#now() - (paths[path] ?? Number.NEGATIVE_INFINITY) < l.timing.timeoutMs)
-          .map(pathName),
-      ]),
-    )
+    const now = this.#now()
+    const hears: Record<string, readonly PathName[]> = {}
+    for (const [voter, { paths }] of Object.entries(l.heard))
+      hears[voter] = Object.keys(paths)
+        .filter((path) => now - (paths[path] ?? Number.NEGATIVE_INFINITY) < l.timing.timeoutMs)
+        .map(pathName)
     return {
       from: l.me,
       incarnation: l.incarnation,

@@ -16,7 +16,13 @@ export const runWitness = async (machine: Machine, options: ProcessOptions): Pro
   const manager = serviceManager(world, { socket: options.notifySocket, watchdogMs: options.watchdogMs })
   const node = await openNode(world, { stateDirectory: options.stateDirectory, openLog: machine.openLog, say })
   checkRole(node, 'witness')
-  const voter = joinVoters(world, node, { groups: () => ({}), changed: () => {}, extended: () => {}, say, note: null })
+  const voter = joinVoters(machine, node, {
+    groups: () => ({}),
+    changed: () => {},
+    extended: () => {},
+    say,
+    note: null,
+  })
   const conditions = conditionWatch(world, node.kit)
   const closeControl = await serveNode(world, node, null, {
     voter,

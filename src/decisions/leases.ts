@@ -17,11 +17,19 @@ export const leaseEnd = (l: Liveness, { voters, change }: Membership): Instant =
 const endOf = (l: Liveness, voters: readonly VoterName[]): Instant => {
   const needed = majorityOf(voters) - (voters.includes(l.me) ? 1 : 0)
   if (needed <= 0) return endless
-  const ends = voters.flatMap((v) => {
-    const granted = v === l.me ? undefined : l.grants[v]
-    return granted ? [grantEnd(granted, l.timing)] : []
-  })
-  return ends.toSorted((a, b) => b - a)[needed - 1] ?? never
+  // The latest time that enough of them reach. Without sorting: this is asked several times for every beat.
+  let latest = never
+  for (const v of voters) {
+    const end = endBy(l, v)
+    if (end > latest && voters.reduce((count, other) => count + (endBy(l, other) >= end ? 1 : 0), 0) >= needed)
+      latest = end
+  }
+  return latest
+}
+
+const endBy = (l: Liveness, voter: VoterName): Instant => {
+  const granted = voter === l.me ? undefined : l.grants[voter]
+  return granted ? grantEnd(granted, l.timing) : never
 }
 
 /** Our own generation, as long as it may carry a lease: joined, not declared down, not renounced. */

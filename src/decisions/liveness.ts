@@ -81,8 +81,8 @@ export type Liveness = {
   /** Rule 2: this voter's own start, or its own resume from a pause. */
   readonly since: Instant
   readonly heard: Readonly<Record<string, Heard>>
-  /** When each of our recent beats was first sent, by number. */
-  readonly sent: ReadonlyMap<number, Instant>
+  /** When each of our recent beats was first sent: that number and those after it, without a gap. */
+  readonly sent: { readonly first: number; readonly at: readonly Instant[] }
   readonly lastNumber: BeatNumber
   /** Rule 10: what this voter promised by its echoes. */
   readonly promises: Promises
@@ -131,7 +131,7 @@ export const awaken = (me: VoterName, durable: Durable, timing: Timing, now: Ins
   timing,
   since: now,
   heard: {},
-  sent: new Map(),
+  sent: { first: 1, at: [] },
   lastNumber: beatNumber(0),
   promises: inheritedPromises(durable.promised, now),
   grants: {},
@@ -149,11 +149,16 @@ export const awaken = (me: VoterName, durable: Durable, timing: Timing, now: Ins
 /** Numbers a beat. Rule 1: the time is taken here, *before* the first send. Numbers never repeat in an incarnation. */
 export const beatDue = (l: Liveness, now: Instant): { readonly liveness: Liveness; readonly number: BeatNumber } => {
   const number = beatNumber(l.lastNumber + 1)
-  const sent = new Map(l.sent)
-  for (const [old, at] of sent) if (now - at > 2 * l.timing.timeoutMs) sent.delete(old)
-  sent.set(number, now)
+  const { first, at } = l.sent
+  let old = 0
+  while (old < at.length && now - (at[old] ?? now) > 2 * l.timing.timeoutMs) old += 1
+  const sent = { first: first + old, at: [...at.slice(old), now] }
   return { liveness: { ...l, sent, lastNumber: number }, number }
 }
+
+/** When that beat of this incarnation was first sent; null = so long ago that no echo of it counts, or never. */
+export const whenSent = ({ sent }: Pick<Liveness, 'sent'>, number: number): Instant | null =>
+  sent.at[number - sent.first] ?? null
 
 /** What this voter answers to every server: the newest beat heard, promised unless barred (rules 1 and 3). */
 export const echoesOf = (
@@ -163,17 +168,17 @@ export const echoesOf = (
 ): Readonly<Record<string, Echo>> => {
   // A voter with a wiped or foreign store promises nothing until an operator has admitted it.
   const isBelieved = admitted[l.me] === undefined || admitted[l.me] === store
-  return Object.fromEntries(
-    servers.flatMap((p) => {
-      const h = p === l.me ? undefined : l.heard[p]
-      if (!h) return []
-      const known = generations[p]
-      // Whoever was declared down, or left, has no lease to be granted: not even by a voter that lost its bar.
-      const isOver = known !== undefined && !known.isUp && h.generation <= known.generation
-      const promisedMs = isBelieved && !isOver && !isBarred(l, p, h.generation) ? promisableMs(l) : null
-      return [[p, { incarnation: h.incarnation, number: h.number, generation: h.generation, promisedMs }]]
-    }),
-  )
+  const echoes: Record<string, Echo> = {}
+  for (const p of servers) {
+    const h = p === l.me ? undefined : l.heard[p]
+    if (!h) continue
+    const known = generations[p]
+    // Whoever was declared down, or left, has no lease to be granted: not even by a voter that lost its bar.
+    const isOver = known !== undefined && !known.isUp && h.generation <= known.generation
+    const promisedMs = isBelieved && !isOver && !isBarred(l, p, h.generation) ? promisableMs(l) : null
+    echoes[p] = { incarnation: h.incarnation, number: h.number, generation: h.generation, promisedMs }
+  }
+  return echoes
 }
 
 const isBarred = (l: Liveness, p: string, g: Generation): boolean => g <= (l.barred[p]?.generation ?? -1)
@@ -195,7 +200,7 @@ export const hear = (l: Liveness, beat: Beat, path: PathName, { admitted }: Memb
   const isBelieved = admitted[beat.from] === beat.store
   if (!isBelieved) return { ...l, heard }
   const said = isNew ? { ...l.said, [beat.from]: { store: beat.store, supports: beat.supports } } : l.said
-  return countEcho({ ...l, heard, said }, beat)
+  return { ...l, heard, said, ...countEcho(l, beat) }
 }
 
 /** A path that is not used any more is not lost. */
@@ -213,31 +218,30 @@ export const forgetPath = (l: Liveness, path: PathName): Liveness => ({
 const pathLag = 8
 
 /** Rule 1: an echo counts only for our own incarnation, from the time before that beat was first sent. */
-const countEcho = (l: Liveness, beat: Beat): Liveness => {
+const countEcho = (l: Liveness, beat: Beat): Pick<Liveness, 'hearsMe' | 'grants'> => {
   const echo = beat.echoes[l.me]
   const sentAt = answeredBy(l, beat)
-  if (!echo || sentAt === null) return l
-  const hearsMe = { ...l.hearsMe, [beat.from]: later(l.hearsMe[beat.from], sentAt) }
-  if (echo.promisedMs === null) return { ...l, hearsMe }
+  if (!echo || sentAt === null) return { hearsMe: l.hearsMe, grants: l.grants }
+  const known = l.hearsMe[beat.from]
+  const hearsMe = known !== undefined && known >= sentAt ? l.hearsMe : { ...l.hearsMe, [beat.from]: sentAt }
+  if (echo.promisedMs === null) return { hearsMe, grants: l.grants }
   const granted = { sentAt, promisedMs: echo.promisedMs }
   const before = l.grants[beat.from]
   const isLess = before && grantEnd(before, l.timing) >= grantEnd(granted, l.timing)
   const grants = isLess ? l.grants : { ...l.grants, [beat.from]: granted }
-  return { ...l, hearsMe, grants }
+  return { hearsMe, grants }
 }
 
 const answeredBy = (l: Liveness, beat: Beat): Instant | null => {
   const echo = beat.echoes[l.me]
-  return (echo?.incarnation === l.incarnation ? l.sent.get(echo.number) : null) ?? null
+  return echo?.incarnation === l.incarnation ? whenSent(l, echo.number) : null
 }
-
-const later = (a: Instant | undefined, b: Instant): Instant => (a === undefined || b > a ? b : a)
 
 /** The machine or the process stood still: timers start anew (2), and no echo from before counts for a lease. */
 export const resumed = (l: Liveness, now: Instant): Liveness => ({
   ...l,
   since: now,
-  sent: new Map(),
+  sent: { first: l.lastNumber + 1, at: [] },
   grants: {},
   hearsMe: {},
 })
@@ -282,12 +286,12 @@ export const supportsDue = (
 /** When the next support may fall due, so that a timer can be set; Infinity = nothing is waited for. */
 export const nextSupportAt = (l: Liveness, membership: Membership): Instant => {
   const { servers, generations } = membership
-  const times = servers.flatMap((p) => {
+  let next = Number.POSITIVE_INFINITY
+  for (const p of servers) {
     const g = generations[p]
-    if (p === l.me || !g?.isUp || isBarred(l, p, g.generation)) return []
-    return [maySupportAt(l, p, membership)]
-  })
-  return instant(Math.min(Number.POSITIVE_INFINITY, ...times))
+    if (p !== l.me && g?.isUp && !isBarred(l, p, g.generation)) next = Math.min(next, maySupportAt(l, p, membership))
+  }
+  return instant(next)
 }
 
 /** Rule 3, first half: from here on this voter grants none of these generations, nor older ones. */

@@ -66,12 +66,12 @@ export const promisableMs = ({ promises, timing }: Pick<Liveness, 'promises' | '
 
 /** These echoes are about to be sent: from here on they bind. */
 export const promise = (l: Liveness, echoes: Readonly<Record<string, Echo>>): Liveness => {
-  const made = Object.entries(echoes).flatMap(([p, { promisedMs }]): [string, Instant][] => {
+  const until: Record<string, Instant> = { ...l.promises.until }
+  for (const [p, { promisedMs }] of Object.entries(echoes)) {
     const at = l.heard[p]?.at
-    if (promisedMs === null || at === undefined) return []
-    return [[p, instant(Math.max(l.promises.until[p] ?? Number.NEGATIVE_INFINITY, at + promisedMs))]]
-  })
-  const until = { ...l.promises.until, ...Object.fromEntries(made) }
+    if (promisedMs !== null && at !== undefined)
+      until[p] = instant(Math.max(until[p] ?? Number.NEGATIVE_INFINITY, at + promisedMs))
+  }
   return { ...l, promises: { ...l.promises, until } }
 }
 

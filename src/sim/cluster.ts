@@ -10,6 +10,7 @@ import { clusterKeyBytes, kitFiles } from '../agents/voter-kit.ts'
 import type { ProcessOptions } from '../agents/voter-process.ts'
 import { runWitness } from '../agents/witness-process.ts'
 import { type Configuration, portsOf, votingMembersOf } from '../events/index.ts'
+import { BeatBytes } from './beat-bytes.ts'
 import type { BeatOracle } from './beats.ts'
 import type { Scheduler } from './clock.ts'
 import {
@@ -64,6 +65,7 @@ export class Cluster {
   readonly #bound = new Map<string, Bound>()
   readonly #places = new Map<string, { readonly host: string; readonly network: string }>()
   readonly #stops = new Map<SimulatedProcess, AbortController>()
+  readonly #beatBytes = new BeatBytes()
   readonly #watchers = new Map<Run, Set<(because: string) => void>>()
   /** Servers whose service manager starts the agent: not those that were taken out of service. */
   readonly enabled = new Set<string>()
@@ -230,6 +232,7 @@ export class Cluster {
     const content: MonitorDriver = contentMonitor(process)
     return {
       world,
+      beatCodec: this.#beatBytes.codec,
       openLog: simulatedLogLink(group, process, this.#parts.oracle),
       resourceDrivers: { exec: resource, fip: resource, disk: resource, md: resource, service: resource },
       monitorDrivers: { ipw: content, pidw: monitor, miiw: content, genw: monitor },

@@ -7,14 +7,16 @@ const mostOvertaken = 100
 
 /** Whether a beat was said long before what came in already on this path; remembers what came in. */
 export const replayWatch = (): ((beat: Pick<Beat, 'from' | 'incarnation' | 'number'>, path: PathName) => boolean) => {
-  const newest = new Map<string, Pick<Beat, 'incarnation' | 'number'>>()
-  return ({ from, incarnation, number }, path) => {
-    const key = `${from} ${path}`
-    const known = newest.get(key)
+  const newest = new Map<PathName, Map<string, Pick<Beat, 'from' | 'incarnation' | 'number'>>>()
+  return (beat, path) => {
+    const { from, incarnation, number } = beat
+    const onPath = newest.get(path) ?? new Map<string, Pick<Beat, 'from' | 'incarnation' | 'number'>>()
+    const known = onPath.get(from)
     if (known && incarnation < known.incarnation) return true
     if (known && incarnation === known.incarnation && number <= known.number)
       return known.number - number > mostOvertaken
-    newest.set(key, { incarnation, number })
+    if (!known) newest.set(path, onPath)
+    onPath.set(from, beat)
     return false
   }
 }

@@ -2,7 +2,7 @@
  * Rules of the design, broken on purpose by a wrapper around the product's own function: the model must see each.
  * What is too rare for a search by chance has scenes (`scenes.test.ts`) or specs (a forgotten support, a replaced store).
  */
-import type { Support } from '../../../src/decisions/liveness.ts'
+import { type Support, whenSent } from '../../../src/decisions/liveness.ts'
 import { type Event, type Instant, instant } from '../../../src/events/index.ts'
 import type { State } from '../../../src/projections/state.ts'
 import type { Changes, Drift } from './machine.ts'
@@ -47,7 +47,7 @@ export const brokenRules: readonly Broken[] = [
       hear: (l, beat, path, membership, now) => {
         const after = theRules.hear(l, beat, path, membership, now)
         const echo = beat.echoes[l.me]
-        const isOurs = after !== l && echo?.incarnation === l.incarnation && l.sent.has(echo.number)
+        const isOurs = after !== l && echo?.incarnation === l.incarnation && whenSent(l, echo.number) !== null
         if (!isOurs || echo.promisedMs === null) return after
         return { ...after, grants: { ...after.grants, [beat.from]: { sentAt: now, promisedMs: echo.promisedMs } } }
       },

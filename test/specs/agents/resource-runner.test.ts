@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest'
-import { type ResourceRunner, readManifest, resourceRunner } from '../../../src/agents/resource-runner.ts'
+import { readManifest } from '../../../src/agents/manifest.ts'
+import { type ResourceRunner, resourceRunner } from '../../../src/agents/resource-runner.ts'
 import type { Outcome, ResourceDriver } from '../../../src/agents/resources/driver.ts'
 import type { Effect } from '../../../src/decisions/plan.ts'
 import { type Event, resourceName } from '../../../src/events/index.ts'
