@@ -52,5 +52,5 @@ const checkAfterwards = async (cluster: Cluster): Promise<void> => {
     expect(watch.overlaps(), 'two instances at once').toEqual([])
   }
   const server = cluster.servers.find((name) => cluster.host(name).isOn)
-  if (server !== undefined) expect(findingsIn(await cluster.commits(server)), 'the log').toEqual([])
+  if (server !== undefined) expect(findingsIn(await cluster.commits(server)), 'the log:').toEqual([])
 }

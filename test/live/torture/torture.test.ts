@@ -25,11 +25,13 @@ const torture = async (context: TestContext, ...options: readonly string[]): Pro
 }
 
 describe('a tortured cluster runs its group once at most, loses no acknowledged write and recovers', () => {
-  liveTest(`${trials} times`, { needs, timeoutMs }, (context) => torture(context, '--trials', `${trials}`))
+  liveTest(`${trials} times`, { needs, timeoutMs, isOnce: true }, (context) =>
+    torture(context, '--trials', `${trials}`),
+  )
 
   liveTest(
     `${fencedTrials} times, with machines that stand still and are fenced`,
-    { needs: [...needs, 'ipmi'], timeoutMs },
+    { needs: [...needs, 'ipmi'], timeoutMs, isOnce: true },
     (context) => torture(context, '--fenced', '--trials', `${fencedTrials}`),
   )
 })
