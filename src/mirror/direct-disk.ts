@@ -5,7 +5,7 @@
  */
 import { closeSync, constants, fdatasyncSync, fstatSync, openSync, readFileSync, readSync, writeSync } from 'node:fs'
 import { addressOf, errno, punchHole, SystemCallFailed, zeroRange } from '../world/libc.ts'
-import { type Disk, DiskTrouble, writeZeros } from './disk.ts'
+import { type Disk, type DiskPlace, DiskTrouble, writeZeros } from './disk.ts'
 
 export type DirectDiskOptions = {
   /** False: through the page cache, for file systems that cannot do without. */
@@ -26,8 +26,8 @@ export const openDisk = (path: string, options: DirectDiskOptions): Disk => {
     (options.direct ? constants.O_DIRECT : 0) |
     // On block devices O_EXCL means exclusive use; on files it would need O_CREAT.
     (options.exclusive ? constants.O_EXCL : 0)
-  const fd = tried(path, 'open', () => openSync(path, flags))
-  const { size, blockBytes } = tried(path, 'ask for its size', () => measure(fd))
+  const fd = tried(path, 'open', null, () => openSync(path, flags))
+  const { size, blockBytes } = tried(path, 'ask for its size', null, () => measure(fd))
   return new DirectDisk({ path, fd, size, blockBytes })
 }
 
@@ -51,7 +51,8 @@ class DirectDisk implements Disk {
 
   readonly read = (at: number, into: Uint8Array): void => {
     this.#check(at, into.length)
-    tried(this.#path, `read ${into.length} bytes at ${at}`, () => {
+    const place = { operation: 'read', at, length: into.length } as const
+    tried(this.#path, `read ${into.length} bytes at ${at}`, place, () => {
       for (let done = 0; done < into.length; done += bounceBytes) {
         const piece = Math.min(bounceBytes, into.length - done)
         if (readSync(this.#fd, this.#bounce, 0, piece, at + done) !== piece) throw new Error('the disk ends early')
@@ -62,7 +63,8 @@ class DirectDisk implements Disk {
 
   readonly write = (at: number, bytes: Uint8Array): void => {
     this.#check(at, bytes.length)
-    tried(this.#path, `write ${bytes.length} bytes at ${at}`, () => {
+    const place = { operation: 'write', at, length: bytes.length } as const
+    tried(this.#path, `write ${bytes.length} bytes at ${at}`, place, () => {
       for (let done = 0; done < bytes.length; done += bounceBytes) {
         const piece = Math.min(bounceBytes, bytes.length - done)
         this.#bounce.set(bytes.subarray(done, done + piece))
@@ -72,19 +74,19 @@ class DirectDisk implements Disk {
   }
 
   readonly flush = (): void => {
-    tried(this.#path, 'flush', () => fdatasyncSync(this.#fd))
+    tried(this.#path, 'flush', { operation: 'flush', at: 0, length: 0 }, () => fdatasyncSync(this.#fd))
   }
 
   readonly trim = (at: number, length: number): void => {
     this.#check(at, length)
-    if (this.#canPunch && this.#attempt(() => punchHole(this.#fd, at, length))) return
+    if (this.#canPunch && this.#attempt({ at, length }, () => punchHole(this.#fd, at, length))) return
     this.#canPunch = false
     this.zero(at, length)
   }
 
   readonly zero = (at: number, length: number): void => {
     this.#check(at, length)
-    if (this.#canZero && this.#attempt(() => zeroRange(this.#fd, at, length))) return
+    if (this.#canZero && this.#attempt({ at, length }, () => zeroRange(this.#fd, at, length))) return
     this.#canZero = false
     writeZeros(this, at, length)
   }
@@ -92,13 +94,13 @@ class DirectDisk implements Disk {
   readonly close = (): void => closeSync(this.#fd)
 
   /** False: this disk cannot do it. */
-  readonly #attempt = (call: () => void): boolean => {
+  readonly #attempt = ({ at, length }: { readonly at: number; readonly length: number }, call: () => void): boolean => {
     try {
       call()
       return true
     } catch (error) {
       if (error instanceof SystemCallFailed && unsupported.has(error.errno)) return false
-      throw new DiskTrouble(this.#path, 'give a range back', error)
+      throw new DiskTrouble(this.#path, 'give a range back', error, { operation: 'write', at, length })
     }
   }
 
@@ -142,11 +144,11 @@ const logicalBlockOf = (place: string): number => {
   throw new Error(`${place} does not tell its logical block size`)
 }
 
-const tried = <T>(path: string, what: string, attempt: () => T): T => {
+const tried = <T>(path: string, what: string, place: DiskPlace | null, attempt: () => T): T => {
   try {
     return attempt()
   } catch (error) {
     if (error instanceof DiskTrouble) throw error
-    throw new DiskTrouble(path, what, error)
+    throw new DiskTrouble(path, what, error, place)
   }
 }

@@ -24,11 +24,16 @@ export type Disk = {
   readonly close: () => void
 }
 
+export type DiskPlace = { readonly operation: 'read' | 'write' | 'flush'; readonly at: number; readonly length: number }
+
 /** The device did not do what it was asked. */
 export class DiskTrouble extends Error {
   override readonly name = 'DiskTrouble'
-  constructor(path: string, what: string, cause: unknown) {
+  /** Null: it is not about a place. */
+  readonly place: DiskPlace | null
+  constructor(path: string, what: string, cause: unknown, place: DiskPlace | null = null) {
     super(`${path}: ${what}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause })
+    this.place = place
   }
 }
 

@@ -13,14 +13,16 @@ import { activated } from './activation.ts'
 import type { ActiveOptions } from './active-options.ts'
 import { Asker } from './asker.ts'
 import type { MirrorCondition, PairState } from './authority.ts'
+import { CatchUp } from './catch-up.ts'
+import { DiskCare } from './disk-care.ts'
 import type { Begun } from './in-flight.ts'
 import { markedBlocks } from './intents.ts'
 import { Meeting, type Met, meet } from './meeting.ts'
 import { keepable } from './outgoing.ts'
-import { Resync } from './resync.ts'
-import { ResyncWatch } from './resync-watch.ts'
+import type { MirrorReport } from './report.ts'
 import { peerStateOf, type Side } from './standby.ts'
 import { Touched } from './touched.ts'
+import type { VerifyOptions } from './verify.ts'
 import { Writes } from './writes.ts'
 
 export class ActiveSide implements Engine {
@@ -46,10 +48,10 @@ export class ActiveSide implements Engine {
   readonly #asker: Asker
   #link: PeerLink | null = null
   #meeting: Meeting | null = null
-  #met: Met | null = null
   /** Of the other side, when writes were last acknowledged by it. */
   #session: string | null = null
-  #resync: { readonly copy: Resync; readonly watch: ResyncWatch } | null = null
+  #catchUp: CatchUp | null = null
+  readonly #care: DiskCare
   /** Saves of the other side's metadata, as it said last. */
   #peerSaves: number | null = null
   #patience: Cancel
@@ -60,7 +62,7 @@ export class ActiveSide implements Engine {
     const { partition } = side
     this.#side = side
     this.#options = options
-    this.#asker = new Asker(options.clock, options.limits.askAgainMs)
+    this.#asker = new Asker(options)
     this.size = partition.geometry.dataBytes
     this.blockBytes = side.data.blockBytes
     const isFirstLife = partition.state.role !== 'active' || partition.state.epoch !== options.epoch
@@ -76,7 +78,18 @@ export class ActiveSide implements Engine {
       pair: () => this.#pair,
       isBreaking: () => this.#isBreaking,
       touched: this.touched,
+      unreadable: (read, trouble) => this.#care.unreadable(read, trouble),
+      writing: (ranges) => this.#care.writing(ranges),
       send: (frames) => this.#link?.send(frames),
+    })
+    this.#care = new DiskCare({
+      clock: options.clock,
+      side,
+      isPaired: () => this.#pair === 'paired' && this.#link !== null,
+      send: (frames) => this.#link?.send(frames),
+      mark: (range) => this.#writes.intents.begin([range], this.#writes.sequence),
+      guard: (run) => void this.#guarded(run),
+      report: this.#report,
     })
     // What was being written when this side last stopped may differ on the other.
     for (const block of markedBlocks(partition)) partition.dirty.add(block)
@@ -93,8 +106,8 @@ export class ActiveSide implements Engine {
   }
 
   /** What is copied now; null = nothing. */
-  get progress(): ResyncWatch['report'] | null {
-    return this.#resync?.watch.report ?? null
+  get progress(): CatchUp['progress'] | null {
+    return this.#catchUp?.progress ?? null
   }
 
   readonly submit = (burst: readonly BlockRequest[]): void => {
@@ -107,23 +120,22 @@ export class ActiveSide implements Engine {
       return
     }
     const begun = this.#guarded(() => this.#writes.perform(burst))
-    if (begun === null) for (const { settle } of burst) settle('EIO')
+    if (begun === null) this.#writes.failed(burst)
     else this.#took(burst, begun)
   }
 
   readonly linkUp = (link: PeerLink): void => {
     if (this.#pair === 'stopped') return
     this.#link = link
-    this.#met = null
     this.#meeting = new Meeting(this.#side.partition.geometry)
     link.send([frame('state', { payload: encodeMessage(peerStateOf(this.#side)) })])
   }
 
   readonly linkDown = (because: string): void => {
     this.#link = null
-    this.#met = null
     this.#meeting = null
     this.#endResync('interrupted', because)
+    this.#care.stopVerify(because)
     if (this.#pair === 'resyncing' && !this.#mustAsk) this.#becomeAlone(because)
     else if (this.#pair === 'paired' || this.#pair === 'resyncing') {
       this.#become('holding', because)
@@ -137,9 +149,9 @@ export class ActiveSide implements Engine {
     this.#guarded(() => {
       if (one.kind === 'ack') this.#acknowledged(one)
       else if (one.kind === 'refused') this.#refused(one)
-      else this.#met ??= this.#meeting?.take(one) ?? null
-      // Once per connection.
-      if (one.kind === 'marks-end' && this.#meeting?.end()) this.#meet()
+      else if (one.kind === 'bye') this.#breakNow('the other side leaves')
+      else if (one.kind === 'digest' || one.kind === 'read-data') this.#care.answered(one)
+      else if (this.#meeting?.take(one)) this.#meet()
     })
   }
 
@@ -150,6 +162,8 @@ export class ActiveSide implements Engine {
     this.#patience()
     this.#tick()
     this.#endResync('interrupted', because)
+    this.#care.stopVerify(because)
+    this.#care.giveUp()
     this.#link?.close(because)
     for (const { settles } of this.#writes.inFlight.takeAll()) for (const settle of settles) settle('EIO')
   }
@@ -160,6 +174,7 @@ export class ActiveSide implements Engine {
       return run()
     } catch (error) {
       if (!(error instanceof DiskTrouble)) throw error
+      this.#care.tell(error)
       this.stop(`the local disk: ${error.message}`)
       return null
     }
@@ -176,8 +191,7 @@ export class ActiveSide implements Engine {
     this.#peerSaves = at || null
     if (!this.#writes.replicates()) return
     this.#writes.acknowledged(sequence)
-    this.#resync?.copy.acknowledged(sequence)
-    this.#resync?.watch.look()
+    this.#catchUp?.acknowledged(sequence)
     if (this.#joinSequence !== null && this.#joinSequence <= sequence) {
       this.#joinSequence = null
       this.#askJoin()
@@ -192,8 +206,8 @@ export class ActiveSide implements Engine {
 
   /** Both states are known: what follows from it. */
   readonly #meet = (): void => {
-    const met = this.#met
-    if (met === null || this.#isBreaking) return
+    const met = this.#meeting?.met
+    if (!met || this.#isBreaking) return
     const { partition } = this.#side
     const answer = meet(partition.state.generations, met, {
       isFresh: partition.dirty.marks.count === 0 && partition.intent.marks.count === 0,
@@ -226,6 +240,7 @@ export class ActiveSide implements Engine {
     const frames = this.#writes.again()
     this.#become('paired', 'both sides have everything')
     this.#link?.send(frames)
+    this.#care.again()
     if (!this.#isJoined) this.#askJoin()
   }
 
@@ -234,17 +249,14 @@ export class ActiveSide implements Engine {
     if (copy === 'everything') partition.dirty.addAll()
     for (const { first, count } of met.runs) for (let n = first; n < first + count; n++) partition.dirty.add(n)
     this.#session = met.state.session
-    const send = (one: Omit<Frame, 'sequence' | 'epoch' | 'generation'>): number => {
-      this.#link?.send([this.#writes.numbered({ ...one, sequence: 0, epoch: 0, generation: null })])
-      return this.#writes.sequence
-    }
-    const finished = () => this.#join()
-    const { clock, limits, report = () => undefined } = this.#options
-    const resync = new Resync({ clock, partition, data, send, finished }, limits.resync)
-    this.#resync = { copy: resync, watch: new ResyncWatch(clock, resync, copy, report) }
+    const { clock, limits } = this.#options
+    const guard = (run: () => void): void => void this.#guarded(run)
+    this.#catchUp = new CatchUp(
+      { clock, partition, data, send: this.#writes.send, finished: this.#join, guard },
+      { copy, limits: limits.resync, report: this.#report },
+    )
     this.#become('resyncing', copy === 'everything' ? 'everything is copied' : 'what differs is copied')
-    resync.start()
-    this.#resync?.watch.tell('started')
+    this.#catchUp.start()
   }
 
   /** From here on the other side may have everything, so this one may not go on alone without asking: saved first. */
@@ -257,17 +269,14 @@ export class ActiveSide implements Engine {
     const generations = joined(partition.state.generations)
     partition.save({ ...partition.state, generations })
     this.#writes.intents.adoptEarlier(this.#writes.sequence)
-    this.#link?.send([this.#writes.numbered(frame('join', { payload: encodeMessage({ generations }) }))])
-    this.#joinSequence = this.#writes.sequence
+    this.#joinSequence = this.#writes.send(frame('join', { payload: encodeMessage({ generations }) }))
   }
 
   readonly #askJoin = (): void => {
-    const { authority, me, peer, epoch } = this.#options
     const generation = this.#side.partition.state.generations.current
     this.#become('paired', 'both sides have everything')
     if (generation === null) return
-    this.#asker.ask({
-      ask: () => authority.joinMirror({ source: me, target: peer, generation, epoch }),
+    this.#asker.askJoin(generation, {
       answered: (answer) => {
         if (answer === 'refused') this.stop('the log refuses that both sides are equal')
         else this.#isJoined = true
@@ -277,11 +286,18 @@ export class ActiveSide implements Engine {
   }
 
   readonly #endResync = (state: 'interrupted' | 'ended', because: string | null = null): void => {
-    const ended = this.#resync
-    this.#resync = null
-    ended?.copy.stop()
-    ended?.watch.tell(state, because)
+    const ended = this.#catchUp
+    this.#catchUp = null
+    ended?.end(state, because)
   }
+
+  /** Once the other side has everything durably that was written so far. Null, or why it will not. */
+  readonly settled = (): Promise<string | null> =>
+    new Promise((resolve) => {
+      const no = (): string => `the other side may lack something; the mirror is ${this.#pair}: ${this.#because}`
+      if (this.#pair !== 'paired') resolve(no())
+      else this.#guarded(() => this.#writes.drain(() => resolve(this.#pair === 'paired' ? null : no())))
+    })
 
   /** An operator's word: this side goes on alone, and whoever holds the connection keeps it closed. */
   readonly part = (because: string): void => this.#breakNow(because)
@@ -299,10 +315,19 @@ export class ActiveSide implements Engine {
       return true
     })
     if (!isStored) return this.#because
-    if (this.#resync !== null) this.#resync.copy.again()
+    if (this.#catchUp !== null) this.#catchUp.again()
     else if (this.#pair === 'paired' && dirty.marks.count > 0) this.#breakNow('an operator has ordered a resync')
     return null
   }
+
+  /** D13. Null, or why both copies cannot be compared now. */
+  readonly verify = (options: VerifyOptions): string | null => {
+    if (this.#pair !== 'paired') return `only a whole mirror is compared; this one is ${this.#pair}: ${this.#because}`
+    this.#care.verify(options)
+    return null
+  }
+
+  readonly #report = (one: MirrorReport): void => this.#options.report?.(one)
 
   readonly #breakNow = (because: string): void => {
     const isAsking = this.#mustAsk
@@ -327,17 +352,14 @@ export class ActiveSide implements Engine {
     if (saved) this.#askBreak(next, because)
   }
 
-  readonly #askBreak = (generation: DataGeneration, because: string): void => {
-    const { authority, me, peer, epoch } = this.#options
-    this.#asker.ask({
-      ask: () => authority.breakMirror({ current: me, stale: peer, generation, epoch, because }),
+  readonly #askBreak = (generation: DataGeneration, because: string): void =>
+    this.#asker.askBreak(generation, because, {
       answered: (answer) => {
         if (answer === 'refused') this.stop('the log refuses that this side goes on alone')
         else this.#guarded(() => this.#broken(generation, because))
       },
       isOver: () => this.#pair === 'stopped',
     })
-  }
 
   readonly #broken = (generation: DataGeneration, because: string): void => {
     const { partition } = this.#side
@@ -353,6 +375,7 @@ export class ActiveSide implements Engine {
     this.#session = null
     for (const block of this.#writes.intents.unflushedBlocks()) this.#side.partition.dirty.add(block)
     this.#become('alone', because)
+    this.#care.giveUp()
     for (const { settles } of this.#writes.inFlight.takeAll()) for (const settle of settles) settle(null)
   }
 

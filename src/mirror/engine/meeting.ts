@@ -21,28 +21,27 @@ export class Meeting {
   #state: PeerState | null = null
   #runs: BlockRun[] = []
   #objection: string | null = null
-  #isOver = false
+  #met: Met | null = null
 
   constructor(geometry: Geometry) {
     this.#geometry = geometry
   }
 
   /** Null until everything was said. */
-  readonly take = (one: Frame): Met | null => {
+  get met(): Met | null {
+    return this.#met
+  }
+
+  /** True once, when everything was said. */
+  readonly take = (one: Frame): boolean => {
+    if (this.#met !== null) return false
     if (one.kind === 'state') {
       this.#state = parseState(one)
       this.#objection = this.#state === null ? 'its state cannot be read' : this.#objectionTo(this.#state)
     } else if (one.kind === 'marks') this.#takeRuns(one)
     else if (one.kind === 'marks-end' && this.#state !== null)
-      return { state: this.#state, runs: this.#runs, objection: this.#objection }
-    return null
-  }
-
-  /** True for the first call. */
-  readonly end = (): boolean => {
-    const isFirst = !this.#isOver
-    this.#isOver = true
-    return isFirst
+      this.#met = { state: this.#state, runs: this.#runs, objection: this.#objection }
+    return this.#met !== null
   }
 
   readonly #takeRuns = (one: Frame): void => {

@@ -9,9 +9,11 @@ export type ResyncPort = {
   readonly partition: ClusterPartition
   readonly data: Disk
   /** Sends under the next number, which it answers. */
-  readonly send: (one: Omit<Frame, 'sequence' | 'epoch' | 'generation'>) => number
+  readonly send: (one: Frame) => number
   /** The other side has everything, durably. */
   readonly finished: () => void
+  /** Runs it; trouble with a disk ends the service. */
+  readonly guard: (run: () => void) => void
 }
 export type ResyncLimits = {
   /** Copied, and not yet acknowledged: more would make writes wait behind them. */
@@ -43,7 +45,7 @@ export class Resync {
   #sinceFlush = 0
   #flushSequence: number | null = null
   #paused: Cancel | null = null
-  #isOver = false
+  isOver = false
   #doneBytes = 0
   #totalBytes = 0
 
@@ -71,12 +73,12 @@ export class Resync {
   }
 
   readonly stop = (): void => {
-    this.#isOver = true
+    this.isOver = true
     this.#paused?.()
   }
 
   readonly acknowledged = (sequence: number): void => {
-    if (this.#isOver) return
+    if (this.isOver) return
     const arrived = this.#underWay.filter((one) => one.sequence <= sequence)
     this.#underWay = this.#underWay.slice(arrived.length)
     this.#arrived.push(...arrived)
@@ -94,7 +96,7 @@ export class Resync {
     }
     this.#arrived = this.#arrived.filter((one) => one.sequence >= sequence)
     if (dirty.marks.count > 0) return
-    this.#isOver = true
+    this.isOver = true
     this.#port.finished()
   }
 
@@ -104,7 +106,7 @@ export class Resync {
   }
 
   readonly #pump = (): void => {
-    while (!this.#isOver && this.#paused === null && this.#windowBytes < this.#limits.windowBytes) {
+    while (!this.isOver && this.#paused === null && this.#windowBytes < this.#limits.windowBytes) {
       const first = this.#port.partition.dirty.marks.next(this.#cursor)
       if (first < 0) {
         this.#flush()
@@ -150,7 +152,7 @@ export class Resync {
     if (bytesPerSecond === null) return
     this.#paused = this.#port.clock.after((bytes / bytesPerSecond) * 1000, () => {
       this.#paused = null
-      this.#pump()
+      this.#port.guard(this.#pump)
     })
   }
 }

@@ -1,13 +1,15 @@
 /** The side that follows: does what the active side sends, in order, and says how far it has come. */
 import { createHash } from 'node:crypto'
 import type { ClusterPartition } from '../cluster-partition.ts'
-import type { Disk } from '../disk.ts'
+import { type Disk, DiskTrouble } from '../disk.ts'
 import { joined } from '../generations.ts'
 import { type Frame, frame, maxPayloadBytes } from '../peer/frame.ts'
 import type { PeerLink } from '../peer/link.ts'
 import { encodeMessage, encodeRuns, maxRuns, type PeerState, parseJoin } from '../peer/messages.ts'
+import { troubleReport } from './bad-blocks.ts'
 import { runsOf } from './block-runs.ts'
-import { markedBlocks } from './intents.ts'
+import { markedBlocks, type Range } from './intents.ts'
+import type { ReportListener } from './report.ts'
 
 export type Side = {
   readonly partition: ClusterPartition
@@ -28,13 +30,15 @@ export const peerStateOf = ({ partition, session }: Side): PeerState => ({
 
 export class Standby {
   readonly #side: Side
+  readonly #report: ReportListener
   #link: PeerLink | null = null
   #done = 0
   #isAckDue = false
   #isRefusing = false
 
-  constructor(side: Side) {
+  constructor(side: Side, report: ReportListener = () => undefined) {
     this.#side = side
+    this.#report = report
     const { state } = side.partition
     // 1. Alpha serves, acknowledges a write that both have, and loses its power before it is flushed: it has it no more.
     // 2. Beta is activated. Alpha returns and follows. 3. Beta ends before alpha was brought up: alpha must not serve.
@@ -61,7 +65,8 @@ export class Standby {
 
   readonly received = (one: Frame): void => {
     if (this.#isRefusing || !numbered.has(one.kind)) {
-      if (one.kind === 'digest-request') this.#digest(one)
+      if (one.kind === 'digest-request') this.#answer('digest', one, (data) => digestOf(data, one.at, one.length))
+      if (one.kind === 'read-request') this.#answer('read-data', one, (data) => bytesOf(data, one))
       return
     }
     const because = this.#objectionTo(one) ?? this.#perform(one)
@@ -90,6 +95,8 @@ export class Standby {
   readonly leave = (): void => {
     this.#side.data.flush()
     this.#side.partition.save({ ...this.#side.partition.state, role: 'idle' })
+    // The other side need not wait for one that does not come back.
+    this.#link?.send([frame('bye')])
   }
 
   readonly #objectionTo = ({ kind, epoch, generation, at, length }: Frame): string | null => {
@@ -111,6 +118,7 @@ export class Standby {
       this.#apply(one)
       return null
     } catch (error) {
+      if (error instanceof DiskTrouble) this.#report(troubleReport(this.#side.data, error))
       return error instanceof Error ? error.message : String(error)
     }
   }
@@ -157,19 +165,32 @@ export class Standby {
     }
   }
 
-  readonly #digest = ({ at, length }: Frame): void => {
+  /** Behind everything that was sent before the question. An empty answer: it cannot be read. */
+  readonly #answer = (kind: 'digest' | 'read-data', { at, length }: Frame, read: (data: Disk) => Uint8Array): void => {
     const { data } = this.#side
-    if (length === 0 || length > maxPayloadBytes || at + length > data.size) return
-    this.#link?.send([frame('digest', { at, length, payload: digestOf(data, at, length) })])
+    const isAligned = at % data.blockBytes === 0 && length % data.blockBytes === 0
+    if (length === 0 || length > maxPayloadBytes || at + length > data.size || !isAligned) return
+    let payload: Uint8Array = new Uint8Array(0)
+    try {
+      payload = read(data)
+    } catch (error) {
+      if (!(error instanceof DiskTrouble)) throw error
+      this.#report(troubleReport(data, error))
+    }
+    this.#link?.send([frame(kind, { at, length, payload })])
   }
 }
 
 const numbered: ReadonlySet<Frame['kind']> = new Set(['write', 'trim', 'zero', 'flush', 'resync-begin', 'join'])
 
 export const digestOf = (data: Disk, at: number, length: number): Uint8Array => {
+  return createHash('sha256').update(bytesOf(data, { at, length })).digest()
+}
+
+const bytesOf = (data: Disk, { at, length }: Range): Uint8Array => {
   const bytes = new Uint8Array(length)
   data.read(at, bytes)
-  return createHash('sha256').update(bytes).digest()
+  return bytes
 }
 
 /** Where this copy may differ from the other for reasons of its own. */

@@ -1,5 +1,6 @@
 /** What is being written: marked, numbered, sent, done here, and waiting for the other side. */
 import type { Clock } from '../../world/world.ts'
+import { DiskTrouble } from '../disk.ts'
 import type { BlockRequest } from '../engine-interface.ts'
 import { type Frame, frame } from '../peer/frame.ts'
 import { applyTo } from '../plain-engine.ts'
@@ -7,6 +8,7 @@ import type { PairState } from './authority.ts'
 import { type Begun, InFlight } from './in-flight.ts'
 import { Intents, indexesIn, type Range } from './intents.ts'
 import { type Change, framesOf, framesOfCopy, isChange, lengthOf, withoutFua } from './outgoing.ts'
+import type { Read } from './remote-reads.ts'
 import type { Side } from './standby.ts'
 import type { Touched } from './touched.ts'
 
@@ -20,6 +22,10 @@ export type WritesPort = {
   /** The log is being asked whether this side may go on alone. */
   readonly isBreaking: () => boolean
   readonly touched: Touched
+  /** The local disk does not read this: whoever takes it settles it. Called after everything before it was sent. */
+  readonly unreadable: (read: Read, trouble: DiskTrouble) => void
+  /** These ranges are written now. */
+  readonly writing: (ranges: readonly Range[]) => void
   readonly send: (frames: readonly Frame[]) => void
 }
 
@@ -29,6 +35,8 @@ export class Writes {
   readonly #port: WritesPort
   #sequence = 0
   #isFlushing = false
+  /** Reads of this burst that somebody else settles. */
+  #elsewhere = new Set<BlockRequest>()
 
   constructor(port: WritesPort) {
     this.#port = port
@@ -48,6 +56,7 @@ export class Writes {
     const ranges = changes.map((one) => ({ at: one.at, length: lengthOf(one) }))
     if (ranges.length > 0) this.intents.begin(ranges, this.#sequence)
     for (const range of ranges) this.#port.touched.add(range)
+    this.#port.writing(ranges)
     if (this.#port.pair() === 'alone') for (const range of ranges) this.#addDirty(range)
     const flushers = burst.filter((one) => one.do === 'flush' || (one.do !== 'read' && one.fua))
     if (flushers.length > 0 || this.#needsOwnFlush()) {
@@ -56,14 +65,17 @@ export class Writes {
     }
     if (this.replicates()) this.#port.send(frames)
     const { data } = this.#port.side
-    for (const one of burst) if (one.do !== 'flush') applyTo(data, withoutFua(one))
+    this.#elsewhere.clear()
+    for (const one of burst)
+      if (one.do === 'read') this.#read(one)
+      else if (one.do !== 'flush') applyTo(data, withoutFua(one))
     if (begun.at(-1)?.kind === 'flush') data.flush()
     return begun
   }
 
   /** Local is done: what need not wait for the other side is settled. @throws DiskTrouble */
   readonly took = (burst: readonly BlockRequest[], begun: readonly Begun[]): void => {
-    for (const one of burst) if (one.do === 'read') one.settle(null)
+    for (const one of burst) if (one.do === 'read' && !this.#elsewhere.has(one)) one.settle(null)
     const isAlone = this.#port.pair() === 'alone'
     const isDone = isAlone || (this.#port.mode === 'async' && !this.#port.isBreaking())
     for (const one of begun) {
@@ -71,6 +83,30 @@ export class Writes {
       if (isDone) for (const settle of one.settles) settle(null)
     }
     if (isAlone && this.intents.wantFlush()) this.intents.coverByDirty()
+  }
+
+  /** Settled once both sides have flushed what was written so far, in asynchronous mode too; or once nobody waits. @throws DiskTrouble */
+  readonly drain = (settle: BlockRequest['settle']): void => {
+    const frames: Frame[] = []
+    const what = { kind: 'flush', at: 0, length: 0, mayUnmap: false, settles: [settle] } as const
+    this.inFlight.add(this.#entry(what, [frame('flush')], frames))
+    this.#port.send(frames)
+    this.#port.side.data.flush()
+  }
+
+  /** The burst could not be performed. */
+  readonly failed = (burst: readonly BlockRequest[]): void => {
+    for (const one of burst) if (!this.#elsewhere.has(one)) one.settle('EIO')
+  }
+
+  readonly #read = (one: Read): void => {
+    try {
+      this.#port.side.data.read(one.at, one.into)
+    } catch (error) {
+      if (!(error instanceof DiskTrouble)) throw error
+      this.#elsewhere.add(one)
+      this.#port.unreadable(one, error)
+    }
   }
 
   readonly replicates = (): boolean => this.#port.pair() === 'paired' || this.#port.pair() === 'resyncing'
@@ -96,6 +132,12 @@ export class Writes {
     }
     this.#isFlushing = false
     return frames
+  }
+
+  /** Under the next number, which it answers. */
+  readonly send = (one: Frame): number => {
+    this.#port.send([this.numbered(one)])
+    return this.#sequence
   }
 
   readonly numbered = (one: Frame): Frame => {

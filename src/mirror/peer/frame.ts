@@ -21,6 +21,8 @@ const kinds = [
   'digest-request',
   'digest',
   'bye',
+  'read-request',
+  'read-data',
 ] as const
 export type FrameKind = (typeof kinds)[number]
 

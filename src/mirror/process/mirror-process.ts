@@ -144,9 +144,11 @@ class MirrorProcess {
       case 'void':
         return doneUnless(this.#rewrite(said))
       case 'part':
-        return this.#part(said)
+        return doneUnless(await this.#part(said))
       case 'connect':
         return this.#allowConnect()
+      case 'verify':
+        return doneUnless(this.#asActive((side) => side.verify(said)))
       case 'resync':
         return doneUnless(this.#asActive((side) => side.resync(said.everything)))
       default:
@@ -163,7 +165,7 @@ class MirrorProcess {
     this.#leave()
     const own = this.#ownSide()
     if (typeof own === 'string') return own
-    this.#side = new Standby(own)
+    this.#side = new Standby(own, this.#agent.tell)
     this.#reconnect()
     return null
   }
@@ -244,17 +246,22 @@ class MirrorProcess {
     this.#isExposed = false
     const side = this.#side
     this.#side = null
-    this.#slot.close('this side leaves')
     if (side instanceof ActiveSide) side.stop('this side leaves')
     if (side instanceof Standby) side.leave()
+    this.#slot.close('this side leaves')
   }
 
-  readonly #part = ({ because }: Extract<Order, { do: 'part' }>): Answer => {
-    if (this.#isParted) return done
+  readonly #part = async ({ because, whole }: Extract<Order, { do: 'part' }>): Promise<string | null> => {
+    if (this.#isParted) return null
+    const side = this.#side
+    if (whole) {
+      const lacks = side instanceof ActiveSide ? await side.settled() : 'this side is not active'
+      if (lacks !== null || side !== this.#side) return lacks ?? 'this side has left'
+    }
     this.#isParted = true
-    if (this.#side instanceof ActiveSide) this.#side.part(because)
+    if (side instanceof ActiveSide) side.part(because)
     this.#stopConnecting()
-    return done
+    return null
   }
 
   readonly #allowConnect = async (): Promise<Answer> => {

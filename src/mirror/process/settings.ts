@@ -96,9 +96,15 @@ export const fromAgent = z.discriminatedUnion('do', [
   voidOrder,
   z.object({ do: z.literal('status'), id: z.number() }),
   z.object({ do: z.literal('expose'), id: z.number() }),
-  z.object({ do: z.literal('part'), id: z.number(), because: z.string().max(500) }),
+  z.object({ do: z.literal('part'), id: z.number(), because: z.string().max(500), whole: z.boolean().default(false) }),
   z.object({ do: z.literal('connect'), id: z.number() }),
   z.object({ do: z.literal('resync'), id: z.number(), everything: z.boolean().default(false) }),
+  z.object({
+    do: z.literal('verify'),
+    id: z.number(),
+    bytesPerSecond: z.number().int().min(1_048_576).nullable().default(null),
+    mark: z.boolean().default(true),
+  }),
   /** `recorded`: number of an earlier answer whose extents the log has now. */
   z.object({ do: z.literal('touched'), id: z.number(), recorded: z.number().int().nullable().default(null) }),
   z.object({ do: z.literal('answer'), question: z.number(), answer: z.enum(['recorded', 'refused', 'unknown']) }),

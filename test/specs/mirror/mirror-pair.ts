@@ -97,7 +97,10 @@ export class MirrorPair {
   /** Changes what travels; null swallows it. */
   filter: (one: Frame) => Frame | null = (one) => one
   connection: SimulatedConnection | null = null
+  /** What both sides told. */
   readonly reports: MirrorReport[] = []
+  readonly told = <Say extends MirrorReport['say']>(say: Say): Extract<MirrorReport, { say: Say }>[] =>
+    this.reports.filter((one): one is Extract<MirrorReport, { say: Say }> => one.say === say)
   #generations = 0
   #nonces = 0
   readonly #options: PairOptions
@@ -123,7 +126,7 @@ export class MirrorPair {
     const side = this.#sideOptions(name)
     const isLying = this.#options.broken === 'marks are cleared before the other side has flushed'
     if (isLying) side.data = Object.assign(Object.create(side.data), { flush: () => undefined })
-    this.servers[name].side = new Standby(side)
+    this.servers[name].side = new Standby(side, (one) => this.reports.push(one))
   }
 
   /** As the control would: null when it may, or why not. */

@@ -40,7 +40,7 @@ describe('an operator who parts both sides', () => {
     pair.active('alpha').part('by an operator')
     await pair.virtual.pass(5)
     expect(pair.active('alpha').condition).toMatchObject({ pair: 'alone', dirtyBlocks: 8 })
-    expect(pair.reports.map(({ state }) => state)).toEqual(['started', 'ended', 'started', 'interrupted'])
+    expect(pair.told('resync').map(({ state }) => state)).toEqual(['started', 'ended', 'started', 'interrupted'])
   })
 })
 
@@ -101,7 +101,9 @@ test('a resync tells when it starts, how far it is, and when it ends', async () 
   for (let block = 0; block < blocks; block += 2) pair.write('alpha', block, 1)
   pair.connect()
   await pair.virtual.pass(20_000)
-  const [first, ...more] = pair.reports.slice(pair.reports.findLastIndex(({ state }) => state === 'started'))
+  const [first, ...more] = pair
+    .told('resync')
+    .slice(pair.told('resync').findLastIndex(({ state }) => state === 'started'))
   const total = (blocks / 2) * 4096
   expect(first).toMatchObject({ state: 'started', copy: 'differences', doneBytes: 0, totalBytes: total })
   expect(more.at(-1)).toMatchObject({ state: 'ended', doneBytes: total, totalBytes: total })

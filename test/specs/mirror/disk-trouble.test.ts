@@ -1,0 +1,166 @@
+/** What one disk cannot do, the other one does. */
+import { describe, expect, test } from 'vitest'
+import { DiskTrouble } from '../../../src/mirror/disk.ts'
+import type { BlockError } from '../../../src/mirror/engine-interface.ts'
+import { blockBytes, MirrorPair, type Name } from './mirror-pair.ts'
+
+/** Reads of this block fail until it is written. */
+const badBlock = (pair: MirrorPair, name: Name, block: number): void => {
+  const { data } = pair.servers[name]
+  const bad = block * blockBytes
+  data.before = ({ do: call, at, length }) => {
+    if (at > bad || at + length <= bad) return
+    if (call === 'write') data.before = () => undefined
+    if (call === 'read') throw new DiskTrouble('disk', 'read', 'bad sector', { operation: 'read', at, length })
+  }
+}
+const paired = async (): Promise<MirrorPair> => {
+  const pair = new MirrorPair()
+  await pair.pairUp()
+  pair.write('alpha', 5, 77)
+  pair.flush('alpha')
+  await pair.virtual.pass(10)
+  return pair
+}
+const read = (pair: MirrorPair, block: number, count = 1) => {
+  const outcome: { answer: BlockError | null | 'waits'; into: Uint8Array } = {
+    answer: 'waits',
+    into: new Uint8Array(count * blockBytes),
+  }
+  const settle = (error: BlockError | null): void => {
+    if (outcome.answer !== 'waits') throw new Error('answered twice')
+    outcome.answer = error
+  }
+  pair.active('alpha').submit([{ do: 'read', at: block * blockBytes, into: outcome.into, settle }])
+  return outcome
+}
+
+describe('a block that the active disk does not read', () => {
+  test('is read from the other side, told, and written here again', async () => {
+    const pair = await paired()
+    badBlock(pair, 'alpha', 5)
+    const got = read(pair, 4, 3)
+    await pair.virtual.pass(10)
+    expect(got.answer).toBeNull()
+    expect([got.into[0], got.into[blockBytes], got.into[2 * blockBytes]]).toEqual([0, 77, 0])
+    expect(pair.told('trouble')).toEqual([
+      { say: 'trouble', operation: 'read', offsets: [5 * blockBytes], because: 'disk: read: bad sector' },
+    ])
+    expect(pair.told('repaired')).toEqual([{ say: 'repaired', at: 4 * blockBytes, length: 3 * blockBytes }])
+    expect(pair.active('alpha').condition).toMatchObject({ pair: 'paired' })
+    expect(read(pair, 5).answer).toBeNull()
+  })
+
+  test('has what was written just before', async () => {
+    const pair = await paired()
+    const { data } = pair.servers.alpha
+    data.before = ({ do: call, at, length }) => {
+      if (call === 'read') throw new DiskTrouble('disk', 'read', 'bad sector', { operation: 'read', at, length })
+    }
+    pair.write('alpha', 5, 78)
+    const got = read(pair, 5)
+    await pair.virtual.pass(10)
+    expect([got.answer, got.into[0]]).toEqual([null, 78])
+  })
+
+  test('that is written meanwhile keeps what was written', async () => {
+    const pair = await paired()
+    badBlock(pair, 'alpha', 5)
+    const got = read(pair, 5)
+    pair.write('alpha', 5, 79)
+    await pair.virtual.pass(10)
+    expect([got.answer, got.into[0]]).toEqual([null, 77])
+    expect([pair.valueOf('alpha', 5), pair.valueOf('beta', 5)]).toEqual([79, 79])
+    expect(pair.told('repaired')).toEqual([])
+  })
+
+  test('waits for a connection that was lost, and is an error once this side is alone', async () => {
+    const pair = await paired()
+    badBlock(pair, 'alpha', 5)
+    const lost = read(pair, 5)
+    pair.cut()
+    pair.connect()
+    await pair.virtual.pass(100)
+    expect([lost.answer, lost.into[0]]).toEqual([null, 77])
+    badBlock(pair, 'alpha', 5)
+    const late = read(pair, 5)
+    pair.crash('beta')
+    badBlock(pair, 'alpha', 5)
+    await pair.virtual.pass(3000)
+    expect(late.answer).toBe('EIO')
+    expect(read(pair, 5).answer).toBe('EIO')
+    expect(pair.active('alpha').condition, 'what it can read it serves').toMatchObject({ pair: 'alone' })
+    expect(read(pair, 6).answer).toBeNull()
+  })
+
+  test('nor the other disk is an error of that read only', async () => {
+    const pair = await paired()
+    badBlock(pair, 'alpha', 5)
+    badBlock(pair, 'beta', 5)
+    const got = read(pair, 5)
+    const other = read(pair, 6)
+    await pair.virtual.pass(10)
+    expect([got.answer, other.answer]).toEqual(['EIO', null])
+    expect(pair.told('trouble')).toHaveLength(2)
+  })
+
+  test('is answered once when a write of the same burst fails', async () => {
+    const pair = await paired()
+    pair.servers.alpha.data.before = ({ do: call, at, length }) => {
+      if (call !== 'flush') throw new DiskTrouble('disk', call, 'gone', { operation: call, at, length })
+    }
+    const answers: (BlockError | null)[] = []
+    const settle = (error: BlockError | null): void => void answers.push(error)
+    pair.active('alpha').submit([
+      { do: 'read', at: 0, into: new Uint8Array(blockBytes), settle },
+      { do: 'write', at: 0, bytes: new Uint8Array(blockBytes), fua: false, settle },
+    ])
+    await pair.virtual.pass(10)
+    expect(answers).toEqual(['EIO', 'EIO'])
+    expect(pair.told('trouble').map(({ operation }) => operation)).toEqual(['read', 'write'])
+  })
+})
+
+test("trouble with the other side's disk is told there, and breaks the mirror", async () => {
+  const pair = await paired()
+  pair.servers.beta.data.before = ({ do: call, at, length }) => {
+    if (call === 'write') throw new DiskTrouble('disk', call, 'gone', { operation: call, at, length })
+  }
+  const written = pair.write('alpha', 3, 1)
+  await pair.virtual.pass(10)
+  expect(written.answer).toBeNull()
+  expect(pair.told('trouble')).toMatchObject([{ operation: 'write', offsets: [3 * blockBytes] }])
+  expect(pair.active('alpha').condition).toMatchObject({ pair: 'alone' })
+})
+
+test('a side that follows and leaves on purpose is not waited for', async () => {
+  const pair = await paired()
+  const { side } = pair.servers.beta
+  if (side && 'leave' in side) side.leave()
+  const written = pair.write('alpha', 3, 1)
+  await pair.virtual.pass(5)
+  expect(written.answer).toBeNull()
+  expect(pair.active('alpha').condition).toMatchObject({ pair: 'alone', because: 'the other side leaves' })
+})
+
+describe('a copy that is split off', () => {
+  test('has durably all that was written before', async () => {
+    const pair = new MirrorPair({ mode: 'async' })
+    await pair.pairUp()
+    const written = pair.write('alpha', 3, 1)
+    expect(written.answer, 'asynchronous').toBeNull()
+    const settled = pair.active('alpha').settled()
+    await pair.virtual.pass(10)
+    expect(await settled).toBeNull()
+    pair.crash('beta', { keeps: () => false })
+    expect(pair.valueOf('beta', 3)).toBe(1)
+  })
+
+  test('is refused when the other side is lost meanwhile', async () => {
+    const pair = await paired()
+    const settled = pair.active('alpha').settled()
+    pair.crash('beta')
+    await pair.virtual.pass(3000)
+    expect(await settled).toMatch(/may lack something; the mirror is alone/)
+  })
+})
