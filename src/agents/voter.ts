@@ -25,6 +25,7 @@ import {
 } from '../decisions/liveness.ts'
 import { type Judgement, noJudgement, type Pair, pairOf, standIn } from '../decisions/liveness-pair.ts'
 import { membershipOf, noMembers, timingOf } from '../decisions/membership.ts'
+import { passedOnBy } from '../decisions/passed-on.ts'
 import { mayPromise, promise, promiseDue, type Timing } from '../decisions/promises.ts'
 import {
   type Epoch,
@@ -222,7 +223,8 @@ class RunningVoter implements Voter {
     const news = newsOf(before, this.#liveness, seen)
     if (news === 'news') this.#options.changed()
     else if (news === 'longer lease') this.#options.extended()
-    if (beat.renounced > (before.heard[beat.from]?.renounced ?? 0)) this.#considerSupports()
+    const isReleased = beat.renounced > (before.heard[beat.from]?.renounced ?? 0)
+    if (isReleased || this.#liveness.passedOn !== before.passedOn) this.#considerSupports()
   }
 
   readonly beatNow = (): void => {
@@ -302,6 +304,7 @@ class RunningVoter implements Voter {
       hears,
       supports: l.supports,
       renounced: l.renounced,
+      passedOn: passedOnBy(l, this.#membership),
     }
   }
 

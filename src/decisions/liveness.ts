@@ -22,6 +22,7 @@ import {
   type VoterName,
 } from '../events/index.ts'
 import { leaseEnd, liveGeneration } from './leases.ts'
+import { type AllPassedOn, renouncedBy, withPassedOn } from './passed-on.ts'
 import {
   type Granted,
   grantEnd,
@@ -63,6 +64,8 @@ export type Beat = {
   readonly supports: Readonly<Record<string, Support>>
   /** Rule 4: everything of this generation and older is off for good. */
   readonly renounced: Generation
+  /** Renunciations of others, heard from themselves: for voters that do not hear them. */
+  readonly passedOn: AllPassedOn
 }
 
 type KeptOfBeat = 'incarnation' | 'number' | 'generation' | 'store' | 'renounced' | 'sequence' | 'groups' | 'hears'
@@ -95,6 +98,8 @@ export type Liveness = {
   readonly supports: Readonly<Record<string, Support>>
   /** Supports of every voter, by voter, as last said; and the store that this word rests on (null = our own). */
   readonly said: Readonly<Record<string, Said>>
+  /** Rule 4: renunciations by way of others; see `passed-on.ts` for when they count. */
+  readonly passedOn: AllPassedOn
   /** Rule 4: given up from the moment of decision … */
   readonly renouncing: Generation
   /** … and said once that is on disk. */
@@ -139,6 +144,7 @@ export const awaken = (me: VoterName, durable: Durable, timing: Timing, now: Ins
   barred: durable.supports,
   supports: durable.supports,
   said: { [me]: { store: null, supports: durable.supports } },
+  passedOn: {},
   renouncing: durable.renounced,
   renounced: durable.renounced,
   acknowledging: 0,
@@ -200,7 +206,8 @@ export const hear = (l: Liveness, beat: Beat, path: PathName, { admitted }: Memb
   const isBelieved = admitted[beat.from] === beat.store
   if (!isBelieved) return { ...l, heard }
   const said = isNew ? { ...l.said, [beat.from]: { store: beat.store, supports: beat.supports } } : l.said
-  return { ...l, heard, said, ...countEcho(l, beat) }
+  const passedOn = isNew ? withPassedOn(l.passedOn, beat) : l.passedOn
+  return { ...l, heard, said, passedOn, ...countEcho(l, beat) }
 }
 
 /** A path that is not used any more is not lost. */
@@ -277,7 +284,7 @@ export const supportsDue = (
     const known = generations[p]
     const generation = newer(known?.generation ?? noGeneration, l.heard[p]?.generation ?? noGeneration)
     if (p === l.me || !known?.isUp || generation === noGeneration || isBarred(l, p, generation)) continue
-    if ((l.heard[p]?.renounced ?? noGeneration) >= generation) due[p] = { generation, reason: 'renounced' }
+    if (renouncedBy(l, p) >= generation) due[p] = { generation, reason: 'renounced' }
     else if (now >= maySupportAt(l, p, membership)) due[p] = { generation, reason: 'silent' }
   }
   return due

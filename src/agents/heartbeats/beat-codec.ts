@@ -37,6 +37,10 @@ const schema = z.object({
   hears: z.record(z.string(), z.array(decode.path)),
   supports: z.record(z.string(), support),
   renounced: decode.generation,
+  // Beats of before 0.1 have none.
+  passedOn: z
+    .record(z.string(), z.object({ incarnation: decode.incarnation, renounced: decode.generation }))
+    .default({}),
 })
 
 export type BeatCodec = {

@@ -25,7 +25,7 @@
  * | 16 | begin of the HMAC-SHA-256 of everything before it, by the cluster's key |
  *
  * Two servers: at most 125 bytes, and 10 for each group held. What is left out: paths and voters that the agreement does
- * not know. An echo or a support less is a grant or a removal less, which is the safe side. A group that the receiver
+ * not know, and renunciations of others: whoever reads this reads theirs in the same place. An echo or a support less is a grant or a removal less, which is the safe side. A group that the receiver
  * has not configured is passed over: groups come and go more often than voters, and are no part of the agreement.
  *
  * Two voters whose configurations differ in the agreement do not understand each other: such a beat is authentic, but
@@ -227,6 +227,7 @@ const readBeat = (from: Reader, { voters, paths, groupOf }: Names): Beat | null 
     hears: Object.fromEntries(hears),
     supports: Object.fromEntries(supports),
     renounced,
+    passedOn: {},
   }
 }
 

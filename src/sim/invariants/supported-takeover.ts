@@ -1,6 +1,6 @@
 /**
  * No server is declared down without supports of a majority for exactly its generation, each on the disk of its voter; and
- * none of them is given before T of silence, or taken back.
+ * none of them is given before T of silence, on a word that was not given, or taken back.
  */
 import { z } from 'zod'
 import { places } from '../cluster.ts'
@@ -18,13 +18,17 @@ export const supportedTakeover: Invariant = {
   watch: (scene) => {
     const stores = new Map<string, Store>()
     const writtenAt = new Map<string, number>()
+    /** By server: what it has ever given its word for, whatever became of that store. */
+    const renounced = new Map<string, number>()
     return {
       wrote: (host, path, content) => {
         if (path !== places.voterStore) return
         const before = stores.get(host)
         const now = store.parse(JSON.parse(content))
         stores.set(host, now)
+        renounced.set(host, Math.max(renounced.get(host) ?? 0, now.renounced))
         if (before?.store === now.store) noneTakenBack(scene, host, before, now)
+        noneInvented(scene, host, now, renounced)
         noneEarly(scene, host, { before, now, beforeAt: writtenAt.get(host) ?? Number.NEGATIVE_INFINITY })
         writtenAt.set(host, scene.scheduler.now)
       },
@@ -56,6 +60,18 @@ const noneTakenBack = ({ violate }: Scene, host: string, before: Store, now: Sto
   for (const [server, { generation }] of Object.entries(before.supports))
     if ((now.supports[server]?.generation ?? -1) < generation)
       violate(`${host} takes its support against ${server} under generation ${generation} back`)
+}
+
+/** However it came to the voter: its server had written it down before. */
+const noneInvented = (
+  { violate }: Scene,
+  host: string,
+  { supports }: Store,
+  renounced: ReadonlyMap<string, number>,
+): void => {
+  for (const [server, { generation, reason }] of Object.entries(supports))
+    if (reason === 'renounced' && (renounced.get(server) ?? 0) < generation)
+      violate(`${host} supports the removal of ${server} by its word on generation ${generation}, which it never gave`)
 }
 
 const noneEarly = (

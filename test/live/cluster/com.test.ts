@@ -6,25 +6,27 @@ import { SerialCable } from '../lab/serial-cable.ts'
 import { now, until } from '../lab/until.ts'
 import { type Cluster, createCluster, settleMs } from './cluster.ts'
 import { checked } from './cluster-test.ts'
-import { quick } from './configuration.ts'
+import { quick, type Timing } from './configuration.ts'
 import { removeKits } from './kits.ts'
 
 afterAll(removeKits)
 
 const needs = { needs: ['lab', 'nats-server', 'socat'], timeoutMs: 150_000 } as const
 const timeoutMs = 1000
+/** Of a cluster in which nobody is to be missed for as long as a test takes to ask. */
+const longMs = 15_000
 
 const cableTest = (
   name: string,
   body: (cluster: Cluster, cable: SerialCable, context: TestContext) => Promise<void>,
-  { isConfigured = true } = {},
+  { isConfigured = true, heartbeat = {} as Partial<Timing> } = {},
 ): void => {
   liveTest(name, needs, async (context) => {
     await using cable = await SerialCable.create()
     await using lab = await createLab({ hosts: ['s1', 's2', 'w'] })
     const cluster = await createCluster(lab, {
       perServer: isConfigured ? { s1: { com: cable.end(0) }, s2: { com: cable.end(1) } } : {},
-      more: { heartbeat: { ...quick, com: { baudRate: 38_400 } } },
+      more: { heartbeat: { ...quick, ...heartbeat, com: { baudRate: 38_400 } } },
     })
     await checked(cluster, async () => {
       await cluster.start()
@@ -137,4 +139,27 @@ describe('the active server, with nothing left but its serial cable', () => {
     const refused = await cluster.baton('s1', ['server', 'hand-over', '--yes'])
     expect(refused.stderr).toMatch(/the log can be written/)
   })
+
+  cableTest(
+    'need not wait for the witness to miss it: who hears it passes its word on',
+    async (cluster, _, context) => {
+      const watch = await cluster.watch()
+      await watch.waitFor('s1', settleMs)
+      await Promise.all([hearByCable(cluster, 's1', 's2'), hearByCable(cluster, 's2', 's1')])
+      await cluster.lab.cut({ host: 's1', network: 'both' })
+      const began = now()
+      await until(async () => !(await cluster.status('s1')).log.reachable, settleMs, 's1 to have lost the log')
+      await context.annotate((await cluster.do('s1', 'server', 'hand-over', '--yes')).replaceAll('\n', ' | '))
+      await watch.waitFor('s2', settleMs)
+      await context.annotate(`on s2 ${(now() - began).toFixed(0)} ms after the cut, T is ${longMs} ms`)
+      const [down] = await cluster.events('ServerDeclaredDown', 's2')
+      expect(down?.data.supports.toSorted((a, b) => a.voter.localeCompare(b.voter))).toEqual([
+        { voter: 's2', reason: 'renounced' },
+        { voter: 'w', reason: 'renounced' },
+      ])
+      await cluster.lab.heal()
+      await cluster.waitUntilSettled()
+    },
+    { heartbeat: { timeout: `${longMs / 1000}s`, release: '2s' } },
+  )
 })

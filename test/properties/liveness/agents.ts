@@ -102,6 +102,7 @@ export abstract class Agents extends Operators {
       hears: {},
       supports: m.l.supports,
       renounced: m.l.renounced,
+      passedOn: this.rules.passedOnBy(m.l, membership),
     }
     for (const other of this.machines) if (other !== m) this.send(m, other, beat)
   }

@@ -107,6 +107,43 @@ export const brokenRules: readonly Broken[] = [
     },
   },
   {
+    what: 'a voter passes on that a server has released what it merely does not run',
+    rule: '4',
+    sees: 'double',
+    rules: {
+      passedOnBy: (l, { servers, generations }) =>
+        Object.fromEntries(
+          servers.flatMap((p) => {
+            const [said, known] = [l.heard[p], generations[p]]
+            const isIdle = said !== undefined && Object.keys(said.groups).length === 0
+            return isIdle && known ? [[p, { incarnation: said.incarnation, renounced: known.generation }]] : []
+          }),
+        ),
+    },
+  },
+  {
+    what: 'a renunciation that is passed on counts for whatever generation is current',
+    rule: '4',
+    sees: 'double',
+    rules: {
+      supportsDue: (l, membership, store, now) => {
+        const passedOn = Object.fromEntries(
+          Object.entries(l.passedOn).map(([p, one]) => [
+            p,
+            { ...one, renounced: membership.generations[p]?.generation ?? one.renounced },
+          ]),
+        )
+        const heard = Object.fromEntries(
+          Object.entries(l.heard).map(([p, h]) => [
+            p,
+            { ...h, incarnation: passedOn[p]?.incarnation ?? h.incarnation },
+          ]),
+        )
+        return theRules.supportsDue({ ...l, passedOn, heard }, membership, store, now)
+      },
+    },
+  },
+  {
     what: 'a group may start while the renunciation is being written',
     rule: '4',
     sees: 'double',

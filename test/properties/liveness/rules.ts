@@ -7,6 +7,7 @@ import * as leases from '../../../src/decisions/leases.ts'
 import * as liveness from '../../../src/decisions/liveness.ts'
 import { standingOf } from '../../../src/decisions/may-run.ts'
 import { operate } from '../../../src/decisions/operate.ts'
+import { passedOnBy } from '../../../src/decisions/passed-on.ts'
 import * as promises from '../../../src/decisions/promises.ts'
 import { reportStopped } from '../../../src/decisions/report-group.ts'
 import { takeOver } from '../../../src/decisions/take-over.ts'
@@ -37,6 +38,7 @@ export const theRules = {
   mayRenounce: liveness.mayRenounce,
   giveUpLease: liveness.giveUpLease,
   renounce: liveness.renounce,
+  passedOnBy,
   standingOf,
   retimed: liveness.retimed,
   promise: promises.promise,

@@ -46,6 +46,8 @@ const beats: fc.Arbitrary<Beat> = fc.record({
   hears: fc.dictionary(voter, fc.subarray([...agreement.paths]), { noNullPrototype: true }),
   supports: fc.dictionary(voter, support, { noNullPrototype: true }),
   renounced: generation,
+  // Whoever reads one hears the servers themselves by the same path.
+  passedOn: fc.constant({}),
 })
 
 /** All that one of two servers can say of the other and the witness. */
@@ -68,6 +70,7 @@ const full: Beat = {
   hears: { beta: [pathName('com'), pathName('lan:lan')], gamma: [pathName('nats')] },
   supports: { beta: { generation: 6 as Generation, reason: 'renounced' } },
   renounced: 5 as Generation,
+  passedOn: {},
 }
 const encoded = (beat: Beat, by = codec): Uint8Array => {
   const bytes = by.encode(beat)

@@ -12,6 +12,7 @@ import {
   publish,
   supportsDue,
 } from '../../../src/decisions/liveness.ts'
+import { passedOnBy } from '../../../src/decisions/passed-on.ts'
 import { promise } from '../../../src/decisions/promises.ts'
 import {
   type Generation,
@@ -90,6 +91,7 @@ export class Voter {
       hears: {},
       supports: this.l.supports,
       renounced: this.l.renounced,
+      passedOn: passedOnBy(this.l, this.members),
     }
   }
 
