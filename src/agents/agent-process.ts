@@ -15,6 +15,7 @@ import { type GuardianLink, linkGuardian } from './guardian-link.ts'
 import { commonArguments } from './guardian-process.ts'
 import type { Say } from './log-link.ts'
 import type { Machine } from './machine.ts'
+import { type MirrorKeepers, mirrorsOf } from './mirror/mirrors.ts'
 import { instanceOf, type Node, openNode, placesIn } from './node.ts'
 import { pingTargets } from './np/ping.ts'
 import { type OwnProcesses, ownProcesses } from './own-processes.ts'
@@ -39,8 +40,10 @@ export const runAgent = async (machine: Machine, options: ProcessOptions): Promi
   const me = serverName(node.kit.own.name)
   let agent: ServerAgent | null = null
   const guardian = await reachGuardian(world, options, { node, trace, deaths })
-  const runner = runnerOf(machine, node, { installation, agent: () => agent, leftMs: guardian.leftMs })
+  const mirrors = mirrorsOf(machine, node, options.self, say)
+  const runner = runnerOf(machine, node, { installation, mirrors, agent: () => agent, leftMs: guardian.leftMs })
   await runner.adopt(recorder.state())
+  mirrors?.start()
   const voter = joinVoters(machine, node, {
     groups: () => agent?.heldGroups() ?? {},
     changed: () => agent?.wake(),
@@ -91,17 +94,20 @@ export const runAgent = async (machine: Machine, options: ProcessOptions): Promi
   say('agent started', { server: me, incarnation: node.store.incarnation })
   const isToComeBack = await Promise.race([node.givenUp, untilAborted(options.signal).then(() => false)])
   manager.stopping()
+  mirrors?.release()
   await stopServer({ isToComeBack, running, runner, guardian, trace, closeControl, sink, voter, node })
 }
 
 const runnerOf = (
-  { world, resourceDrivers: drivers }: Machine,
+  { world, resourceDrivers, mirrorDriver }: Machine,
   { kit, instance, places }: Node,
   {
     installation,
+    mirrors,
     agent,
     leftMs,
   }: {
+    readonly mirrors: MirrorKeepers | null
     readonly installation: ReturnType<typeof installationOf>
     readonly agent: () => ServerAgent | null
     readonly leftMs: GuardianLink['leftMs']
@@ -111,7 +117,7 @@ const runnerOf = (
     me: serverName(kit.own.name),
     instance,
     installation,
-    drivers,
+    drivers: mirrorDriver && mirrors ? { ...resourceDrivers, md: mirrorDriver(mirrors) } : resourceDrivers,
     logDirectory: places.logs,
     manifest: places.manifest,
     changed: () => agent()?.wake(),

@@ -6,10 +6,12 @@ import { realWatchdogs, type Watchdogs } from '../world/watchdog.ts'
 import type { World } from '../world/world.ts'
 import type { beatCodec } from './heartbeats/beat-codec.ts'
 import type { OpenLogLink, Say } from './log-link.ts'
+import type { Mirrors } from './mirror/mirrors.ts'
 import { monitorDrivers } from './monitors/drivers.ts'
 import { pairLogLink } from './pair/pair-log-link.ts'
 import { quorumLogLink } from './quorum-log-link.ts'
-import { resourceDrivers } from './resources/drivers.ts'
+import type { ResourceDriver } from './resources/driver.ts'
+import { drivenMirrors, resourceDrivers } from './resources/drivers.ts'
 
 export type Machine = {
   readonly world: World
@@ -18,6 +20,8 @@ export type Machine = {
   readonly monitorDrivers: ReturnType<typeof monitorDrivers>
   /** Without it, beats are put into bytes as beat-codec.ts does it. */
   readonly beatCodec?: typeof beatCodec
+  /** What an agent activates mirror disks with; without it there are none. */
+  readonly mirrorDriver?: (mirrors: Mirrors) => ResourceDriver
   /** Without it there is no watchdog. */
   readonly watchdogs?: Watchdogs
   readonly osName: string
@@ -35,6 +39,7 @@ export const realMachine = (natsServer: string): Machine => {
       (options.kit.identity.topology === 'pair' ? pairLogLink : quorumLogLink)(natsServer)(inWorld, options),
     resourceDrivers: resourceDrivers(world),
     monitorDrivers: monitorDrivers(world),
+    mirrorDriver: (mirrors) => drivenMirrors(world, mirrors),
     watchdogs: realWatchdogs,
     osName: type(),
     osVersion: release(),

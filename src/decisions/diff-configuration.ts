@@ -39,7 +39,7 @@ const liveFields: Readonly<Record<ResourceConfiguration['type'], readonly string
   exec: ['stop', 'killAfter', 'logSize'],
   fip: ['duplicate', 'duplicateWait', 'duplicatePatience', 'reannounce'],
   disk: ['fsck', 'killUsersAfter'],
-  md: ['fsck', 'killUsersAfter', 'queueLimit', 'ackTimeout', 'resync', 'initial'],
+  md: ['fsck', 'mkfs', 'killUsersAfter', 'queueLimit', 'ackTimeout', 'resync', 'initial'],
   service: [],
 }
 const liveOfAll = ['after', 'activation', 'deactivation']

@@ -150,3 +150,34 @@ export const finishOrder = (
   const data = { mirror: name, server: open.server, ordered, outcome, detail: detail.slice(0, 500) }
   return together([{ type: 'MirrorOrderFinished', data }], {}, ordered)
 }
+
+/** The active side has begun to bring the other one up; once for each time it begins. */
+export const startResync = (state: State, started: DataOf<'MirrorResyncStarted'>): Decision | null => {
+  const mirror = constructedMirror(state, started.mirror)
+  if (mirror?.stale !== started.target) return null
+  const { resync } = mirror
+  if (resync && resync.interrupted === null && resync.source === started.source) return null
+  return together([{ type: 'MirrorResyncStarted', data: started }], {}, null)
+}
+
+export const interruptResync = (state: State, interrupted: DataOf<'MirrorResyncInterrupted'>): Decision | null => {
+  const before = constructedMirror(state, interrupted.mirror)?.resync
+  if (!before || before.target !== interrupted.target || before.interrupted !== null) return null
+  const data = { ...interrupted, because: interrupted.because.slice(0, 500) }
+  return together([{ type: 'MirrorResyncInterrupted', data }], {}, null)
+}
+
+/** Its disk fails, and that is news. */
+export const reportTrouble = (state: State, trouble: DataOf<'MirrorDiskTrouble'>): Decision | null => {
+  const mirror = constructedMirror(state, trouble.mirror)
+  const because = trouble.because.slice(0, 500)
+  if (mirror === null || sideOf(mirror, trouble.server).trouble?.because === because) return null
+  return together([{ type: 'MirrorDiskTrouble', data: { ...trouble, because } }], {}, null)
+}
+
+/** The copy of the side that follows is left alone from here on. */
+export const recordSplit = (state: State, split: DataOf<'MirrorSplit'>): Decision | null => {
+  const mirror = constructedMirror(state, split.mirror)
+  if (mirror === null || mirror.split !== null || mirror.stale !== null) return null
+  return together([{ type: 'MirrorSplit', data: split }], {}, null)
+}

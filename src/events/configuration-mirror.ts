@@ -46,6 +46,12 @@ export const mirrorOf = <Common extends z.ZodRawShape>(form: Form, common: Commo
     mountPoint: absolutePath.describe('The directory it is mounted on.'),
     fileSystem: text.optional().describe('Its type, such as ext4; without it, what the disk says.'),
     options: z.string().default('defaults').describe('Mount options.'),
+    mkfs: z
+      .boolean()
+      .default(false)
+      .describe(
+        'At the first activation `fileSystem` is made, if the data partition is empty: nothing known, and zeros.',
+      ),
     fsck: z.enum(['never', 'always', 'when-needed']).default('when-needed').describe('Check before mounting.'),
     killUsersAfter: after('5s', { most: '1h' }).describe(
       'Processes that hold the mount are ended when it does not unmount within this time.',

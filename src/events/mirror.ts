@@ -154,6 +154,8 @@ export const mirrorEvents = {
     offsets: z.array(bytes).max(32),
     because: words,
   }),
+  /** The process that serves or follows on `server` ended by itself, or hung and was ended. */
+  MirrorProcessDied: z.object({ mirror, server: decode.server, because: words }),
   /** One of several mirror connects; `server` saw it. */
   MirrorConnectLost: z.object({ mirror, server: decode.server, network: z.string().min(1).max(64), because: words }),
   MirrorConnectRestored: z.object({ mirror, server: decode.server, network: z.string().min(1).max(64) }),

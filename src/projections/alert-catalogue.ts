@@ -56,8 +56,6 @@ export const catalogue = {
   quorumLossOutlived: error('nm', 14, 'Server %1 lost its majority and went on with %2 for %3.'),
   majorityLost: error('nm', 15, 'Server %1 has lost its majority of voters: %2.'),
   majorityBack: info('nm', 16, 'Server %1 has a majority of voters again, after %2.'),
-  witnessAlone: error('nm', 17, 'Witness %1 hears no majority of the voters any more: %2.'),
-  witnessHears: info('nm', 18, 'Witness %1 hears a majority of the voters again, after %2.'),
   pathLost: warning('nm', 20, 'Server %1 does not hear %2 on path %3 any more.'),
   pathRestored: info('nm', 21, 'Server %1 hears %2 on path %3 again.'),
   jeopardy: warning('nm', 22, 'Jeopardy: server %1 hears %2 on one path only: %3.'),
@@ -79,17 +77,12 @@ export const catalogue = {
   clockRateRight: info('nm', 63, 'The clock of server %1 runs at a rate that leases allow for again.'),
   certificateEnding: warning('nm', 64, 'The certificate of server %1 ends: %2.'),
   certificateRenewed: info('nm', 65, 'The certificate of server %1 is good for long again.'),
-  witnessClockWrong: warning('nm', 66, 'The clock of witness %1 runs at a rate that leases do not allow for.(%2)'),
-  witnessClockRight: info('nm', 67, 'The clock of witness %1 runs at a rate that leases allow for again, after %2.'),
-  witnessCertificateEnding: warning('nm', 68, 'The certificate of witness %1 ends: %2.'),
-  witnessCertificateRenewed: info('nm', 69, 'The certificate of witness %1 is good for long again.'),
   ownProcessDied: warning('nm', 70, 'Process %2 of server %1 has died.(%3; %4 times lately)'),
   emergencySuppressed: warning(
     'nm',
     71,
     'Server %1 does not do to itself what is configured for the death of a process: %2.(%3)',
   ),
-  witnessProcessDied: warning('nm', 72, 'Process %2 of witness %1 has died.(%3)'),
 
   logTrouble: error('log', 1, 'Server %1 has trouble with the log and decides nothing until it is repaired.(%2)'),
   logRepaired: info('log', 2, 'The log of server %1 is repaired.'),
@@ -101,8 +94,6 @@ export const catalogue = {
     'Server %1 cannot reach the log for %2: nothing is decided; what runs goes on while a majority answers.',
   ),
   logBack: info('log', 6, 'Server %1 reaches the log again, after %2.'),
-  witnessLogAway: error('log', 7, 'Witness %1 cannot reach the log for %2.'),
-  witnessLogBack: info('log', 8, 'Witness %1 reaches the log again, after %2.'),
   alertsDropped: warning('log', 20, '%1 alerts are missing here: they came faster than they could be written.'),
   alertsPassedOver: warning('log', 21, 'Alerts of log sequences %1 to %2 are missing here: they were not read.'),
 
@@ -184,6 +175,7 @@ export const catalogue = {
   mirrorConnectLost: warning('md', 14, 'Mirror %1: server %2 has lost the mirror connect over network %3.(%4)'),
   mirrorConnectRestored: info('md', 15, 'Mirror %1: server %2 has the mirror connect over network %3 again.'),
   mirrorOrderFailed: warning('md', 16, 'Mirror %1: what was ordered on server %2 has failed.(%3)'),
+  mirrorProcessDied: error('md', 17, 'Mirror %1: the data plane of server %2 has died and is started anew.(%3)'),
 } as const satisfies Readonly<Record<string, Message>>
 
 export type MessageName = keyof typeof catalogue

@@ -43,6 +43,8 @@ export const tellMirror = ({ type, data }: MirrorEvent, { before, after, moment 
       return told('mirrorRejoined', data.server, data.server)
     case 'MirrorDiskTrouble':
       return told('mirrorDiskTrouble', data.server, data.server, data.operation, data.because)
+    case 'MirrorProcessDied':
+      return told('mirrorProcessDied', data.server, data.server, data.because)
     case 'MirrorConnectLost':
       return told('mirrorConnectLost', data.server, data.server, data.network, data.because)
     case 'MirrorConnectRestored':

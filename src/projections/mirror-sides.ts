@@ -53,7 +53,8 @@ export const verdictOn = (mirror: Mirror, server: string, claims: Claims): SideV
   })
   if (claims.id === null) {
     const because = claims.because === '' ? 'it has no cluster partition that can be read' : claims.because
-    return known === null ? { is: 'new' } : everything(because)
+    // Before it was ever served nothing can be missing: it is formatted yet.
+    return known === null || !hasBeenServed(mirror) ? { is: 'new' } : everything(because)
   }
   if (claims.id !== mirror.id) return { is: 'unknown', because: `it belongs to another mirror disk (${claims.id})` }
   if (generation === null) return { is: 'new' }

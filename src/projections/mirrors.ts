@@ -329,6 +329,9 @@ const foldSide = (mirror: Mutable, { type, data }: OfSide, { at, sequence }: Mom
     case 'MirrorDiskTrouble':
       change(mirror, data.server, { trouble: { operation: data.operation, because: data.because, at } })
       return
+    case 'MirrorProcessDied':
+      // What it was doing is over; whether anything was lost with it, the next break or claim says.
+      return
     case 'MirrorConnectLost':
     case 'MirrorConnectRestored': {
       const { network, server } = data

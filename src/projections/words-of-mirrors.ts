@@ -38,6 +38,8 @@ export const describeMirror = ({ type, data }: MirrorEvent): string => {
       return `${name}: the copy of ${data.server} may follow again`
     case 'MirrorDiskTrouble':
       return `${name}: ${data.operation} on the disk of ${data.server} failed: ${data.because}`
+    case 'MirrorProcessDied':
+      return `${name}: the data plane of ${data.server} has died: ${data.because}`
     case 'MirrorConnectLost':
       return `${name}: ${data.server} lost the mirror connect over ${data.network}: ${data.because}`
     case 'MirrorConnectRestored':

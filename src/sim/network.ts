@@ -31,8 +31,7 @@ const duplicateMs = 50
 export class SimulatedNetwork {
   readonly #scheduler: Scheduler
   readonly #chance: Chance
-  /** By network, sender and receiver: everything that travels asks for its link. */
-  readonly #links = new Map<string, Map<string, Map<string, Link>>>()
+  readonly #links = new Map<string, Link>()
 
   constructor(scheduler: Scheduler, chance: Chance) {
     this.#scheduler = scheduler
@@ -85,12 +84,10 @@ export class SimulatedNetwork {
   }
 
   mendAll(): void {
-    for (const senders of this.#links.values())
-      for (const receivers of senders.values())
-        for (const link of receivers.values()) {
-          link.cuts.clear()
-          link.quality = goodLink
-        }
+    for (const link of this.#links.values()) {
+      link.cuts.clear()
+      link.quality = goodLink
+    }
   }
 
   #holds(network: string, from: string, to: string): boolean {
@@ -99,19 +96,11 @@ export class SimulatedNetwork {
   }
 
   #link(network: string, from: string, to: string): Link {
-    const receivers = inner(inner(this.#links, network), from)
-    const known = receivers.get(to)
+    const key = `${network}|${from}|${to}`
+    const known = this.#links.get(key)
     if (known) return known
     const link: Link = { quality: goodLink, cuts: new Set(), cutSince: 0, lastStream: 0 }
-    receivers.set(to, link)
+    this.#links.set(key, link)
     return link
   }
-}
-
-const inner = <T>(maps: Map<string, Map<string, T>>, key: string): Map<string, T> => {
-  const known = maps.get(key)
-  if (known) return known
-  const made = new Map<string, T>()
-  maps.set(key, made)
-  return made
 }

@@ -2,8 +2,9 @@
 import type { DiskConfiguration } from '../../events/index.ts'
 import type { RunResult, World } from '../../world/world.ts'
 import type { Limit, Outcome, ResourceContext, ResourceDriver } from './driver.ts'
+import { check, mount } from './file-system.ts'
 import { automaticMounts, mounts, ofDevice } from './mounts.ts'
-import { failure, messageOf, remaining, stall } from './outcome.ts'
+import { failure, messageOf, remaining } from './outcome.ts'
 import { unmount } from './unmount.ts'
 
 type Context = ResourceContext<DiskConfiguration>
@@ -78,27 +79,4 @@ const activate = async (world: World, context: Context, limit: Limit): Promise<O
   if (!limit.signal.aborted) return mounted
   await unmount(world, configuration, { ...limit, urgent: true })
   return failure('cancelled while it was being mounted')
-}
-
-type Run = (argv: readonly [string, ...string[]]) => Promise<RunResult>
-
-const lastLine = ({ stderr, stdout }: RunResult): string => (stderr.trim() || stdout.trim()).split('\n').at(-1) ?? ''
-
-/** Null when the file system may be mounted, by the exit codes of fsck(8): 0 = clean, 1 = errors corrected. */
-const check = async (run: Run, { device, fileSystem }: DiskConfiguration, how: DiskConfiguration['fsck']) => {
-  if (how === 'never') return null
-  const type = fileSystem === undefined ? [] : ['-t', fileSystem]
-  // -p repairs what is safe to repair and skips what is clean; -f -y looks at everything and repairs all it can.
-  const result = await run(['fsck', '-T', ...type, device, '--', ...(how === 'always' ? ['-f', '-y'] : ['-p'])])
-  if (result.timedOut) return stall(`fsck of ${device} did not end in time`)
-  if (result.code === 0 || result.code === 1) return null
-  return failure(`fsck of ${device} ended with code ${result.code}: ${lastLine(result)}`)
-}
-
-const mount = async (run: Run, { device, mountPoint, fileSystem, options }: DiskConfiguration) => {
-  const type = fileSystem === undefined ? [] : ['-t', fileSystem]
-  const result = await run(['mount', ...type, '-o', options, device, mountPoint])
-  if (result.timedOut) return stall(`mounting ${device} did not end in time`)
-  if (result.code === 0) return { ok: true, detail: `on ${mountPoint}` } as const
-  return failure(`cannot mount ${device} on ${mountPoint}: ${lastLine(result)}`)
 }

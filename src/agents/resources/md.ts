@@ -1,11 +1,189 @@
-/** R5: a mirror disk. Its control side is there (docs/mirror.md); what serves and mounts it on a server is not yet. */
+/**
+ * R5: a file system on a mirror disk. Up: serve, attach, check, mount, in this order; down: unmount, detach, leave. The
+ * log is asked by the keeper (agents/mirror); the guardian, which has none, can only take it down.
+ */
 import type { MirrorConfiguration } from '../../events/index.ts'
-import type { ResourceDriver } from './driver.ts'
-import { failure } from './outcome.ts'
+import { attachBlockFile, cleanUpBlockFile, detachBlockFile, devicesOf } from '../../mirror/attach/block-file-device.ts'
+import { abortBlockFile } from '../../mirror/attach/fuse-mounts.ts'
+import type { Cancel, World } from '../../world/world.ts'
+import type { Mirrors } from '../mirror/mirrors.ts'
+import { type MirrorPlaces, mirrorPlaces } from '../mirror/places.ts'
+import { endPlane } from '../mirror/plane-link.ts'
+import type { Limit, Outcome, ResourceContext, ResourceDriver } from './driver.ts'
+import { check, makeWhereEmpty, mount } from './file-system.ts'
+import { mounts, ofDevice } from './mounts.ts'
+import { failure, messageOf, remaining, stall } from './outcome.ts'
+import { unmount } from './unmount.ts'
 
-/** Honest until the data plane is driven from here: nothing is ever active, so nothing can be lost. */
-export const mirrorDriver = (): ResourceDriver<MirrorConfiguration> => ({
-  activate: async () => failure('mirror disks cannot be activated by this version yet'),
-  deactivate: async () => ({ ok: true }),
-  probe: async () => 'off',
+type Context = ResourceContext<MirrorConfiguration>
+type StopLimit = Limit & { readonly urgent: boolean }
+
+/** See `md` in configuration-mirror.ts. `mirrors` null: nothing is ever activated here. */
+export const mirrorDriver = (world: World, mirrors: Mirrors | null): ResourceDriver<MirrorConfiguration> => ({
+  activate: async (context, limit) => {
+    if (mirrors === null) return failure('mirror disks are activated by the agent alone')
+    try {
+      return await activate(world, mirrors, context, limit)
+    } catch (error) {
+      return failure(messageOf(error))
+    }
+  },
+  deactivate: async (context, limit) => {
+    try {
+      return await deactivate(world, mirrors, context, limit)
+    } catch (error) {
+      return failure(messageOf(error))
+    }
+  },
+  probe: async (context) => {
+    const places = mirrorPlaces(context)
+    const isAlive = (await world.processes.members(places.tag)).length > 0
+    const devices = await devicesOf(world, places.blockFile)
+    if (isAlive && (await mountedOn(world, devices, context.configuration.mountPoint)) !== null) return 'on'
+    return devices.length > 0 ? 'partial' : 'off'
+  },
+  watch: (context, lost) => watch(world, mirrors, context, lost),
 })
+
+/** Of the devices, the one that is mounted there; null = none. */
+const mountedOn = async (world: World, devices: readonly string[], mountPoint: string): Promise<string | null> => {
+  const table = (await mounts(world)).filter((one) => one.mountPoint === mountPoint)
+  for (const device of devices) if ((await ofDevice(world, table, device)).length > 0) return device
+  return null
+}
+
+const activate = async (world: World, mirrors: Mirrors, context: Context, limit: Limit): Promise<Outcome> => {
+  const { configuration } = context
+  const { mountPoint } = configuration
+  const places = mirrorPlaces(context)
+  const until = world.clock.now() + limit.timeoutMs
+  const left = (): Limit => ({ timeoutMs: Math.max(1, remaining(world, until)), signal: limit.signal })
+  if ((await mounts(world)).some((one) => one.mountPoint === mountPoint))
+    return failure(`something else is mounted on ${mountPoint}`)
+  const serving = await mirrors.serve(context, left())
+  if (!serving.ok) return failure(serving.because)
+  const attached = await attachBlockFile(world, { path: places.blockFile, sizeBytes: serving.served.sizeBytes }, left())
+  if (!attached.ok) return { ok: false, because: attached.because, stalled: attached.stalled }
+  const mounted = await mountAt(world, configuration, attached.device, left)
+  if (!mounted.ok) return mounted
+  // What mount(8) says is not believed: a helper, or somebody else's namespace, may have answered.
+  if ((await mountedOn(world, [attached.device], mountPoint)) === null)
+    return failure(`${attached.device} is not on ${mountPoint} though mount reported so`)
+  // From here on the kernel detaches it with its last user, whoever is left to do it.
+  await world.processes.run(['losetup', '--detach', attached.device], left())
+  return limit.signal.aborted ? failure('cancelled while it was being mounted') : mounted
+}
+
+const mountAt = async (
+  world: World,
+  configuration: MirrorConfiguration,
+  device: string,
+  left: () => Limit,
+): Promise<Outcome> => {
+  const { mountPoint, fileSystem, options, fsck, mkfs } = configuration
+  const run = (argv: readonly [string, ...string[]]) => world.processes.run(argv, left())
+  if (mkfs && fileSystem !== undefined) {
+    const trouble = await makeWhereEmpty(run, device, fileSystem)
+    if (trouble) return trouble
+  }
+  const system = { device, mountPoint, options, ...(fileSystem !== undefined && { fileSystem }) }
+  const checked = await check(run, system, fsck)
+  if (checked) return checked
+  await world.files.makeDirectory(mountPoint)
+  const mounted = await mount(run, system)
+  if (mounted.ok || mounted.stalled || fsck !== 'when-needed' || left().signal.aborted) return mounted
+  // What the quick look passes may still not mount.
+  return (await check(run, system, 'always')) ?? (await mount(run, system))
+}
+
+/** Of an urgent stop, until the data plane is cut off: then whoever waits for it gets an error instead. */
+const patientPart = 0.5
+
+const deactivate = async (
+  world: World,
+  mirrors: Mirrors | null,
+  context: Context,
+  limit: StopLimit,
+): Promise<Outcome> => {
+  const places = mirrorPlaces(context)
+  const until = world.clock.now() + limit.timeoutMs
+  const left = (): StopLimit => ({ ...limit, timeoutMs: Math.max(1, remaining(world, until)) })
+  const isDead = (await world.processes.members(places.tag)).length === 0
+  if (isDead) abortBlockFile(places.blockFile)
+  const off = await takeOff(world, context, places, left)
+  if (off === 'cut-off' || isDead) {
+    const cleaned = await cleanUpBlockFile(world, places.blockFile, left())
+    await endPlane(world, places.tag, 0)
+    return cleaned.ok || off === 'cut-off'
+      ? { ok: true }
+      : { ok: false, because: cleaned.because, stalled: cleaned.stalled }
+  }
+  if (!off.ok) return off
+  const detached = await detachBlockFile(world, places.blockFile, left())
+  if (!detached.ok && !limit.urgent) return { ok: false, because: detached.because, stalled: detached.stalled }
+  if (!detached.ok) await cleanUpBlockFile(world, places.blockFile, left())
+  return letGo(world, mirrors, context, places, left())
+}
+
+/** `cut-off`: it did not go in time, so the data plane was taken from under it. Nothing is written any more. */
+const takeOff = async (
+  world: World,
+  context: Context,
+  places: MirrorPlaces,
+  left: () => StopLimit,
+): Promise<Outcome | 'cut-off'> => {
+  const { mountPoint, killUsersAfter } = context.configuration
+  const { urgent } = left()
+  for (const device of await devicesOf(world, places.blockFile)) {
+    const mounted = { device, mountPoint, killUsersAfter }
+    const first = left()
+    const patient = urgent ? { ...first, timeoutMs: first.timeoutMs * patientPart } : first
+    const outcome = await unmount(world, mounted, patient)
+    if (outcome.ok) continue
+    if (!urgent) return outcome
+    abortBlockFile(places.blockFile)
+    const again = await unmount(world, mounted, left())
+    if (!again.ok) await world.processes.run(['umount', '-l', mountPoint], { timeoutMs: 1000 })
+    return 'cut-off'
+  }
+  return { ok: true }
+}
+
+/** The data plane lets go, or is ended: it must not be active while another server is. */
+const letGo = async (
+  world: World,
+  mirrors: Mirrors | null,
+  context: Context,
+  places: MirrorPlaces,
+  { timeoutMs, urgent }: StopLimit,
+): Promise<Outcome> => {
+  if (mirrors !== null && (await mirrors.leave(context, timeoutMs * patientPart))) return { ok: true }
+  const isGone = await endPlane(
+    world,
+    places.tag,
+    urgent ? timeoutMs * patientPart * patientPart : timeoutMs * patientPart,
+  )
+  return isGone ? { ok: true } : stall('the data plane of the mirror cannot be ended')
+}
+
+const watch = (world: World, mirrors: Mirrors | null, context: Context, lost: (because: string) => void): Cancel => {
+  let isOver = false
+  const cancels: Cancel[] = []
+  const tell = (because: string): void => {
+    if (isOver) return
+    isOver = true
+    for (const cancel of cancels) cancel()
+    lost(because)
+  }
+  if (mirrors !== null) cancels.push(mirrors.onLoss(context, tell))
+  void world.processes.members(mirrorPlaces(context).tag).then((members) => {
+    const [first] = members
+    if (isOver) return
+    if (first === undefined) tell('its data plane is gone')
+    else cancels.push(world.processes.onExit(first, () => tell('its data plane has died')))
+  })
+  return () => {
+    isOver = true
+    for (const cancel of cancels) cancel()
+  }
+}

@@ -16,9 +16,11 @@ const maxKillRounds = 5
 const detachMs = 2000
 
 type StopLimit = Limit & { readonly urgent: boolean }
+/** What is to be unmounted from where, and how patiently. */
+export type Mounted = Pick<DiskConfiguration, 'device' | 'mountPoint' | 'killUsersAfter'>
 type Job = {
   readonly world: World
-  readonly configuration: DiskConfiguration
+  readonly configuration: Mounted
   readonly limit: StopLimit
   readonly until: number
 }
@@ -27,7 +29,7 @@ type Job = {
 type Try = 'done' | 'stalled' | { readonly busy: string }
 
 /** Takes the file system off its mount point, wherever else it is mounted being none of our business. */
-export const unmount = async (world: World, configuration: DiskConfiguration, limit: StopLimit): Promise<Outcome> => {
+export const unmount = async (world: World, configuration: Mounted, limit: StopLimit): Promise<Outcome> => {
   const job = { world, configuration, limit, until: world.clock.now() + limit.timeoutMs }
   const { device, mountPoint } = configuration
   if (!(await isMounted(job))) return isFree(job)

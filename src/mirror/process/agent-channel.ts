@@ -79,7 +79,7 @@ export class AgentChannel {
     this.#rest = (lines.pop() ?? '').slice(-maxLine)
     for (const line of lines) {
       const said = decoded(line)
-      if (said === null) this.tell({ say: 'misunderstood', line: line.slice(0, 200) })
+      if (said === null) this.tell({ say: 'misunderstood', id: idIn(line), line: line.slice(0, 200) })
       else if (said.do === 'answer') this.#answered(said.question, said.answer)
       else this.#heard(said)
     }
@@ -90,6 +90,16 @@ export class AgentChannel {
     this.#questions.delete(question)
     if (answer === 'unknown') open?.reject(new Error('the agent does not know'))
     else open?.resolve(answer)
+  }
+}
+
+/** So that whoever ordered it learns that it is not known here. */
+const idIn = (line: string): number | null => {
+  try {
+    const { id } = JSON.parse(line)
+    return typeof id === 'number' ? id : null
+  } catch {
+    return null
   }
 }
 

@@ -8,6 +8,8 @@ import type { Ground } from './ground.ts'
 import { randomHex } from './random-hex.ts'
 import type { FormatOrder, MirrorSettings, VoidOrder } from './settings.ts'
 
+type FormatWish = Omit<FormatOrder, 'do' | 'id' | 'saves'> & { readonly saves?: number }
+
 export class HeldDisks {
   readonly data: Disk
   readonly #metadata: Disk
@@ -50,13 +52,15 @@ export class HeldDisks {
   }
 
   /** Forgets whatever the cluster partition knew. Null when done; otherwise why not. @throws DiskTrouble */
-  readonly format = (world: Pick<World, 'random'>, wish: Omit<FormatOrder, 'do' | 'id'>): string | null => {
-    const { generation, dataBytes, blockBytes, regionBytes } = wish
+  readonly format = (world: Pick<World, 'random'>, wish: FormatWish): string | null => {
+    const { generation, dataBytes, blockBytes, regionBytes, saves = 0 } = wish
     const geometry: Geometry = { mirror: mirrorId(this.#settings.mirror), dataBytes, blockBytes, regionBytes }
     if (dataBytes > this.data.size) return `${this.#settings.data} has ${this.data.size} bytes, not ${dataBytes}`
     const made = ClusterPartition.format(this.#metadata, geometry, BigInt(`0x${randomHex(world, 8)}`))
     if (made.is === 'unusable') return `${this.#settings.metadata}: ${made.because}`
-    if (generation !== null) {
+    made.partition.countFrom(saves)
+    if (generation === null) made.partition.save(made.partition.state)
+    else {
       const generations = { ...noGenerations, current: dataGeneration(generation) }
       made.partition.save({ ...made.partition.state, isConsistent: true, generations })
     }

@@ -60,6 +60,8 @@ const formatOrder = z.object({
   dataBytes: bytes,
   blockBytes: bytes,
   regionBytes: bytes,
+  /** The count of saves goes on from here. */
+  saves: bytes.default(0),
 })
 export type FormatOrder = z.infer<typeof formatOrder>
 

@@ -1,0 +1,371 @@
+/**
+ * Keeps one mirror on one server: its data plane is there, does what the log says, and what it asks is answered by the
+ * log. Level-triggered: what to do next is planned anew from the log and from what the process says of itself.
+ */
+import { constructMirror } from '../../decisions/construct-mirror.ts'
+import { needsFormat, seeSide, sideVerdict } from '../../decisions/mirror-agent.ts'
+import { mirrorObjection } from '../../decisions/mirror-fitness.ts'
+import { constructedMirror, ownershipOf } from '../../decisions/mirror-pair.ts'
+import { type MirrorStep, planMirror } from '../../decisions/plan-mirror.ts'
+import { type Epoch, epochOf, type MirrorName, type ServerName, sequence } from '../../events/index.ts'
+import { dataGeneration } from '../../mirror/generations.ts'
+import { randomHex } from '../../mirror/process/random-hex.ts'
+import type { FromPlane, PlaneCondition, PlaneStatus } from '../../mirror/process/sayings.ts'
+import type { State } from '../../projections/state.ts'
+import type { Cancel, World } from '../../world/world.ts'
+import type { Recorder } from '../recorder.ts'
+import { logAuthority } from './authority.ts'
+import { type MirrorOrders, mirrorOrders } from './orders.ts'
+import { type MirrorPlaces, settingsOf } from './places.ts'
+import { type OrderAnswer, PlaneLink } from './plane-link.ts'
+import { type MirrorTeller, mirrorTeller } from './tell.ts'
+
+export type KeeperParts = {
+  readonly name: MirrorName
+  readonly me: ServerName
+  readonly recorder: Pick<Recorder, 'submit' | 'state'>
+  readonly places: MirrorPlaces
+  /** Directory of the kit. */
+  readonly kit: string
+  /** Starts the data plane; the settings' file follows. */
+  readonly command: readonly [string, ...string[]]
+  readonly say: (what: string, fields: Readonly<Record<string, unknown>>) => void
+}
+
+/** What a served mirror is to be mounted from. */
+export type Served = { readonly sizeBytes: number }
+export type Serving = { readonly ok: true; readonly served: Served } | { readonly ok: false; readonly because: string }
+
+/** Looks again at what nobody tells. */
+const lookMs = 500
+const againMs = 1000
+const orderMs = 15_000
+/** Marking everything, or formatting a large partition. */
+const rewriteMs = 60_000
+
+export class MirrorKeeper {
+  readonly #world: World
+  readonly #parts: KeeperParts
+  readonly #link: PlaneLink
+  readonly #teller: MirrorTeller
+  readonly #orders: MirrorOrders
+  readonly #authority: ReturnType<typeof logAuthority>
+  readonly #waiting = new Set<() => void>()
+  readonly #losses = new Set<(because: string) => void>()
+  #wanted: Epoch | null = null
+  /** Nobody has said yet what is wanted: what an earlier agent left goes on. */
+  #isFresh = true
+  /** The session whose claims this agent has put on the log; null: they have to be shown. */
+  #shown: string | null = null
+  #refusal: string | null = null
+  #stopped: string | null = null
+  #isBusy = false
+  #isAgain = false
+  #isReleased = false
+  /** What was refused is not asked again at once. */
+  #notBefore = 0
+  #since: number
+  #timer: Cancel = () => {}
+
+  constructor(world: World, parts: KeeperParts) {
+    const { name, me, recorder, places, command, say } = parts
+    this.#world = world
+    this.#parts = parts
+    this.#since = world.clock.now()
+    this.#authority = logAuthority(recorder, name, (because) => {
+      this.#refusal = because
+      say('the log refuses what a mirror asks', { mirror: name, because })
+    })
+    this.#link = new PlaneLink(world, {
+      command: [...command, places.settings],
+      tag: places.tag,
+      places,
+      asked: this.#asked,
+      conditioned: this.#conditioned,
+      resynced: (said) => this.#teller.resynced(said),
+      changed: this.wake,
+      died: this.#died,
+      say: (what, fields) => say(what, { mirror: name, ...fields }),
+    })
+    this.#teller = mirrorTeller(world, { name, me, recorder, link: this.#link })
+    this.#orders = mirrorOrders(world, { ...parts, link: this.#link, rewritten: this.#rewritten })
+    this.wake()
+  }
+
+  /** Something may have changed: looks for what to do, soon. */
+  readonly wake = (): void => {
+    for (const waiting of [...this.#waiting]) waiting()
+    if (this.#isBusy) this.#isAgain = true
+    else if (!this.#isReleased) queueMicrotask(() => void this.#step())
+  }
+
+  /** Serves it under `epoch`; resolves once the log knows of it, so that it may be mounted. */
+  readonly serve = async (
+    epoch: Epoch,
+    limit: { readonly timeoutMs: number; readonly signal: AbortSignal },
+  ): Promise<Serving> => {
+    this.#isFresh = false
+    this.#wanted = epoch
+    this.#refusal = null
+    this.#stopped = null
+    this.wake()
+    const because = await this.#until(limit, () => this.#hindrance(epoch))
+    const { status } = this.#link
+    if (because === null && status) return { ok: true, served: { sizeBytes: status.dataBytes } }
+    this.#wanted = null
+    return { ok: false, because: because ?? 'the data plane has gone' }
+  }
+
+  /** Serves it no longer. False: the data plane could not be told in time. */
+  readonly leave = async (timeoutMs: number): Promise<boolean> => {
+    this.#isFresh = false
+    this.#wanted = null
+    if (this.#link.status === null) return false
+    const { answer } = await this.#link.order({ do: 'leave' }, timeoutMs)
+    this.#shown = null
+    if (answer === 'done') void this.#teller.left()
+    this.wake()
+    return answer === 'done'
+  }
+
+  /** Calls once when it is served no longer though nobody has told it to leave. */
+  readonly onLoss = (lost: (because: string) => void): Cancel => {
+    this.#losses.add(lost)
+    return () => this.#losses.delete(lost)
+  }
+
+  readonly release = (): void => {
+    this.#isReleased = true
+    this.#timer()
+    this.#link.release()
+  }
+
+  /** It is configured here no more. */
+  readonly retire = async (): Promise<void> => {
+    this.#isReleased = true
+    this.#timer()
+    await this.#link.end()
+  }
+
+  get isServing(): boolean {
+    return this.#wanted !== null || this.#link.status?.does === 'serve'
+  }
+
+  get #state(): State {
+    return this.#parts.recorder.state()
+  }
+
+  readonly #step = async (): Promise<void> => {
+    if (this.#isBusy || this.#isReleased) return
+    this.#isBusy = true
+    this.#timer()
+    try {
+      await this.#act()
+    } catch (trouble) {
+      this.#parts.say('a mirror could not be looked after', { mirror: this.#parts.name, trouble: String(trouble) })
+    }
+    this.#isBusy = false
+    if (this.#isReleased) return
+    const isAgain = this.#isAgain
+    this.#isAgain = false
+    this.#timer = this.#world.clock.after(isAgain ? 0 : lookMs, () => void this.#step())
+  }
+
+  readonly #act = async (): Promise<void> => {
+    const { name, me, places, kit } = this.#parts
+    const state = this.#state
+    if (constructedMirror(state, name) === null) return this.#construct()
+    const settings = settingsOf(state, { name, me, places, kit })
+    if (settings === null) return
+    this.#link.want(settings)
+    const status = this.#link.status
+    if (status === null || status.disks === null) return
+    if (this.#isFresh) this.#adopt(status)
+    await this.#orders.carryOut(status)
+    this.#teller.look(status)
+    if (this.#world.clock.now() >= this.#notBefore)
+      await this.#take(status, this.#planned(status, status.disks.dataBytes))
+  }
+
+  readonly #adopt = ({ does, epoch, condition }: PlaneStatus): void => {
+    const { name, me } = this.#parts
+    const owned = ownershipOf(this.#state, name)
+    if (does !== 'serve' || owned?.server !== me || owned.epoch !== epoch) return
+    this.#isFresh = false
+    this.#wanted = owned.epoch
+    if (condition?.pair === 'stopped') this.#conditioned(condition)
+  }
+
+  readonly #planned = (status: PlaneStatus, diskBytes: number): MirrorStep => {
+    const { name, me } = this.#parts
+    const isShown = this.#shown !== null && this.#shown === status.session
+    const isLetGo = this.#wanted === null && !this.#isFresh
+    const plane = { ...status, diskBytes, isShown, isLetGo, waitedMs: this.#world.clock.now() - this.#since }
+    return planMirror(this.#state, { name, me, wanted: this.#wanted, plane })
+  }
+
+  readonly #take = async (status: PlaneStatus, step: MirrorStep): Promise<void> => {
+    switch (step.do) {
+      case 'rest':
+        return
+      case 'show':
+        return this.#show(status)
+      case 'follow':
+        return this.#told(await this.#link.order(step, orderMs), 'follow')
+      case 'leave':
+        this.#parts.say('a mirror is followed no longer', { mirror: this.#parts.name, because: step.because })
+        this.#shown = null
+        return this.#told(await this.#link.order({ do: 'leave' }, orderMs), 'leave')
+      case 'part':
+      case 'connect':
+      case 'expose':
+        return this.#told(await this.#link.order(step, orderMs), step.do)
+      case 'format':
+      case 'void':
+        this.#parts.say('the cluster partition of a mirror is written anew', { mirror: this.#parts.name, ...step })
+        this.#shown = null
+        return this.#told(await this.#link.order(step, rewriteMs), step.do)
+      case 'activate': {
+        const { connectMs, ...order } = step
+        return this.#told(
+          await this.#link.order({ ...order, ...(connectMs !== null && { connectMs }) }, orderMs),
+          'activate',
+        )
+      }
+      default:
+        step satisfies never
+    }
+  }
+
+  /** What it says of itself changes with every order. */
+  readonly #told = async (answer: OrderAnswer, what: string): Promise<void> => {
+    if (answer.answer !== 'done') {
+      this.#notBefore = this.#world.clock.now() + againMs
+      if (what === 'activate') this.#refusal = answer.because
+      this.#parts.say('the data plane of a mirror did not do what it was told', {
+        ...{ mirror: this.#parts.name, what, ...answer },
+      })
+    }
+    await this.#link.refresh()
+  }
+
+  readonly #rewritten = (): void => {
+    this.#shown = null
+  }
+
+  /** Before anything is served or followed, and never by a status that is older than what was done since. */
+  readonly #show = async (before: PlaneStatus): Promise<void> => {
+    const { name, me, recorder } = this.#parts
+    const status = (await this.#link.refresh()) ?? before
+    const { current: generation, pending, base } = status.generations
+    const boot = this.#world.bootId()
+    const claims = {
+      ...{ mirror: name, server: me, id: status.mirror, generation, pending, base, role: status.role, boot },
+      epoch: epochOf(sequence(status.epoch)),
+      isConsistent: status.isConsistent,
+      isSameBoot: status.boot === boot,
+      session: status.session,
+      saves: status.saves,
+      dataBytes: status.mirror === null ? (status.disks?.dataBytes ?? 0) : status.dataBytes,
+      because: status.because ?? '',
+    }
+    const { answer } = await recorder.submit(`show ${name}`, (state) => seeSide(state, claims))
+    if (answer === 'given-up') this.#notBefore = this.#world.clock.now() + againMs
+    else this.#shown = status.session
+  }
+
+  readonly #construct = async (): Promise<void> => {
+    const { name, me, recorder } = this.#parts
+    const epoch = this.#wanted
+    if (epoch === null) return
+    const wish = {
+      ...{ mirror: name, source: me, epoch },
+      id: randomHex(this.#world, 16),
+      generation: dataGeneration(randomHex(this.#world, 8)),
+    }
+    await recorder.submit(`construct ${name}`, (state) => {
+      const decided = constructMirror(state, wish)
+      if (decided.answer === 'refused' || decided.answer === 'not-now') this.#refusal = decided.because
+      return decided.answer === 'record' ? decided.decision : null
+    })
+  }
+
+  /** Why it may not be mounted yet; null: it may. `isFinal`: waiting does not help. */
+  readonly #hindrance = (epoch: Epoch): { readonly because: string; readonly isFinal: boolean } | null => {
+    const { name, me } = this.#parts
+    const not = (because: string, isFinal = false) => ({ because, isFinal })
+    if (this.#wanted !== epoch) return not('it is to be served no longer', true)
+    if (this.#stopped !== null) return not(this.#stopped, true)
+    if (this.#refusal !== null) return not(this.#refusal, true)
+    const owned = ownershipOf(this.#state, name)
+    if (owned?.server !== me || owned.epoch !== epoch) return not(`epoch ${epoch} is over`, true)
+    const mirror = constructedMirror(this.#state, name)
+    if (mirror === null) return not('the log has not recorded the mirror yet')
+    const { status } = this.#link
+    if (status === null) return not('the data plane is not reached yet')
+    if (status.disks === null) return not(status.because ?? 'its partitions cannot be opened', true)
+    if (status.does === 'serve' && mirror.epoch === epoch) return null
+    const isShown = this.#shown === status.session && sideVerdict(this.#state, name, me) !== null
+    if (needsFormat(this.#state, name, me)) return not('its cluster partition is not formatted yet')
+    const objection = isShown ? mirrorObjection(this.#state, name, me) : null
+    if (objection !== null) return not(objection, true)
+    const { condition } = status
+    return not(condition ? `${condition.pair}: ${condition.because}` : (status.because ?? 'it is not served yet'))
+  }
+
+  readonly #until = (
+    { timeoutMs, signal }: { readonly timeoutMs: number; readonly signal: AbortSignal },
+    hindrance: () => { readonly because: string; readonly isFinal: boolean } | null,
+  ): Promise<string | null> =>
+    new Promise((resolve) => {
+      const end = (because: string | null): void => {
+        cancel()
+        this.#waiting.delete(look)
+        signal.removeEventListener('abort', look)
+        resolve(because)
+      }
+      const look = (): void => {
+        const found = hindrance()
+        if (found === null || found.isFinal) end(found?.because ?? null)
+        else if (signal.aborted) end('cancelled')
+      }
+      const cancel = this.#world.clock.after(timeoutMs, () => end(hindrance()?.because ?? null))
+      this.#waiting.add(look)
+      signal.addEventListener('abort', look)
+      look()
+    })
+
+  readonly #asked = async ({ break: broken, join }: Extract<FromPlane, { say: 'ask' }>) => {
+    if (broken) {
+      const wish = { ...broken, generation: dataGeneration(broken.generation) }
+      return this.#authority.breakMirror(wish)
+    }
+    if (join) return this.#authority.joinMirror({ ...join, generation: dataGeneration(join.generation) })
+    return 'unknown' as const
+  }
+
+  readonly #conditioned = (condition: PlaneCondition): void => {
+    const { name } = this.#parts
+    this.#parts.say('the condition of a mirror', { mirror: name, ...condition })
+    this.#teller.conditioned(condition)
+    if (condition.pair !== 'stopped' || this.#wanted === null) return
+    this.#stopped = condition.because
+    this.#lost(condition.because)
+  }
+
+  readonly #died = (because: string): void => {
+    const wasServed = this.#wanted !== null
+    this.#shown = null
+    this.#parts.say('the data plane of a mirror has died', { mirror: this.#parts.name, because })
+    this.#teller.died(because)
+    if (!wasServed) return
+    this.#stopped = `its data plane has died: ${because}`
+    this.#wanted = null
+    this.#lost(this.#stopped)
+  }
+
+  readonly #lost = (because: string): void => {
+    for (const lost of [...this.#losses]) lost(because)
+    this.#losses.clear()
+  }
+}

@@ -1,0 +1,99 @@
+/** Every mirror that has a copy on this server, each with its keeper; and what the driver of `type: md` asks of them. */
+import {
+  type Epoch,
+  type GroupName,
+  type MirrorName,
+  mirrorName,
+  type ResourceName,
+  serverName,
+} from '../../events/index.ts'
+import type { Cancel, World } from '../../world/world.ts'
+import type { Say } from '../log-link.ts'
+import type { Machine } from '../machine.ts'
+import type { Node } from '../node.ts'
+import type { Recorder } from '../recorder.ts'
+import type { Limit } from '../resources/driver.ts'
+import { type KeeperParts, MirrorKeeper, type Serving } from './keeper.ts'
+import { mirrorPlaces, mirrorsOn, placeOfMirror } from './places.ts'
+
+type Which = { readonly group: GroupName; readonly resource: ResourceName }
+
+/** What a driver needs of the log and of the data plane; without it (in the guardian) a mirror can only be taken down. */
+export type Mirrors = {
+  /** Serves it under this ownership; done once it may be mounted. */
+  readonly serve: (mirror: Which & { readonly epoch: Epoch }, limit: Limit) => Promise<Serving>
+  /** False: it cannot be told, or not in time. */
+  readonly leave: (mirror: Which, timeoutMs: number) => Promise<boolean>
+  readonly onLoss: (mirror: Which, lost: (because: string) => void) => Cancel
+}
+
+export type MirrorsParts = Omit<KeeperParts, 'name' | 'places' | 'recorder'> & {
+  readonly recorder: Recorder
+  readonly logDirectory: string
+  readonly instance: string
+}
+
+export type MirrorKeepers = Mirrors & {
+  /** From here on mirrors are followed and brought up; what an earlier agent left is adopted. */
+  readonly start: () => void
+  /** Looks after them no longer; their data planes go on. */
+  readonly release: () => void
+}
+
+/** Null where mirrors cannot be had. `self`: the command line that starts this program. */
+export const mirrorsOf = (
+  { world, mirrorDriver }: Pick<Machine, 'world' | 'mirrorDriver'>,
+  { kit, instance, places, recorder }: Node,
+  self: readonly [string, string],
+  say: Say,
+): MirrorKeepers | null =>
+  mirrorDriver
+    ? mirrorKeepers(world, {
+        ...{ recorder, instance, say },
+        me: serverName(kit.own.name),
+        logDirectory: places.logs,
+        kit: places.kit,
+        command: [...self, 'mirror-disk', '--config'],
+      })
+    : null
+
+export const mirrorKeepers = (world: World, parts: MirrorsParts): MirrorKeepers => {
+  const { recorder, me } = parts
+  const keepers = new Map<string, MirrorKeeper>()
+  let isReleased = false
+  const keeperOf = (name: string): MirrorKeeper => {
+    const known = keepers.get(name)
+    if (known) return known
+    const places = mirrorPlaces(placeOfMirror(name, parts))
+    // cast: of the configuration, or of a resource that runs
+    const fresh = new MirrorKeeper(world, { ...parts, name: name as MirrorName, places })
+    keepers.set(name, fresh)
+    return fresh
+  }
+  const arrange = (): void => {
+    if (isReleased) return
+    const state = recorder.state()
+    if (state.configuration.current === null) return
+    const here = new Set(mirrorsOn(state, me))
+    for (const name of here) keeperOf(name).wake()
+    for (const [name, keeper] of keepers)
+      if (!here.has(name) && !keeper.isServing) {
+        keepers.delete(name)
+        void keeper.retire()
+      }
+  }
+  const named = ({ group, resource }: Which) => keeperOf(mirrorName(group, resource))
+  return {
+    serve: (mirror, limit) => named(mirror).serve(mirror.epoch, limit),
+    leave: (mirror, timeoutMs) => named(mirror).leave(timeoutMs),
+    onLoss: (mirror, lost) => named(mirror).onLoss(lost),
+    start: () => {
+      recorder.onFold(arrange)
+      arrange()
+    },
+    release: () => {
+      isReleased = true
+      for (const keeper of keepers.values()) keeper.release()
+    },
+  }
+}

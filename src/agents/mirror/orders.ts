@@ -1,0 +1,153 @@
+/** Operators' orders to a mirror that this server carries out, and when they are done. What cannot be done is finished as failed. */
+import { finishOrder, openOrders, recordSplit } from '../../decisions/mirror-agent.ts'
+import { constructedMirror, mirrorConfigurationOf, otherOf } from '../../decisions/mirror-pair.ts'
+import { formatStep } from '../../decisions/plan-mirror.ts'
+import { epochOf, type MirrorName, type ServerName, sequence } from '../../events/index.ts'
+import type { PlaneStatus } from '../../mirror/process/sayings.ts'
+import type { Mirror, OpenOrder } from '../../projections/mirrors.ts'
+import type { State } from '../../projections/state.ts'
+import type { World } from '../../world/world.ts'
+import type { Recorder } from '../recorder.ts'
+import type { PlaneLink } from './plane-link.ts'
+
+export type OrdersParts = {
+  readonly name: MirrorName
+  readonly me: ServerName
+  readonly recorder: Pick<Recorder, 'submit' | 'state'>
+  readonly link: PlaneLink
+  /** What this side claims has been changed by hand: it has to be shown anew. */
+  readonly rewritten: () => void
+}
+export type MirrorOrders = {
+  /** One look at what is open; resolves when nothing more can be done now. */
+  readonly carryOut: (status: PlaneStatus) => Promise<void>
+}
+
+/** What came of it; null: not yet. */
+type Outcome = { readonly outcome: 'done' | 'failed'; readonly detail: string } | null
+const done = (detail: string): Outcome => ({ outcome: 'done', detail })
+const failed = (detail: string): Outcome => ({ outcome: 'failed', detail })
+
+/** Comparing two disks takes as long as reading them; whoever waits longer than this is told that it failed. */
+const verifyMs = 24 * 3_600_000
+const resizeMs = 60_000
+const formatMs = 60_000
+
+export const mirrorOrders = (world: World, parts: OrdersParts): MirrorOrders => {
+  const { name, me, recorder } = parts
+  const underWay = new Set<number>()
+  const told = new Set<number>()
+
+  const finish = async ({ sequence: ordered }: OpenOrder, outcome: Outcome): Promise<void> => {
+    if (outcome === null) return
+    await recorder.submit(`finish ${name} ${ordered}`, (state) =>
+      finishOrder(state, { mirror: name, ordered, ...outcome }),
+    )
+  }
+  /** Takes long: the rest does not wait for it. */
+  const beside = (order: OpenOrder, work: () => Promise<Outcome>): void => {
+    underWay.add(order.sequence)
+    void work()
+      .catch((trouble: unknown) => failed(String(trouble)))
+      .then((outcome) => finish(order, outcome))
+      .finally(() => underWay.delete(order.sequence))
+  }
+  /** Told once; what is marked is kept until the other side comes. */
+  const resync = async (order: OpenOrder, mirror: Mirror, status: PlaneStatus): Promise<Outcome> => {
+    const isFull = order.order === 'resync-full'
+    if (isFull ? isJoinedSince(mirror, order) : mirror.stale === null) return done('both sides have everything')
+    if (told.has(order.sequence) || status.does !== 'serve') return null
+    told.add(order.sequence)
+    const answer = await parts.link.order({ do: 'resync', everything: isFull }, formatMs)
+    return answer.answer === 'done' || answer.answer === 'lost' ? null : failed(answer.because)
+  }
+  const one = async (order: OpenOrder, status: PlaneStatus): Promise<Outcome> => {
+    const state = recorder.state()
+    const mirror = constructedMirror(state, name)
+    if (mirror === null) return failed('the mirror is not there any more')
+    switch (order.order) {
+      case 'break':
+        return mirror.stale !== null ? done(`${mirror.current} goes on alone`) : null
+      case 'resync':
+      case 'resync-full':
+        return resync(order, mirror, status)
+      case 'split':
+        return split(parts, state, status)
+      case 'replace-disk':
+        return replaceDisk(world, parts, status)
+      default: {
+        const what: 'verify' | 'resize' = order.order
+        beside(order, () => ask(parts, what))
+        return null
+      }
+    }
+  }
+  return {
+    carryOut: async (status) => {
+      for (const order of openOrders(recorder.state(), name, me))
+        if (!underWay.has(order.sequence)) await finish(order, await one(order, status))
+    },
+  }
+}
+
+const isJoinedSince = ({ stale, sequence: at }: Mirror, order: OpenOrder): boolean =>
+  stale === null && at > order.sequence
+
+/** What the data plane does by itself, if it can. */
+const ask = async ({ link }: OrdersParts, order: 'verify' | 'resize'): Promise<Outcome> => {
+  const answer = await link.order({ do: order }, order === 'verify' ? verifyMs : resizeMs)
+  return answer.answer === 'done' ? done('') : failed(answer.because)
+}
+
+/** From here on the other side is left as it is; that it leaves is what breaks the mirror. */
+const split = async ({ name, me, recorder }: OrdersParts, state: State, status: PlaneStatus): Promise<Outcome> => {
+  const mirror = constructedMirror(state, name)
+  const other = otherOf(state, name, me)
+  if (mirror === null || other === null) return failed('there is no other side')
+  if (mirror.split) return mirror.stale === null ? null : done(`the copy of ${other} is left alone`)
+  if (mirror.stale !== null || mirror.generation === null) return failed(`${mirror.stale} lacks something already`)
+  const { generation } = mirror
+  const data = { mirror: name, server: other, generation, epoch: epochOf(sequence(status.epoch)) }
+  await recorder.submit(`split ${name}`, (newest) => recordSplit(newest, data))
+  return null
+}
+
+/** Another disk is in its place: the old one is let go of, and nothing of what the new one claims is believed. */
+const replaceDisk = async (
+  world: World,
+  { name, me, recorder, link, rewritten }: OrdersParts,
+  status: PlaneStatus,
+): Promise<Outcome> => {
+  if (status.does === 'serve') return failed('this side is served')
+  await link.restart()
+  const fresh = await reached(world, link)
+  if (fresh === null) return null
+  if (fresh.disks === null) return failed(fresh.because ?? 'its partitions cannot be opened')
+  const state = recorder.state()
+  const mirror = constructedMirror(state, name)
+  const configuration = mirrorConfigurationOf(state, name)
+  if (mirror === null || configuration === null) return failed('the mirror is not there any more')
+  const plane = {
+    ...fresh,
+    diskBytes: fresh.disks.dataBytes,
+    isShown: false,
+    isLetGo: true,
+    waitedMs: Number.POSITIVE_INFINITY,
+  }
+  const step = formatStep(state, { mirror, configuration }, { me, plane, generation: null })
+  if (step.do !== 'format') return failed(step.do === 'rest' ? (step.because ?? '') : step.do)
+  const answer = await link.order({ ...step, discard: 'any' }, formatMs)
+  rewritten()
+  return answer.answer === 'done'
+    ? done('its cluster partition is new; everything is copied as soon as the other side serves')
+    : failed(answer.because)
+}
+
+const reachedMs = 20_000
+const lookMs = 100
+const reached = async ({ clock }: World, link: PlaneLink): Promise<PlaneStatus | null> => {
+  const until = clock.now() + reachedMs
+  while (link.status === null && clock.now() < until)
+    await new Promise<void>((resolve) => void clock.after(lookMs, resolve))
+  return link.status
+}

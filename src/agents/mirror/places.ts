@@ -1,0 +1,110 @@
+/** Where the data plane of a mirror disk has its files on a server, and what it is told when it is started. */
+import {
+  configuredMirrors,
+  groupOfMirror,
+  mirrorConfigurationOf,
+  otherOf,
+  pairOf,
+} from '../../decisions/mirror-pair.ts'
+import { networksOf, type ServerName } from '../../events/index.ts'
+import { mirrorOf } from '../../projections/mirrors.ts'
+import type { State } from '../../projections/state.ts'
+import { kitFiles } from '../voter-kit.ts'
+
+export type MirrorPlace = {
+  readonly logDirectory: string
+  /** Distinguishes the servers of one machine. */
+  readonly instance: string
+  readonly group: string
+  readonly resource: string
+}
+
+/** Beside what other resources keep of their processes (exec-state.ts). */
+export const mirrorPlaces = ({ logDirectory, instance, group, resource }: MirrorPlace) => {
+  const base = `${logDirectory}/${group}.${resource}.mirror`
+  return {
+    settings: `${base}.settings`,
+    control: `${base}.control`,
+    nbd: `${base}.nbd`,
+    output: `${base}.log`,
+    // Loop devices are the machine's: no other server of it may have the same path.
+    blockFile: `${logDirectory}/${instance}.${group}.${resource}.disk`,
+    tag: `${instance}/mirror/${group}.${resource}`,
+  }
+}
+export type MirrorPlaces = ReturnType<typeof mirrorPlaces>
+
+export const placeOfMirror = (name: string, at: Pick<MirrorPlace, 'logDirectory' | 'instance'>): MirrorPlace => {
+  const group = groupOfMirror(name)
+  return { ...at, group, resource: name.slice(group.length + 1) }
+}
+
+/** The mirrors that have a copy on this server. */
+export const mirrorsOn = (state: State, server: ServerName): readonly string[] =>
+  configuredMirrors(state).filter((name) => pairOf(state, name).includes(server))
+
+/** As text, for comparison; null while there is nothing to start: not configured here, or never constructed. */
+export const settingsOf = (
+  state: State,
+  {
+    name,
+    me,
+    places,
+    kit,
+  }: { readonly name: string; readonly me: ServerName; readonly places: MirrorPlaces; readonly kit: string },
+): string | null => {
+  const configuration = mirrorConfigurationOf(state, name)
+  const id = mirrorOf(state.mirrors, name)?.id ?? null
+  const peer = otherOf(state, name, me)
+  if (configuration === null || id === null || peer === null) return null
+  const { dataPartition, clusterPartition, mode, queueLimit, ackTimeout, compression, encryption, resync, keepalive } =
+    configuration
+  const settings = {
+    mirror: id,
+    server: me,
+    peer,
+    data: ofServer(dataPartition, me),
+    metadata: ofServer(clusterPartition, me),
+    keyFile: `${kit}/${kitFiles.clusterKey}`,
+    nbd: places.nbd,
+    blockFile: places.blockFile,
+    control: places.control,
+    connects: connectsOf(state, { me, peer, networks: configuration.connects ?? null, port: configuration.port }),
+    tls: encryption
+      ? { ca: `${kit}/${kitFiles.ca}`, certificate: `${kit}/${kitFiles.certificate}`, key: `${kit}/${kitFiles.key}` }
+      : null,
+    compress: compression,
+    mode,
+    ackMs: ackTimeout,
+    pingMs: keepalive.interval,
+    silenceMs: keepalive.timeout,
+    queueBytes: queueLimit,
+    blockBytes: configuration.blockSize,
+    regionBytes: configuration.regionSize,
+    resyncBytesPerSecond: resync.rate === 0 ? null : resync.rate * 1_048_576,
+  }
+  return `${JSON.stringify(settings, null, 2)}\n`
+}
+
+const ofServer = (partition: string | Readonly<Record<string, string>>, server: string): string =>
+  typeof partition === 'string' ? partition : (partition[server] ?? '')
+
+type Ends = {
+  readonly me: string
+  readonly peer: string
+  /** Null: all, the interconnect first. */
+  readonly networks: readonly string[] | null
+  readonly port: number
+}
+
+const connectsOf = (state: State, { me, peer, networks, port }: Ends) => {
+  const configuration = state.configuration.current
+  if (configuration === null) return []
+  const addressesOf = (server: string) => configuration.servers.find(({ name }) => name === server)?.addresses ?? {}
+  return (networks ?? networksOf(configuration)).flatMap((network) => {
+    const [own, theirs] = [addressesOf(me)[network], addressesOf(peer)[network]]
+    return own === undefined || theirs === undefined
+      ? []
+      : [{ own: { address: own, port }, peer: { address: theirs, port } }]
+  })
+}

@@ -1,0 +1,134 @@
+/** What an agent tells the log of the mirror it serves: resyncs, extents that were written, trouble with disks, the death of its data plane. */
+import { z } from 'zod'
+import { interruptResync, recordDirty, reportResync, reportTrouble, startResync } from '../../decisions/mirror-agent.ts'
+import { constructedMirror, otherOf, ownershipOf } from '../../decisions/mirror-pair.ts'
+import { epochOf, type MirrorName, type ServerName, sequence } from '../../events/index.ts'
+import type { PlaneCondition, PlaneStatus, ResyncSaid } from '../../mirror/process/sayings.ts'
+import type { World } from '../../world/world.ts'
+import type { Decide, Recorder } from '../recorder.ts'
+import type { PlaneLink } from './plane-link.ts'
+
+export type TellerParts = {
+  readonly name: MirrorName
+  readonly me: ServerName
+  readonly recorder: Pick<Recorder, 'submit' | 'state'>
+  readonly link: Pick<PlaneLink, 'order'>
+}
+
+export type MirrorTeller = {
+  readonly look: (status: PlaneStatus) => void
+  readonly conditioned: (condition: PlaneCondition) => void
+  readonly resynced: (said: ResyncSaid) => void
+  readonly died: (because: string) => void
+  /** It was served until now: the rest of what was written under that ownership. */
+  readonly left: () => Promise<void>
+}
+
+/** While it is served; a copy from the past is brought up by these, so minutes would do. */
+const touchedMs = 10_000
+const orderMs = 5000
+
+/** As the data plane answers (src/mirror/engine/touched.ts). */
+const touched = z.object({
+  number: z.number(),
+  epoch: z.number().int().min(0),
+  runs: z.array(z.object({ at: z.number(), length: z.number() })),
+  isComplete: z.boolean(),
+  saves: z.record(z.string(), z.number().int().min(0)),
+})
+
+export const mirrorTeller = (world: Pick<World, 'clock'>, parts: TellerParts): MirrorTeller => {
+  const { name, me, recorder } = parts
+  const extents = extentTeller(parts)
+  let nextAt = 0
+  const tell = (what: string, decide: Decide): void => void recorder.submit(`${what} ${name}`, decide)
+  return {
+    look: ({ does }) => {
+      if (does !== 'serve' || world.clock.now() < nextAt) return
+      nextAt = world.clock.now() + touchedMs
+      void extents()
+    },
+    conditioned: ({ pair, because }) => {
+      // What was written so far is complete at a break and at a join.
+      if (pair === 'alone' || pair === 'paired') nextAt = 0
+      if (pair !== 'stopped' || !because.startsWith(diskTrouble)) return
+      tell('disk trouble', (state) =>
+        reportTrouble(state, { mirror: name, server: me, because, ...operationIn(because) }),
+      )
+    },
+    resynced: (said) => {
+      const decide = aboutResync(said, parts)
+      if (decide?.(recorder.state())) tell(`resync ${said.state}`, decide)
+    },
+    died: (because) =>
+      tell('data plane died', () => ({
+        events: [{ type: 'MirrorProcessDied', data: { mirror: name, server: me, because: because.slice(0, 500) } }],
+        because: {},
+        causedBy: null,
+      })),
+    left: extents,
+  }
+}
+
+/** Extents that were written, until the log has them; one telling at a time. */
+const extentTeller = ({ name, me, recorder, link }: TellerParts): (() => Promise<void>) => {
+  let recorded: number | null = null
+  let underWay: Promise<void> | null = null
+  /** What was told last, so that the same is not told for ever. */
+  let last = ''
+  const telling = async (): Promise<void> => {
+    const answer = await link.order({ do: 'touched', recorded }, orderMs)
+    const found = answer.answer === 'done' ? touched.safeParse(answer.more).data : undefined
+    const generation = constructedMirror(recorder.state(), name)?.generation ?? null
+    if (found === undefined || found.epoch === 0 || generation === null) return
+    const { number, epoch, runs, isComplete, saves } = found
+    if (JSON.stringify([epoch, runs, isComplete, generation]) === last) return
+    const told = await recorder.submit(`dirty extents ${name}`, (state) =>
+      recordDirty(state, {
+        ...{ mirror: name, server: me, generation, runs, isComplete, saves },
+        epoch: epochOf(sequence(epoch)),
+      }),
+    )
+    if (told.answer === 'given-up') return
+    recorded = number
+    last = JSON.stringify([epoch, [], isComplete, generation])
+  }
+  return () => {
+    underWay ??= telling().finally(() => {
+      underWay = null
+    })
+    return underWay
+  }
+}
+
+/** Null: nothing that the log is for. */
+const aboutResync = (
+  { state, copy, doneBytes, totalBytes, elapsedMs, because }: ResyncSaid,
+  { name, me, recorder }: TellerParts,
+): Decide | null => {
+  const target = otherOf(recorder.state(), name, me)
+  const owned = ownershipOf(recorder.state(), name)
+  if (target === null || owned?.server !== me) return null
+  const which = { mirror: name, target }
+  switch (state) {
+    case 'started':
+      return (newest) => startResync(newest, { ...which, source: me, epoch: owned.epoch, copy, totalBytes })
+    case 'interrupted':
+      return (newest) => interruptResync(newest, { ...which, doneBytes, because: because ?? '' })
+    default:
+      return (newest) => reportResync(newest, { ...which, doneBytes, totalBytes, elapsedMs: Math.round(elapsedMs) })
+  }
+}
+
+/** As the engine says it (engine/active.ts). */
+const diskTrouble = 'the local disk'
+
+const operationIn = (because: string) => {
+  const operation = / (read|flush)\b/.exec(because)?.[1]
+  const offset = / at (\d+)/.exec(because)?.[1]
+  return {
+    operation:
+      operation === 'read' ? ('read' as const) : operation === 'flush' ? ('flush' as const) : ('write' as const),
+    offsets: offset === undefined ? [] : [Number(offset)],
+  }
+}

@@ -1,0 +1,85 @@
+/** What a data plane says to its agent, as the agent reads it. Docs: docs/mirror-process.md. */
+import { z } from 'zod'
+
+const generation = z
+  .string()
+  .regex(/^[0-9a-f]{16}$/)
+  .nullable()
+const count = z.number().int().min(0)
+const id = z.number()
+
+const condition = z.object({
+  pair: z.enum(['holding', 'alone', 'resyncing', 'paired', 'stopped']),
+  because: z.string(),
+  dirtyBlocks: count,
+})
+export type PlaneCondition = z.infer<typeof condition>
+
+/** What its metadata claims; null generations throughout where no partition can be read. */
+const status = z.object({
+  say: z.literal('status'),
+  id,
+  disks: z.object({ dataBytes: count }).nullable(),
+  /** Why the partitions cannot be used; null when they can. */
+  because: z.string().nullable(),
+  session: z.string().default(''),
+  mirror: z.string().nullable().default(null),
+  dataBytes: count.default(0),
+  blockBytes: count.default(0),
+  role: z.enum(['idle', 'active', 'standby']).default('idle'),
+  isConsistent: z.boolean().default(false),
+  epoch: count.default(0),
+  boot: z.string().default(''),
+  generations: z
+    .object({ current: generation, base: generation, pending: generation })
+    .default({ current: null, base: null, pending: null }),
+  saves: count.nullable().default(null),
+  dirtyBlocks: count.default(0),
+  path: count.nullable().default(null),
+  does: z.enum(['nothing', 'follow', 'serve']).default('nothing'),
+  isExposed: z.boolean().default(false),
+  isParted: z.boolean().default(false),
+  condition: condition.optional(),
+})
+export type PlaneStatus = z.infer<typeof status>
+
+const resync = z.object({
+  say: z.literal('resync'),
+  state: z.enum(['started', 'progress', 'interrupted', 'ended']),
+  copy: z.enum(['differences', 'everything']),
+  doneBytes: count,
+  totalBytes: count,
+  elapsedMs: z.number().min(0),
+  because: z.string().nullable(),
+})
+export type ResyncSaid = z.infer<typeof resync>
+
+const server = z.string().min(1).max(64)
+const asked = {
+  break: z.object({
+    current: server,
+    stale: server,
+    generation: z.string(),
+    epoch: count,
+    because: z.string(),
+  }),
+  join: z.object({ source: server, target: server, generation: z.string(), epoch: count }),
+}
+
+export const fromPlane = z.discriminatedUnion('say', [
+  z.object({ say: z.literal('done'), id }).loose(),
+  z.object({ say: z.literal('refused'), id, because: z.string() }),
+  z.object({ say: z.literal('failed'), id, because: z.string() }),
+  /** An order of a newer agent; `id` where one could be read. */
+  z.object({ say: z.literal('misunderstood'), id: id.nullable().default(null), line: z.string().default('') }),
+  resync,
+  condition.extend({ say: z.literal('condition') }),
+  z.object({
+    say: z.literal('ask'),
+    question: z.number(),
+    break: asked.break.optional(),
+    join: asked.join.optional(),
+  }),
+  status,
+])
+export type FromPlane = z.infer<typeof fromPlane>

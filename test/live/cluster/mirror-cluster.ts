@@ -1,0 +1,142 @@
+/** A cluster with one mirror disk, written to all the time; what was acknowledged is held against what is there. */
+import { execFile } from 'node:child_process'
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { expect } from 'vitest'
+import { mirrorOf } from '../../../src/projections/mirrors.ts'
+import type { Lab } from '../lab/lab.ts'
+import type { LoopDevice } from '../lab/loop-device.ts'
+import { until } from '../lab/until.ts'
+import { type Cluster, createCluster, settleMs } from './cluster.ts'
+import type { ClusterOptions, Part } from './configuration.ts'
+
+const execute = promisify(execFile)
+const writer = new URL('../lab/block-writer.pl', import.meta.url).pathname
+
+export const mirror = 'db.data'
+export const mountPoint = '/run/db'
+const blocks = 1024
+/** First copies, resyncs and takeovers with them, on a busy machine. */
+export const mirrorMs = 2 * settleMs
+
+export type MirrorOptions = Omit<ClusterOptions, 'groups'> & {
+  readonly sizeMiB?: number
+  /** Of the resource `data`. */
+  readonly data?: Part
+  /** Instead of the writer of blocks: what runs on the disk. */
+  readonly resources?: Readonly<Record<string, Part>>
+}
+
+export class MirrorCluster {
+  readonly cluster: Cluster
+  readonly disks: Readonly<Record<string, { readonly data: LoopDevice; readonly metadata: LoopDevice }>>
+
+  constructor(cluster: Cluster, disks: MirrorCluster['disks']) {
+    this.cluster = cluster
+    this.disks = disks
+  }
+
+  static async create(lab: Lab, options: MirrorOptions = {}): Promise<MirrorCluster> {
+    const { sizeMiB = 48, data = {}, resources = writing, ...others } = options
+    const disks = Object.fromEntries(
+      await Promise.all(
+        ['s1', 's2'].map(async (server) => {
+          const held = { data: await lab.loopDevice({ sizeMiB }), metadata: await lab.loopDevice({ sizeMiB: 8 }) }
+          return [server, held] as const
+        }),
+      ),
+    )
+    const bySide = (kind: 'data' | 'metadata') =>
+      Object.fromEntries(Object.entries(disks).map(([server, held]) => [server, held[kind].device]))
+    const disk = {
+      ...{ type: 'md', dataPartition: bySide('data'), clusterPartition: bySide('metadata'), mountPoint, port: 29_050 },
+      ...{ fileSystem: 'ext4', mkfs: true, activation: { timeout: '40s' }, deactivation: { timeout: '15s' }, ...data },
+    }
+    const groups = { db: { servers: ['s1', 's2'], resources: { data: disk, ...resources } } }
+    return new MirrorCluster(await createCluster(lab, { ...others, groups }), disks)
+  }
+
+  async start(): Promise<void> {
+    await this.cluster.start()
+    await this.waitUntilOnline('s1')
+    await this.waitUntilWhole()
+  }
+
+  async waitUntilOnline(server: string): Promise<void> {
+    await this.cluster.waitUntilOnline('db', server, { withinMs: mirrorMs })
+  }
+
+  async waitUntilWhole(): Promise<void> {
+    await until(async () => (await this.mirror())?.stale === null, mirrorMs, 'the mirror to be whole')
+  }
+
+  async waitUntilBroken(): Promise<void> {
+    await until(async () => (await this.mirror())?.stale != null, mirrorMs, 'the mirror to be broken')
+  }
+
+  /** As a server that is on knows it. */
+  async mirror() {
+    const server = this.cluster.servers.find((name) => this.cluster.host(name).isOn)
+    return server === undefined ? null : mirrorOf((await this.cluster.status(server)).state.mirrors, mirror)
+  }
+
+  /** Numbers by block that a program was told to be safe, whichever server it ran on. */
+  async acknowledged(): Promise<ReadonlyMap<number, number>> {
+    const latest = new Map<number, number>()
+    for (const server of this.cluster.servers) {
+      const path = join(this.cluster.host(server).stateDirectory, 'acknowledged')
+      for (const [block, number] of pairsIn(await readFile(path, 'utf8').catch(() => '')))
+        latest.set(block, Math.max(number, latest.get(block) ?? 0))
+    }
+    return latest
+  }
+
+  async waitUntilWritten(more = 20): Promise<void> {
+    const highest = async () => Math.max(0, ...(await this.acknowledged()).values())
+    const before = await highest()
+    await until(async () => (await highest()) >= before + more, mirrorMs, 'something more to be written')
+  }
+
+  /** Every block that was acknowledged is there, or a newer one. Answers how many blocks were looked at. */
+  async expectNothingLost(server: string): Promise<number> {
+    const acknowledged = await this.acknowledged()
+    const there = await this.cluster.host(server).ok(['perl', writer, 'read', `${mountPoint}/blocks`])
+    const found = new Map(pairsIn(there))
+    const lost = [...acknowledged].filter(([block, number]) => (found.get(block) ?? 0) < number)
+    expect(lost, 'blocks that were acknowledged and are lost').toEqual([])
+    return acknowledged.size
+  }
+
+  /** Stopped, both images are the same, byte for byte, and the file system is clean. */
+  async expectEqualAndClean(): Promise<void> {
+    await this.waitUntilWhole()
+    await this.cluster.do('s1', 'group', 'stop', 'db')
+    const images = Object.values(this.disks).map(({ data }) => data)
+    for (const { device } of images) {
+      await execute('blockdev', ['--flushbufs', device])
+      await execute('fsck.ext4', ['-f', '-n', device])
+    }
+    await execute('cmp', [...images.map(({ file }) => file)])
+  }
+}
+
+const pairsIn = (text: string): readonly (readonly [number, number])[] =>
+  // The last line may be half written: a power-off comes at any time.
+  text
+    .slice(0, text.lastIndexOf('\n') + 1)
+    .split('\n')
+    .flatMap((line) => {
+      const [block, number] = line.split(' ').map(Number)
+      return block === undefined || number === undefined || Number.isNaN(number) ? [] : [[block, number] as const]
+    })
+
+const writing: Readonly<Record<string, Part>> = {
+  writer: {
+    type: 'exec',
+    after: ['data'],
+    start: `exec perl ${writer} write ${mountPoint}/blocks ${blocks} /var/lib/baton/acknowledged`,
+    activation: { timeout: '10s' },
+    deactivation: { timeout: '5s' },
+  },
+}
