@@ -16,6 +16,7 @@ export const delayWatch = ({ me, times, note }: DelayWatchParts): { readonly loo
   return {
     look: (now) => {
       for (const { voter, path, late, worstMs } of times()) {
+        if (late === 0) continue
         const key = `${voter} ${path}`
         const last = told.get(key)
         const count = late - (last?.late ?? 0)

@@ -23,6 +23,7 @@ export type DoubleWatch = {
 
 export const doubleWatch = ({ me, voter, held, note, stopEpoch, say }: DoubleWatchParts): DoubleWatch => {
   let holdings: Readonly<Record<string, Holding>> = {}
+  let heldBefore: Readonly<Record<string, Epoch>> = {}
   const lost = new Map<string, Epoch>()
   /** Told once each: a double activation lasts as long as stopping takes, and is seen with every beat. */
   const told = new Set<string>()
@@ -43,14 +44,14 @@ export const doubleWatch = ({ me, voter, held, note, stopEpoch, say }: DoubleWat
   }
   return {
     look: (now) => {
-      holdings = heldSince(held(), holdings, now)
-      if (Object.keys(holdings).length === 0) return
+      const holds = held()
+      if (holds !== heldBefore) holdings = heldSince(holds, holdings, now)
+      heldBefore = holds
+      const rivals = Object.entries(voter.liveness().heard).flatMap(([name, { groups, answers }]) =>
+        Object.keys(groups).some((group) => group in holdings) ? [{ server: serverName(name), groups, answers }] : [],
+      )
+      if (rivals.length === 0) return
       const { servers } = voter.membership()
-      const rivals = Object.entries(voter.liveness().heard).map(([name, { groups, answers }]) => ({
-        server: serverName(name),
-        groups,
-        answers,
-      }))
       for (const double of doubleActivations({ me, held: holdings, rivals, order: servers })) {
         tell(double)
         if (double.loser.server === me) letGo(double)

@@ -161,11 +161,13 @@ const join = (state: State, { me, boot, now, voter, hasBarrier, joinedMs }: Sigh
   if (voter.withheld() !== null) return null
   if (hasBarrier && joinedMs < liveness.timing.timeoutMs) return null
   const membership = voter.membership()
+  const needs = needsGeneration(liveness, membership, hasBarrier, now)
+  if (needs === null) return null
   return joinServer(state, {
     me,
     incarnation: liveness.incarnation,
     boot,
-    needs: needsGeneration(liveness, membership, hasBarrier, now),
+    needs,
     heardBy: hearersOf(liveness, membership, now),
     majority: hearersNeeded(me, voter.pair(), majorityOf(membership.voters)),
   })

@@ -1,6 +1,6 @@
 /** Puts on the log what became of this server's groups: outcomes of resources, groups complete or stopped. */
 import { type Decision, type Facts, isOwned } from '../decisions/decision.ts'
-import { isAllOff } from '../decisions/plan.ts'
+import { isAllOff, type Observed } from '../decisions/plan.ts'
 import { isStopComplete, reportOnline, reportStopped } from '../decisions/report-group.ts'
 import type { Epoch, Event, GroupName, Sequence, ServerName } from '../events/index.ts'
 import type { State } from '../projections/state.ts'
@@ -33,14 +33,33 @@ const writeAgainMs = 1000
 /** What waits for a log that cannot be written; what comes beyond is lost: by then there is enough to explain. */
 const mostNotes = 1000
 
+type Material = {
+  readonly state: State
+  readonly observed: Observed
+  readonly outbox: readonly Event[]
+  readonly notes: readonly Event[]
+}
+
 export const groupReporter = (parts: ReporterParts): GroupReporter => {
   const { recorder, runner, say, wake, clock } = parts
   let notes: readonly Event[] = []
   const epochsBeingStopped = new Set<Epoch>()
 
+  /** What there was nothing to tell of. */
+  let empty: Material | null = null
+  const isKnownEmpty = (state: State): boolean =>
+    empty?.state === state &&
+    empty.observed === runner.observed() &&
+    empty.outbox === runner.outbox() &&
+    empty.notes === notes
+
   const reportOutcomes = (state: State): void => {
     const key = 'report outcomes'
-    if (recorder.isPending(key) || outcomesOf(state, parts, notes) === null) return
+    if (recorder.isPending(key) || isKnownEmpty(state)) return
+    if (outcomesOf(state, parts, notes) === null) {
+      empty = { state, observed: runner.observed(), outbox: runner.outbox(), notes }
+      return
+    }
     let told = { outcomes: 0, notes: 0 }
     const decide = (newest: State) => {
       told = { outcomes: runner.outbox().length, notes: notes.length }

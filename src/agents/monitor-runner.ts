@@ -57,15 +57,18 @@ export const monitorRunner = (world: World, options: MonitorRunnerOptions): Moni
   let last: {
     readonly configuration: State['configuration']
     readonly monitors: State['monitors']
+    readonly observed: Observed
     readonly ups: string
   } | null = null
   return {
     arrange: (state, observed) => {
+      const isConfiguredSo = last?.configuration === state.configuration && last.monitors === state.monitors
+      if (isConfiguredSo && last?.observed === observed) return
       const ups = observed
         .flatMap((one) => (one.condition === 'on' ? [`${one.group}/${one.resource}/${one.epoch}/${one.since}`] : []))
         .join()
-      if (last?.configuration === state.configuration && last.monitors === state.monitors && last.ups === ups) return
-      last = { configuration: state.configuration, monitors: state.monitors, ups }
+      if (isConfiguredSo && last?.ups === ups) return
+      last = { configuration: state.configuration, monitors: state.monitors, observed, ups }
       const due = dueMonitors(state, observed, options.me)
       for (const [name, { key, watch }] of running) {
         if (due.get(name)?.key === key) continue

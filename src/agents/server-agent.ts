@@ -7,7 +7,7 @@ import { keepsOnQuorumLoss } from '../decisions/fencing.ts'
 import { supportersOf } from '../decisions/liveness.ts'
 import { standingOf } from '../decisions/may-run.ts'
 import { operate } from '../decisions/operate.ts'
-import { type Observed, plan, type Standing } from '../decisions/plan.ts'
+import type { Observed, Standing } from '../decisions/plan.ts'
 import { majorityOf } from '../decisions/quorum.ts'
 import {
   type Author,
@@ -44,6 +44,7 @@ import { type MonitorJudge, monitorJudge } from './monitor-judge.ts'
 import { type MonitorRunner, type MonitorRunnerOptions, monitorRunner } from './monitor-runner.ts'
 import { type PartitionWatch, partitionWatch } from './np/partition-watch.ts'
 import { type PairKeeper, type PairKeeperParts, pairKeeper } from './pair/pair-keeper.ts'
+import { planner } from './planner.ts'
 import type { Answer, Recorder } from './recorder.ts'
 import { mayStart, type Renouncer, renouncer } from './renouncer.ts'
 import type { ResourceRunner } from './resource-runner.ts'
@@ -98,6 +99,8 @@ const notYet: Answer = { answer: 'given-up', because: 'the cluster has no config
 
 export const startServerAgent = (world: World, parts: ServerAgentParts): ServerAgent => new Agent(world, parts)
 
+const nothing: Observed = []
+
 const heldOf = (observed: Observed): Readonly<Record<string, Epoch>> =>
   Object.fromEntries(observed.flatMap(({ group, epoch, condition }) => (condition === 'off' ? [] : [[group, epoch]])))
 
@@ -127,6 +130,7 @@ class Agent implements ServerAgent {
   #stretchedSince: Instant
   readonly #lapse: LeaseWatch
   readonly #lease: LeaseMinder
+  readonly #plan = planner()
 
   constructor(world: World, parts: ServerAgentParts) {
     this.#world = world
@@ -316,11 +320,11 @@ class Agent implements ServerAgent {
     this.#doubles.look(now)
     this.#delays.look(now)
     runner.perform(
-      plan(state, runner.observed(), (group) => this.#standing(group, isLeased, now)),
+      this.#plan(state, runner.observed(), (group) => this.#standing(group, isLeased, now)),
       state,
     )
     const mayWatch = isLeased && recorder.hasBarrier() && this.#handOver.generation() === null
-    this.#monitors.arrange(state, mayWatch ? runner.observed() : [])
+    this.#monitors.arrange(state, mayWatch ? runner.observed() : nothing)
     this.#roster.perform(state, this.#sight(now), isLeased)
     this.#reporter.report(state)
     this.#fencing.tend(state)
@@ -335,6 +339,7 @@ class Agent implements ServerAgent {
 
   #sight(now: Instant): Sight {
     const { voter, recorder, runner, me } = this.#parts
+    const [parts, partition] = [this.#parts, this.#partition]
     return {
       me,
       boot: this.#world.bootId(),
@@ -347,8 +352,13 @@ class Agent implements ServerAgent {
       joinedMs: now - this.#joinedAt,
       startingMs: now - this.#startingSince,
       stretchedMs: now - this.#stretchedSince,
-      np: this.#partition.resolution(),
-      conditions: conditionFacts(this.#parts),
+      // Few duties ask for these, and seldom.
+      get np() {
+        return partition.resolution()
+      },
+      get conditions() {
+        return conditionFacts(parts)
+      },
       pair: this.#pair?.sight(now) ?? null,
     }
   }

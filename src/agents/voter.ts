@@ -242,10 +242,9 @@ class RunningVoter implements Voter {
 
   readonly stores = (): Readonly<Record<string, string>> => {
     const { me, heard } = this.#liveness
-    return {
-      [me]: this.#options.store.store,
-      ...Object.fromEntries(Object.entries(heard).map(([voter, { store }]) => [voter, store])),
-    }
+    const stores: Record<string, string> = { [me]: this.#options.store.store }
+    for (const [voter, { store }] of Object.entries(heard)) stores[voter] = store
+    return stores
   }
 
   readonly reachable = (): ReadonlySet<string> => {

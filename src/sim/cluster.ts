@@ -263,9 +263,10 @@ export class Cluster {
     const place = this.#places.get(address)
     if (place === undefined || !from.isAlive) return
     const { network, oracle } = this.#parts
+    const at = `${address}:${port}`
     oracle.sent(from.host.name, bytes)
     network.datagram(place.network, from.host.name, place.host, () => {
-      const bound = this.#bound.get(`${address}:${port}`)
+      const bound = this.#bound.get(at)
       bound?.process.enter(() => {
         oracle.arrived(place.host, bytes)
         bound.received(bytes, { address, port })

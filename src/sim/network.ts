@@ -31,7 +31,8 @@ const duplicateMs = 50
 export class SimulatedNetwork {
   readonly #scheduler: Scheduler
   readonly #chance: Chance
-  readonly #links = new Map<string, Link>()
+  /** By network, sender and receiver: everything that travels asks for its link. */
+  readonly #links = new Map<string, Map<string, Map<string, Link>>>()
 
   constructor(scheduler: Scheduler, chance: Chance) {
     this.#scheduler = scheduler
@@ -84,10 +85,12 @@ export class SimulatedNetwork {
   }
 
   mendAll(): void {
-    for (const link of this.#links.values()) {
-      link.cuts.clear()
-      link.quality = goodLink
-    }
+    for (const senders of this.#links.values())
+      for (const receivers of senders.values())
+        for (const link of receivers.values()) {
+          link.cuts.clear()
+          link.quality = goodLink
+        }
   }
 
   #holds(network: string, from: string, to: string): boolean {
@@ -96,11 +99,19 @@ export class SimulatedNetwork {
   }
 
   #link(network: string, from: string, to: string): Link {
-    const key = `${network}|${from}|${to}`
-    const known = this.#links.get(key)
+    const receivers = inner(inner(this.#links, network), from)
+    const known = receivers.get(to)
     if (known) return known
     const link: Link = { quality: goodLink, cuts: new Set(), cutSince: 0, lastStream: 0 }
-    this.#links.set(key, link)
+    receivers.set(to, link)
     return link
   }
+}
+
+const inner = <T>(maps: Map<string, Map<string, T>>, key: string): Map<string, T> => {
+  const known = maps.get(key)
+  if (known) return known
+  const made = new Map<string, T>()
+  maps.set(key, made)
+  return made
 }

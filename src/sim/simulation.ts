@@ -391,6 +391,7 @@ export class Simulation {
     const recorded: Recorded = { position, previous, commit, bytes }
     if (previous !== last.hash) this.#violate(`commit ${position.sequence} does not follow from the one before`)
     this.#committed.push(recorded)
+    this.group.remember(recorded)
     const before = this.#state
     this.#state = fold(before, [recorded])
     this.#note('commit', `#${position.sequence} ${commit.by}: ${commit.events.map(describeEvent).join('; ')}`)

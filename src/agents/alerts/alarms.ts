@@ -1,5 +1,6 @@
 /** Which alarms a voter raises by itself. */
 import type { VoterName } from '../../events/index.ts'
+import type { MessageName } from '../../projections/alert-catalogue.ts'
 import { durationInWords, listInWords } from '../../projections/wording.ts'
 import type { Alarm } from './local-alarms.ts'
 
@@ -7,12 +8,20 @@ import type { Alarm } from './local-alarms.ts'
 const electionMs = 10_000
 
 /** Nothing can be decided. `outOfTouchMs`: for how long. */
-export const logAlarm = (me: VoterName, outOfTouchMs: () => number): Alarm => ({
+export const logAlarm = (me: VoterName, outOfTouchMs: () => number): Alarm =>
+  outOfTouchAlarm(me, outOfTouchMs, { away: 'logAway', back: 'logBack' })
+
+/** The same, in the words of whom it concerns. */
+export const outOfTouchAlarm = (
+  me: VoterName,
+  outOfTouchMs: () => number,
+  names: { readonly away: MessageName; readonly back: MessageName },
+): Alarm => ({
   begun: () => {
     const ms = outOfTouchMs()
-    return ms < electionMs ? null : { name: 'logAway', server: me, values: [me, durationInWords(ms)] }
+    return ms < electionMs ? null : { name: names.away, server: me, values: [me, durationInWords(ms)] }
   },
-  over: (lastedMs) => ({ name: 'logBack', server: me, values: [me, durationInWords(lastedMs)] }),
+  over: (lastedMs) => ({ name: names.back, server: me, values: [me, durationInWords(lastedMs)] }),
 })
 
 /** A server that had a lease has none: it stops what it runs, or goes on with it (rule 12). */

@@ -11,6 +11,8 @@ import type { AlertTarget } from './target.ts'
 export type Alarm = {
   /** What is to be told; null = it is not so. */
   readonly begun: () => Told | null
+  /** Told again when it changes while it lasts. */
+  readonly level?: () => string | null
   readonly over: (lastedMs: number) => Told
 }
 
@@ -22,13 +24,19 @@ export type LocalAlarmsOptions = {
   readonly trouble: (what: string, cause: unknown) => void
 }
 
+export type LocalAlarms = {
+  /** Something that is no state: it happened. */
+  readonly tell: (told: Told) => void
+  readonly stop: () => void
+}
+
 const lookMs = 500
 
 export const localAlarms = (
   world: Pick<World, 'clock'>,
   { alarms, state, targets, trouble }: LocalAlarmsOptions,
-): { readonly stop: () => void } => {
-  const since = new Map<Alarm, number>()
+): LocalAlarms => {
+  const known = new Map<Alarm, { readonly since: number; readonly level: string | null }>()
   let cancel: Cancel = () => {}
 
   const tell = (told: Told): void => {
@@ -41,13 +49,14 @@ export const localAlarms = (
   }
   const lookAt = (alarm: Alarm): void => {
     const told = alarm.begun()
-    const begunAt = since.get(alarm)
-    if (told !== null && begunAt === undefined) {
-      since.set(alarm, world.clock.now())
+    const level = alarm.level?.() ?? null
+    const before = known.get(alarm)
+    if (told !== null && before?.level !== level) {
+      known.set(alarm, { since: before?.since ?? world.clock.now(), level })
       tell(told)
-    } else if (told === null && begunAt !== undefined) {
-      since.delete(alarm)
-      tell(alarm.over(world.clock.now() - begunAt))
+    } else if (told === null && before !== undefined) {
+      known.delete(alarm)
+      tell(alarm.over(world.clock.now() - before.since))
     }
   }
   const look = (): void => {
@@ -55,5 +64,5 @@ export const localAlarms = (
     cancel = world.clock.after(lookMs, look)
   }
   look()
-  return { stop: () => cancel() }
+  return { tell, stop: () => cancel() }
 }

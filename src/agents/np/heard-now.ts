@@ -21,7 +21,7 @@ export const heardNow = (
     const isUsable = voter.isUsable(pathName(kind))
     if (isUsable === false) return 'broken'
     const times = Object.values(heard).flatMap(({ paths }) =>
-      Object.entries(paths).flatMap(([path, at]) => (kindOf(path) === kind ? [at] : [])),
+      Object.entries(paths).flatMap(([path, at]) => (path.startsWith(kind) && kindOf(path) === kind ? [at] : [])),
     )
     if (times.length === 0) return isUsable ? 'silent' : 'unknown'
     return times.some((at) => now - at < timing.timeoutMs) ? 'hears' : 'silent'

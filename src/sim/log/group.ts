@@ -1,4 +1,6 @@
 /** The log servers of a cluster, and the way between them: routes over the interconnect alone. */
+import { readNext } from '../../events/chain.ts'
+import type { Recorded } from '../../events/index.ts'
 import type { SimulatedHost } from '../host.ts'
 import type { SimulatedNetwork } from '../network.ts'
 import type { SimulatedProcess } from '../process.ts'
@@ -31,6 +33,7 @@ export class ReplicaGroup {
   readonly replicas = new Map<string, Replica>()
   readonly #attached = new Map<string, Set<Attached>>()
   readonly #told: GroupParts['applied']
+  readonly #known = new Map<number, Recorded>()
 
   constructor({ names, network, interconnect, applied }: GroupParts) {
     this.names = names
@@ -39,6 +42,15 @@ export class ReplicaGroup {
     this.interconnect = interconnect
     this.#told = applied
     for (const name of names) this.stores.set(name, new LogStore())
+  }
+
+  /** A commit that was read once is the same for everybody who reads these bytes after the same commit. */
+  remember(recorded: Recorded): void {
+    this.#known.set(recorded.position.sequence, recorded)
+  }
+  read: typeof readNext = (digest, before, next) => {
+    const known = this.#known.get(next.sequence)
+    return known?.bytes === next.bytes && known.previous === before.hash ? known : readNext(digest, before, next)
   }
 
   /** The program of a log server. */

@@ -231,6 +231,7 @@ class SimulatedLink implements LogLink {
       after,
       reader,
       reached: (at) => this.#heard(at),
+      read: this.#group.read,
       fromOwn: (from, got) =>
         this.#atServer((server) => {
           const found = server.store.stream.slice(from, from + 1000)

@@ -1,5 +1,5 @@
 /** Follows the simulated log: by the feed while it is complete, from a replica where it is not. */
-import { readNext } from '../../events/chain.ts'
+import type { readNext } from '../../events/chain.ts'
 import { type LogReader, type Position, type Recorded, sequence } from '../../events/index.ts'
 import type { Cancel, World } from '../../world/world.ts'
 import type { Stored } from './store.ts'
@@ -13,6 +13,7 @@ export type ReadingParts = {
   readonly after: Position
   readonly reader: LogReader
   readonly reached: (sequence: number) => void
+  readonly read: typeof readNext
   /** Asks for what follows the `from`-th commit; may never answer. */
   readonly fromOwn: (from: number, got: (found: readonly Stored[]) => void) => void
   readonly fromLeader: (from: number, got: (found: readonly Stored[]) => void) => void
@@ -79,7 +80,7 @@ export class Reading {
       const at = before.sequence + 1
       const bytes = found[at - from - 1]?.bytes ?? this.#ahead.get(at)
       if (bytes === undefined) break
-      const next = readNext(this.#world.digest, before, { sequence: sequence(at), bytes })
+      const next = this.#parts.read(this.#world.digest, before, { sequence: sequence(at), bytes })
       if ('trouble' in next) {
         if (!this.#inTrouble) this.#parts.reader.trouble(next)
         this.#inTrouble = true
