@@ -1,13 +1,15 @@
 /**
- * `npm run sim -- [--minutes N] [--seed S] [--runs N] [--timeout MS] [--most-timeout MS] [--devices] [--shrink]`: seeds from S on, for
+ * `npm run sim -- [--minutes N] [--seed S] [--runs N] [--timeout MS] [--most-timeout MS] [--devices] [--shrink] [--speed [--every MS]]`: seeds from S on, for
  * so long; says what was simulated, and prints whatever failed. The same seeds as in the tests, and more. `--devices`: only
  * clusters with more than networks; `--most-timeout`: only those with so small a T, of which more fit into a minute; `--shrink`: whatever
- * failed is tried with fewer faults, and the smallest that fails is shown.
+ * failed is tried with fewer faults, and the smallest that fails is shown; `--speed`: clusters of three voters and one T, with a
+ * fault in `--every` ms, for the figure that is printed in the end.
  */
 import { parseArgs } from 'node:util'
 import { runSeed } from '../../src/sim/seed.ts'
 import { shrink, shrunkLines } from '../../src/sim/shrink.ts'
 import { scenarioOf } from '../../src/sim/swarm.ts'
+import { paceLine, speedScenario } from './speed.ts'
 
 const { values } = parseArgs({
   options: {
@@ -18,18 +20,23 @@ const { values } = parseArgs({
     'most-timeout': { type: 'string', default: 'Infinity' },
     devices: { type: 'boolean', default: false },
     shrink: { type: 'boolean', default: false },
+    speed: { type: 'boolean', default: false },
+    every: { type: 'string', default: '60000' },
   },
 })
 const end = process.hrtime.bigint() + BigInt(Math.round(Number(values.minutes) * 60)) * 1_000_000_000n
 const most = values.runs === undefined ? Number.POSITIVE_INFINITY : Number(values.runs)
 const wish = values.timeout === undefined ? {} : { timeoutMs: Number(values.timeout) }
+const pace = values.speed ? { timeoutMs: 3000, ...wish, everyMs: Number(values.every) } : null
+const drawn = (seed: number) => (pace ? speedScenario(seed, pace) : scenarioOf(seed, wish))
 
 let simulatedMs = 0
 let failed = 0
 let runs = 0
+let strikes = 0
 const began = process.cpuUsage()
 for (let seed = Number(values.seed); runs < most && process.hrtime.bigint() < end; seed++) {
-  const scenario = scenarioOf(seed, wish)
+  const scenario = drawn(seed)
   const { timeoutMs, fencing, hasCable, hasSharedDisk, pingTargets, otherTimeouts, otherVoters } = scenario.plan
   const hasDevices = [fencing, hasCable, hasSharedDisk, pingTargets, otherTimeouts, otherVoters].some(
     (one) => one !== undefined,
@@ -37,10 +44,11 @@ for (let seed = Number(values.seed); runs < most && process.hrtime.bigint() < en
   if (timeoutMs > Number(values['most-timeout']) || (values.devices && !hasDevices)) continue
   const outcome = await runSeed(scenario)
   runs += 1
+  strikes += outcome.strikes.length
   simulatedMs += outcome.simulatedMs
   if (outcome.failure !== null) {
     failed += 1
-    const smaller = values.shrink ? await shrink(() => scenarioOf(seed, wish), outcome) : null
+    const smaller = values.shrink ? await shrink(() => drawn(seed), outcome) : null
     const lines = smaller ? [smaller.outcome.failure, ...shrunkLines(smaller)] : [outcome.failure]
     console.log(`${lines.join('\n')}\n${'='.repeat(120)}`)
   }
@@ -48,7 +56,8 @@ for (let seed = Number(values.seed); runs < most && process.hrtime.bigint() < en
 const { user, system } = process.cpuUsage(began)
 const cpuMinutes = (user + system) / 6e7
 const hours = simulatedMs / 3.6e6
+if (pace) console.log(paceLine(pace))
 console.log(
-  `${runs} seeds, ${failed} failed: ${hours.toFixed(1)} cluster hours in ${cpuMinutes.toFixed(2)} CPU minutes, ${(hours / cpuMinutes).toFixed(0)} per minute`,
+  `${runs} seeds, ${failed} failed, ${strikes} faults: ${hours.toFixed(1)} cluster hours in ${cpuMinutes.toFixed(2)} CPU minutes, ${(hours / cpuMinutes).toFixed(0)} per minute`,
 )
 process.exitCode = failed === 0 ? 0 : 1

@@ -54,7 +54,7 @@ export const mutants: readonly Mutant[] = [
     name: 'a voter supports what it hears, because it is idle',
     rule: 'liveness.md rule 4',
     file: 'decisions/liveness.ts',
-    find: '(l.heard[p]?.renounced ?? noGeneration) >= generation',
+    find: 'renouncedBy(l, p) >= generation',
     instead: '(l.heard[p]?.sequence ?? 0) >= 0',
     seenBy: /./,
     plan: quick,
