@@ -45,6 +45,7 @@ export const runAgent = async (machine: Machine, options: ProcessOptions): Promi
   await runner.adopt(recorder.state())
   mirrors?.start()
   const voter = joinVoters(machine, node, {
+    version: options.version,
     groups: () => agent?.heldGroups() ?? {},
     changed: () => agent?.wake(),
     extended: () => agent?.extended(),

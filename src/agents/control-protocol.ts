@@ -46,6 +46,8 @@ export type CommandProgress =
 export type PeerStatus = {
   readonly voter: VoterName
   readonly role: 'server' | 'witness'
+  /** Of its software, by its own word; null until it has said so. */
+  readonly version?: string | null
   /** Since its last new beat, on any path; null = never heard since this agent started. */
   readonly heardMsAgo: number | null
   /** By path: since the last beat on it; null = never. */

@@ -98,6 +98,7 @@ const peerStatus = (
   return {
     voter: name,
     role,
+    version: voter.versions()[name] ?? null,
     heardMsAgo: since(heard?.at),
     paths: Object.fromEntries(known.map((path) => [path, since(heard?.paths[path])])),
     times: Object.fromEntries(

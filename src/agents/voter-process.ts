@@ -77,7 +77,7 @@ export const joinVoters = (
     say,
     note,
     ...shared
-  }: Pick<VoterOptions, 'groups' | 'changed' | 'extended' | 'withheld'> & {
+  }: Pick<VoterOptions, 'version' | 'groups' | 'changed' | 'extended' | 'withheld'> & {
     readonly say: Say
     /** Puts something on the log that nobody waits for; a witness does not. */
     readonly note: ServerAgent['note'] | null

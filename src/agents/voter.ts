@@ -53,6 +53,7 @@ import type { VoterStore } from './voter-store.ts'
 export type VoterOptions = {
   readonly kit: VoterKit
   readonly store: VoterStore
+  readonly version: string
   /** What is said of ourselves in every beat. */
   readonly groups: () => Readonly<Record<string, Epoch>>
   /** Something about who lives may have changed: look again. */
@@ -70,6 +71,8 @@ export type VoterOptions = {
 
 export type Voter = {
   readonly liveness: () => Liveness
+  /** Of the software of other voters, by their own word. */
+  readonly versions: () => Readonly<Record<string, string>>
   /** Whether this side can use the path itself; null = there is none, or it cannot know. */
   readonly isUsable: (name: PathName) => boolean | null
   /** How long beats take on each path; telemetry. */
@@ -135,6 +138,7 @@ class RunningVoter implements Voter {
   #isStopped = false
   readonly #isReplay = replayWatch()
   readonly #times = pathTimes()
+  readonly #versions = new Map<string, string>()
   #isWritingPromise = false
 
   constructor(world: World, options: VoterOptions) {
@@ -157,6 +161,7 @@ class RunningVoter implements Voter {
 
   readonly liveness = () => this.#liveness
   readonly times = () => this.#times.all()
+  readonly versions = () => Object.fromEntries(this.#versions)
   readonly isUsable = (name: PathName) => this.#paths.get(name)?.isUsable?.() ?? null
   readonly membership = () => this.#membership
   readonly pair = () => this.#pair
@@ -216,6 +221,7 @@ class RunningVoter implements Voter {
     if (this.#isReplay(beat, path)) this.#options.suspicious(`an old beat of ${beat.from} on ${path}, said again`)
     const now = this.#noticePause()
     const before = this.#liveness
+    if (beat.version !== undefined) this.#versions.set(beat.from, beat.version)
     this.#times.heard(before, beat, path, now)
     this.#liveness = hear(before, beat, path, this.#membership, now)
     // Only what may change a decision wakes the agent: not every beat of a quiet cluster.
@@ -304,6 +310,7 @@ class RunningVoter implements Voter {
       supports: l.supports,
       renounced: l.renounced,
       passedOn: passedOnBy(l, this.#membership),
+      version: this.#options.version,
     }
   }
 

@@ -30,6 +30,7 @@ export const runWitness = async (machine: Machine, options: ProcessOptions): Pro
   })
   checkRole(node, 'witness')
   const voter = joinVoters(machine, node, {
+    version: options.version,
     groups: () => ({}),
     changed: () => {},
     extended: () => {},

@@ -66,6 +66,8 @@ export type Beat = {
   readonly renounced: Generation
   /** Renunciations of others, heard from themselves: for voters that do not hear them. */
   readonly passedOn: AllPassedOn
+  /** Of the software that says this. Nothing is decided by it; beats in few bytes have none. */
+  readonly version?: string | undefined
 }
 
 type KeptOfBeat = 'incarnation' | 'number' | 'generation' | 'store' | 'renounced' | 'sequence' | 'groups' | 'hears'

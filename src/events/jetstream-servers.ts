@@ -10,6 +10,8 @@ export type LogServerReport = {
   readonly heardAt: number
   /** Every write is followed by an fsync. */
   readonly syncsAlways: boolean
+  /** When its certificate ends, in ms of the wall clock; null where it does not say. */
+  readonly certificateEnds: number | null
 }
 
 const report = z.object({
@@ -17,6 +19,7 @@ const report = z.object({
   data: z.object({
     version: z.string(),
     now: z.string(),
+    tls_cert_not_after: z.string().optional(),
     jetstream: z.object({ config: z.object({ sync_always: z.boolean().default(false) }).optional() }).optional(),
   }),
 })
@@ -37,6 +40,7 @@ export const logServerReports = async (
       version: data.version,
       wall: Date.parse(data.now),
       heardAt: wall(),
+      certificateEnds: data.tls_cert_not_after === undefined ? null : Date.parse(data.tls_cert_not_after),
       syncsAlways: data.jetstream?.config?.sync_always ?? false,
     })
   }

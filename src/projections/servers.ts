@@ -25,6 +25,8 @@ export type Server = {
   readonly stopOrdered: boolean
   /** Paths that are lost, by peer: `{ s2: ['lan:public'] }`. */
   readonly lostPaths: Readonly<Record<string, readonly string[]>>
+  /** The latest loss of a path, restored or not; lasts beyond joins. A snapshot of an earlier version has none. */
+  readonly lastLoss?: { readonly peer: string; readonly path: string; readonly at: WallTime }
   /** NP resolution on that server says so. */
   readonly isCutOff: boolean
   readonly logTrouble: string | null
@@ -114,6 +116,7 @@ export const foldServer = (draft: Servers, event: ServerEvent, moment: Moment): 
       if (data.action === 'stop-service' && !data.practice) server.stopOrdered = true
       return null
     case 'PathLost':
+      server.lastLoss = { peer: data.peer, path: data.path, at: moment.at }
       server.lostPaths[data.peer] = [...new Set([...(server.lostPaths[data.peer] ?? []), data.path])]
       return null
     case 'PathRestored':

@@ -7,7 +7,8 @@ import { logServerChecks } from '../../src/cli/doctor/log-server-checks.ts'
 import { type MachineFacts, machineChecks } from '../../src/cli/doctor/machine-checks.ts'
 import { safetyChecks } from '../../src/cli/doctor/safety-checks.ts'
 import { linesOf } from '../../src/cli/doctor.ts'
-import { voterName } from '../../src/events/index.ts'
+import { voterName, wallTime } from '../../src/events/index.ts'
+import { serverOf } from '../../src/projections/servers.ts'
 import { statusOf } from '../specs/cli/fake-agent.ts'
 import { configuration } from './hand-built-log.ts'
 import { settled } from './scenarios.ts'
@@ -17,12 +18,13 @@ const inDays = (days: number) => now + days * 86_400_000
 const guarded = { ...configuration, watchdog: { device: '/dev/watchdog', required: false } }
 const well = statusOf(settled().log)
 const keepers = ['s1', 's2', 'w']
-const report = (name: string, version = '2.12.1', aheadMs = 0, syncsAlways = true) => ({
+const report = (name: string, version = '2.12.1', aheadMs = 0, { syncsAlways = true, days = 1800 } = {}) => ({
   name,
   version,
   wall: now + aheadMs,
   heardAt: now,
   syncsAlways,
+  certificateEnds: now + days * 86_400_000,
 })
 const machine: MachineFacts = {
   now,
@@ -35,6 +37,8 @@ const machine: MachineFacts = {
   sharedDevices: ['/dev/sdb1'],
   snapshotAgeMs: 120_000,
   swappedKib: 0,
+  kernelMemory: { overcommit: 0, swappiness: 60, hasSwap: false },
+  diskStallPercent: 0.4,
   cgroupTrouble: null,
   closedPorts: [],
   openPorts: 4,
@@ -53,6 +57,7 @@ test('an installation that is well', async () => {
       watchdogReport: { armed: true, device: '/dev/watchdog', identity: 'iTCO_wdt', timeoutMs: 2000, because: '' },
     },
     clock: { rateErrorPercent: 0.0012, wall: now },
+    peers: well.peers.map((peer) => ({ ...peer, version: well.version })),
   }
   const findings = [
     ...agentChecks(status),
@@ -80,8 +85,22 @@ test('an installation where much is not', async () => {
     guardian: { running: false, watchdog: 'none' },
     clock: { rateErrorPercent: 3.1, wall: now },
     notAdmitted: [voterName('w')],
+    state: {
+      ...well.state,
+      servers: {
+        ...well.state.servers,
+        byName: {
+          ...well.state.servers.byName,
+          s1: {
+            ...serverOf(well.state.servers, 's1'),
+            lastLoss: { peer: 'w', path: 'lan:public', at: wallTime(now - 120_000) },
+            deaths: { guardian: [wallTime(now - 3_600_000), wallTime(now - 90 * 86_400_000)] },
+          },
+        },
+      },
+    },
     peers: [
-      { ...s1, heardMsAgo: null, echoMsAgo: null, paths: { nats: null } },
+      { ...s1, version: '0.0.9', heardMsAgo: null, echoMsAgo: null, paths: { nats: null } },
       { ...w, echoMsAgo: null, paths: { ...w.paths, 'lan:public': null, nats: null } },
     ],
   }
@@ -95,7 +114,10 @@ test('an installation where much is not', async () => {
       whyNoWatchdog: (device) => `${device} is device 1:3, which the kernel does not know as a watchdog`,
       bootMs: 1500,
     }),
-    ...logServerChecks({ reports: [report('s2', '2.10.9', 0, false), report('w', '2.12.1', 90_000)], keepers }),
+    ...logServerChecks({
+      reports: [report('s2', '2.10.9', 0, { syncsAlways: false }), report('w', '2.12.1', 90_000, { days: 12 })],
+      keepers,
+    }),
     ...machineChecks({
       ...machine,
       kitDifferences: ['s1 has other addresses in the kit'],
@@ -104,6 +126,8 @@ test('an installation where much is not', async () => {
       looseFiles: [{ path: '/var/lib/baton/kit/node.key', mode: '644' }],
       disk: { device: '/dev/sdb1', fileSystem: 'ext4', freeBytes: 2e8, totalBytes: 100e9, fsyncMs: [12, 812] },
       swappedKib: 4096,
+      kernelMemory: { overcommit: 1, swappiness: 60, hasSwap: true },
+      diskStallPercent: 38,
       cgroupTrouble: 'they cannot be made here (no cgroup v2, or no right to)',
       closedPorts: ['s1 (10.0.0.1, 29011/tcp)'],
     }),

@@ -37,6 +37,7 @@ const schema = z.object({
   hears: z.record(z.string(), z.array(decode.path)),
   supports: z.record(z.string(), support),
   renounced: decode.generation,
+  version: z.string().max(40).optional(),
   // Beats of before 0.1 have none.
   passedOn: z
     .record(z.string(), z.object({ incarnation: decode.incarnation, renounced: decode.generation }))

@@ -1,5 +1,6 @@
 /** What follows from the agent's own word: leases, guardian, voters, paths, the log. */
 import type { AgentStatus, PeerStatus } from '../../agents/control-protocol.ts'
+import { durationInWords } from '../../projections/wording.ts'
 import { type Finding, ok, problem, warning } from './finding.ts'
 
 export const agentChecks = (status: AgentStatus): readonly Finding[] => [
@@ -11,6 +12,8 @@ export const agentChecks = (status: AgentStatus): readonly Finding[] => [
   ...status.peers.flatMap((one) => jeopardy(one)),
   ...conditions(status),
   ...lostPaths(status),
+  versions(status),
+  deaths(status),
 ]
 
 const standing = ({ role, lease, notDeciding, voter, version }: AgentStatus): Finding => {
@@ -98,7 +101,7 @@ const conditions = ({ voter, state }: AgentStatus): readonly Finding[] =>
       ),
     )
 
-const lostPaths = ({ state }: AgentStatus): readonly Finding[] => {
+const lostPaths = ({ state, clock }: AgentStatus): readonly Finding[] => {
   const lost = Object.values(state.servers.byName).flatMap(({ name, lostPaths: known, status }) =>
     status === 'up'
       ? Object.entries(known).flatMap(([other, paths]) =>
@@ -106,9 +109,54 @@ const lostPaths = ({ state }: AgentStatus): readonly Finding[] => {
         )
       : [],
   )
+  const latest = latestLoss(state)
+  const now = clock?.wall ?? latest?.at ?? 0
+  const words =
+    latest && `${latest.server} did not hear ${latest.peer} on ${latest.path} ${agoInWords(now - latest.at)}`
+  const seen = `none is lost between any two voters; ${words === null ? 'none ever was' : `the last time ${words}`}`
+  if (lost.length === 0 && latest !== null && now - latest.at < recentMs)
+    return [warning('paths on the log', seen, 'baton alerts tells how often: a cable or switch that comes and goes')]
   return lost.length === 0
-    ? [ok('paths on the log', 'none is lost between any two voters')]
+    ? [ok('paths on the log', seen)]
     : [warning('paths on the log', lost.join('; '), 'baton alerts tells since when')]
+}
+
+/** A path that was lost within this time may be lost again any moment. */
+const recentMs = 3_600_000
+const dayMs = 86_400_000
+
+const latestLoss = ({ servers }: AgentStatus['state']) =>
+  Object.values(servers.byName)
+    .flatMap(({ name, lastLoss }) => (lastLoss ? [{ server: name, ...lastLoss }] : []))
+    .toSorted((a, b) => b.at - a.at)[0] ?? null
+
+const agoInWords = (ms: number): string =>
+  ms < dayMs ? `${durationInWords(Math.max(0, ms))} ago` : `${Math.floor(ms / dayMs)} days ago`
+
+/** Old and new software understand each other; new events on the log stop the decisions of old ones. */
+const versions = ({ voter, version, peers }: AgentStatus): Finding => {
+  const what = 'versions'
+  const all = [{ voter, version }, ...peers.map((one) => ({ voter: one.voter, version: one.version ?? null }))]
+  const known = all.flatMap((one) => (one.version === null ? [] : [`${one.voter} ${one.version}`]))
+  const silent = all.filter((one) => one.version === null).map((one) => one.voter)
+  const seen = `${known.join(', ')}${silent.length === 0 ? '' : `; not known of ${silent.join(', ')}`}`
+  return new Set(all.flatMap((one) => one.version ?? [])).size > 1
+    ? warning(what, seen, 'finish the upgrade: the same version on every voter, one after the other')
+    : ok(what, seen)
+}
+
+/** Of our own processes, by the log: each was started again, but something ends them. */
+const deaths = ({ state, clock }: AgentStatus): Finding => {
+  const what = 'own processes'
+  const all = Object.values(state.servers.byName).flatMap(({ name, deaths: known }) =>
+    Object.entries(known ?? {}).flatMap(([process, times]) => {
+      const recent = times.filter((at) => clock === undefined || clock.wall - at < dayMs).length
+      return recent === 0 ? [] : [`${process} of ${name} ${recent === 1 ? 'once' : `${recent} times`}`]
+    }),
+  )
+  return all.length === 0
+    ? ok(what, 'none died within a day')
+    : warning(what, `died within a day: ${all.join(', ')}`, 'baton alerts says why; dmesg, whether memory ran out')
 }
 
 export const noAgentFinding = (because: string): Finding =>

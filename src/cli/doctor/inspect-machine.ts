@@ -30,6 +30,8 @@ export const inspectMachine = async ({ state, now, kit, configuration }: Machine
     sharedDevices: configuration === null ? [] : devicesOf(configuration),
     snapshotAgeMs: await orNull(async () => now() - (await stat(join(state, 'snapshot.json'))).mtimeMs),
     swappedKib: await swapped(state),
+    kernelMemory: await kernelMemory(),
+    diskStallPercent: await diskStall(),
     cgroupTrouble: mayMakeControlGroups() ? null : 'they cannot be made here (no cgroup v2, or no right to)',
     closedPorts: closed.closed,
     openPorts: closed.open,
@@ -143,6 +145,27 @@ const swapped = (state: string): Promise<number | null> =>
     const pid = stdout.trim().split('\n')[0] ?? ''
     const status = await readFile(`/proc/${pid}/status`, 'utf8')
     return Number(/^VmSwap:\s+(\d+) kB/m.exec(status)?.[1] ?? 0)
+  })
+
+const kernelMemory = (): Promise<MachineFacts['kernelMemory']> =>
+  orNull(async () => ({
+    overcommit: await numberIn('/proc/sys/vm/overcommit_memory'),
+    swappiness: await numberIn('/proc/sys/vm/swappiness'),
+    // The first line is a heading.
+    hasSwap: (await readFile('/proc/swaps', 'utf8')).trim().split('\n').length > 1,
+  }))
+
+const numberIn = async (path: string): Promise<number> => {
+  const value = Number((await readFile(path, 'utf8')).trim())
+  if (!Number.isFinite(value)) throw new Error(`${path} holds no number`)
+  return value
+}
+
+const diskStall = (): Promise<number | null> =>
+  orNull(async () => {
+    const found = /^full .*avg60=([\d.]+)/m.exec(await readFile('/proc/pressure/io', 'utf8'))
+    if (!found) throw new Error('no average')
+    return Number(found[1])
   })
 
 const connectMs = 1000

@@ -28,6 +28,7 @@ export const logServerChecks = ({ reports, keepers }: LogServerFacts): readonly 
     version(reports),
     sync(reports),
     walls(reports),
+    certificates(reports),
   ]
 }
 
@@ -59,6 +60,21 @@ const sync = (reports: readonly LogServerReport[]): Finding => {
         'sync_interval must be always: restart these log servers with Baton’s own configuration',
       )
 }
+
+/** Of voters that keep the log, this one included: the doctor need not be run on each for it. */
+const certificates = (reports: readonly LogServerReport[]): Finding => {
+  const what = 'certificates of voters'
+  const known = reports.flatMap(({ name, certificateEnds, heardAt }) =>
+    certificateEnds === null ? [] : [{ name, days: Math.floor((certificateEnds - heardAt) / dayMs) }],
+  )
+  if (known.length === 0) return unknown(what, 'no log server says when its own ends')
+  const days = Math.min(...known.map((one) => one.days))
+  const seen = known.map((one) => `${one.name} ${one.days < 0 ? 'ended' : `in ${one.days} days`}`).join(', ')
+  const remedy = 'make new kits (baton cluster create) and exchange them on every voter'
+  if (days < 14) return problem(what, seen, remedy)
+  return days < 90 ? warning(what, seen, remedy) : ok(what, seen)
+}
+const dayMs = 86_400_000
 
 const walls = (reports: readonly LogServerReport[]): Finding => {
   const offsets = reports.map(({ wall, heardAt }) => wall - heardAt)

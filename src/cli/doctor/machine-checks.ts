@@ -27,6 +27,10 @@ export type MachineFacts = {
   readonly snapshotAgeMs: number | null
   /** Of the agent, in KiB; null when there is none. */
   readonly swappedKib: number | null
+  /** `vm.overcommit_memory`, `vm.swappiness`, and whether there is swap at all; null where they cannot be read. */
+  readonly kernelMemory: { readonly overcommit: number; readonly swappiness: number; readonly hasSwap: boolean } | null
+  /** Share of the last minute in which everybody waited for disks, in percent; null where the kernel does not say. */
+  readonly diskStallPercent: number | null
   /** Null when groups' processes can be kept in control groups. */
   readonly cgroupTrouble: string | null
   /** TCP ports of other voters that do not answer. */
@@ -44,6 +48,7 @@ export const machineChecks = (facts: MachineFacts): readonly Finding[] => [
   ...disk(facts),
   snapshot(facts),
   memory(facts),
+  ...kernelMemory(facts),
   cgroups(facts),
 ]
 
@@ -92,7 +97,7 @@ const leastFree = 1 << 30
 const slowFsyncMs = 50
 const badFsyncMs = 500
 
-const disk = ({ disk: facts, sharedDevices }: MachineFacts): readonly Finding[] => {
+const disk = ({ disk: facts, sharedDevices, diskStallPercent }: MachineFacts): readonly Finding[] => {
   if (facts === null) return [unknown('disk', 'the state directory cannot be looked at')]
   const { device, fileSystem, freeBytes, totalBytes } = facts
   const where = `${device} (${fileSystem})`
@@ -116,6 +121,7 @@ const disk = ({ disk: facts, sharedDevices }: MachineFacts): readonly Finding[] 
       ? problem('free space', free, 'make room: a full disk stops the log server')
       : ok('free space', free),
     fsync(facts),
+    busyDisks(diskStallPercent),
   ]
 }
 
@@ -127,6 +133,15 @@ const fsync = ({ fsyncMs }: DiskFacts): Finding => {
   if (worst >= badFsyncMs) return problem('fsync', seen, remedy)
   return worst >= slowFsyncMs ? warning('fsync', seen, remedy) : ok('fsync', seen)
 }
+
+/** By its pressure stall information: an fsync that happens to be fast says little of a disk that is mostly busy. */
+const busyDisks = (percent: number | null): Finding => {
+  const what = 'busy disks'
+  if (percent === null) return unknown(what, 'the kernel does not tell (no pressure stall information)')
+  const seen = `everybody waited for disks ${percent.toFixed(1)} % of the last minute`
+  return percent > mostStallPercent ? warning(what, seen, 'give the log a disk of its own') : ok(what, seen)
+}
+const mostStallPercent = 20
 
 /** Agents write one every minute while there is something new, and at their end. */
 const snapshot = ({ snapshotAgeMs }: MachineFacts): Finding =>
@@ -144,6 +159,29 @@ const memory = ({ swappedKib }: MachineFacts): Finding => {
         'more memory, or less swappiness: reading it back may cost the lease',
       )
 }
+
+/** What is killed when memory was promised without limit is the kernel's choice; what is swapped out comes back late. */
+const kernelMemory = ({ kernelMemory: facts }: MachineFacts): readonly Finding[] => {
+  if (facts === null) return [unknown('overcommit', 'it cannot be read')]
+  const { overcommit, swappiness, hasSwap } = facts
+  return [
+    overcommit === 1
+      ? warning(
+          'overcommit',
+          'vm.overcommit_memory is 1: memory is promised without limit, and then something is killed',
+          'sysctl vm.overcommit_memory=0',
+        )
+      : ok('overcommit', `vm.overcommit_memory is ${overcommit}`),
+    hasSwap && swappiness > mostSwappiness
+      ? warning(
+          'swap',
+          `there is swap, and vm.swappiness is ${swappiness}: an agent that is swapped out is late`,
+          'ops/sysctl/90-baton.conf sets vm.swappiness to 10',
+        )
+      : ok('swap', hasSwap ? `there is swap; vm.swappiness is ${swappiness}` : 'there is none'),
+  ]
+}
+const mostSwappiness = 10
 
 const cgroups = ({ cgroupTrouble }: MachineFacts): Finding =>
   cgroupTrouble === null

@@ -33,6 +33,10 @@ describe('the doctor', () => {
     await context.annotate(stdout)
     for (const what of ['agent', 'guardian', 'log', 'log servers', 'nats-server', 'sync of the log', 'kit', 'keys'])
       expect(about(diagnosis, what), what).toMatchObject({ level: 'ok' })
+    for (const name of ['s1', 's2', 'w']) {
+      expect(about(diagnosis, 'versions').seen).toContain(name)
+      expect(about(diagnosis, 'certificates of voters').seen).toContain(name)
+    }
     expect(about(diagnosis, 'ports').level).toBe('ok')
     expect(about(diagnosis, 'certificate').level).toBe('ok')
     expect(about(diagnosis, 'watchdog')).toMatchObject({ level: 'warning' })
