@@ -3,6 +3,7 @@ import type { DataGeneration } from '../generations.ts'
 import type { ConditionListener, MirrorAuthority } from './authority.ts'
 import type { ReportListener } from './report.ts'
 import { defaultResyncLimits, type ResyncLimits } from './resync.ts'
+import type { Statistics } from './statistics.ts'
 
 export type ActiveOptions = {
   readonly clock: Clock
@@ -18,6 +19,7 @@ export type ActiveOptions = {
   readonly limits: ActiveLimits
   readonly changed: ConditionListener
   readonly report?: ReportListener
+  readonly statistics?: Statistics
 }
 export type ActiveLimits = {
   /** At the start, and after a connection was lost: so long writes wait for the other side before the mirror breaks. */

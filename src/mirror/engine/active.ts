@@ -21,6 +21,7 @@ import { Meeting, type Met, meet } from './meeting.ts'
 import { keepable } from './outgoing.ts'
 import type { MirrorReport } from './report.ts'
 import { peerStateOf, type Side } from './standby.ts'
+import { Statistics } from './statistics.ts'
 import { Touched } from './touched.ts'
 import type { VerifyOptions } from './verify.ts'
 import { Writes } from './writes.ts'
@@ -29,6 +30,7 @@ export class ActiveSide implements Engine {
   readonly size: number
   readonly blockBytes: number
   readonly touched: Touched
+  readonly statistics: Statistics
   readonly #side: Side
   readonly #options: ActiveOptions
   readonly #writes: Writes
@@ -53,7 +55,7 @@ export class ActiveSide implements Engine {
   #catchUp: CatchUp | null = null
   readonly #care: DiskCare
   /** Saves of the other side's metadata, as it said last. */
-  #peerSaves: number | null = null
+  peerSaves: number | null = null
   #patience: Cancel
   #tick: Cancel
 
@@ -63,6 +65,7 @@ export class ActiveSide implements Engine {
     this.#side = side
     this.#options = options
     this.#asker = new Asker(options)
+    this.statistics = options.statistics ?? new Statistics()
     this.size = partition.geometry.dataBytes
     this.blockBytes = side.data.blockBytes
     const isFirstLife = partition.state.role !== 'active' || partition.state.epoch !== options.epoch
@@ -78,6 +81,7 @@ export class ActiveSide implements Engine {
       pair: () => this.#pair,
       isBreaking: () => this.#isBreaking,
       touched: this.touched,
+      statistics: this.statistics,
       unreadable: (read, trouble) => this.#care.unreadable(read, trouble),
       writing: (ranges) => this.#care.writing(ranges),
       send: (frames) => this.#link?.send(frames),
@@ -99,10 +103,6 @@ export class ActiveSide implements Engine {
 
   get condition(): MirrorCondition {
     return { pair: this.#pair, because: this.#because, dirtyBlocks: this.#side.partition.dirty.marks.count }
-  }
-
-  get peerSaves(): number | null {
-    return this.#peerSaves
   }
 
   /** What is copied now; null = nothing. */
@@ -188,7 +188,7 @@ export class ActiveSide implements Engine {
   }
 
   readonly #acknowledged = ({ sequence, at }: Frame): void => {
-    this.#peerSaves = at || null
+    this.peerSaves = at || null
     if (!this.#writes.replicates()) return
     this.#writes.acknowledged(sequence)
     this.#catchUp?.acknowledged(sequence)
@@ -250,9 +250,10 @@ export class ActiveSide implements Engine {
     for (const { first, count } of met.runs) for (let n = first; n < first + count; n++) partition.dirty.add(n)
     this.#session = met.state.session
     const { clock, limits } = this.#options
+    const { resyncAcknowledge: times } = this.statistics
     const guard = (run: () => void): void => void this.#guarded(run)
     this.#catchUp = new CatchUp(
-      { clock, partition, data, send: this.#writes.send, finished: this.#join, guard },
+      { clock, partition, data, send: this.#writes.send, finished: this.#join, guard, times },
       { copy, limits: limits.resync, report: this.#report },
     )
     this.#become('resyncing', copy === 'everything' ? 'everything is copied' : 'what differs is copied')

@@ -3,6 +3,7 @@ import type { Cancel, Clock } from '../../world/world.ts'
 import type { ClusterPartition } from '../cluster-partition.ts'
 import type { Disk } from '../disk.ts'
 import { type Frame, frame, maxPayloadBytes } from '../peer/frame.ts'
+import type { Duration } from './statistics.ts'
 
 export type ResyncPort = {
   readonly clock: Clock
@@ -12,6 +13,8 @@ export type ResyncPort = {
   readonly send: (one: Frame) => number
   /** The other side has everything, durably. */
   readonly finished: () => void
+  /** From sending to acknowledgement. */
+  readonly times: Duration
   /** Runs it; trouble with a disk ends the service. */
   readonly guard: (run: () => void) => void
 }
@@ -29,7 +32,13 @@ export const defaultResyncLimits: ResyncLimits = {
   flushEveryBytes: 67_108_864,
 }
 
-type Copied = { readonly sequence: number; readonly first: number; readonly count: number; readonly bytes: number }
+type Copied = {
+  readonly sentAt: number
+  readonly sequence: number
+  readonly first: number
+  readonly count: number
+  readonly bytes: number
+}
 
 /**
  * A block is read and sent in one step, in the order of the writes: a write before is in it, a write after overtakes
@@ -82,7 +91,11 @@ export class Resync {
     const arrived = this.#underWay.filter((one) => one.sequence <= sequence)
     this.#underWay = this.#underWay.slice(arrived.length)
     this.#arrived.push(...arrived)
-    for (const { bytes } of arrived) this.#windowBytes -= bytes
+    const now = this.#port.clock.now()
+    for (const { bytes, sentAt } of arrived) {
+      this.#windowBytes -= bytes
+      this.#port.times.add(now - sentAt)
+    }
     if (this.#flushSequence !== null && this.#flushSequence <= sequence) this.#flushed(this.#flushSequence)
     this.#pump()
   }
@@ -141,7 +154,7 @@ export class Resync {
       sequence = send(frame('write', { at: at + done, length: payload.length, payload, isResync: true }))
     }
     this.#cursor = first + count
-    this.#underWay.push({ sequence, first, count, bytes })
+    this.#underWay.push({ sentAt: this.#port.clock.now(), sequence, first, count, bytes })
     this.#windowBytes += bytes
     this.#sinceFlush += bytes
     this.#throttle(bytes)

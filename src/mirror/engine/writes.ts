@@ -10,6 +10,7 @@ import { Intents, indexesIn, type Range } from './intents.ts'
 import { type Change, framesOf, framesOfCopy, isChange, lengthOf, withoutFua } from './outgoing.ts'
 import type { Read } from './remote-reads.ts'
 import type { Side } from './standby.ts'
+import type { Statistics } from './statistics.ts'
 import type { Touched } from './touched.ts'
 
 export type WritesPort = {
@@ -22,6 +23,7 @@ export type WritesPort = {
   /** The log is being asked whether this side may go on alone. */
   readonly isBreaking: () => boolean
   readonly touched: Touched
+  readonly statistics: Statistics
   /** The local disk does not read this: whoever takes it settles it. Called after everything before it was sent. */
   readonly unreadable: (read: Read, trouble: DiskTrouble) => void
   /** These ranges are written now. */
@@ -55,7 +57,10 @@ export class Writes {
     const begun = changes.map((one) => this.#begin(one, frames))
     const ranges = changes.map((one) => ({ at: one.at, length: lengthOf(one) }))
     if (ranges.length > 0) this.intents.begin(ranges, this.#sequence)
-    for (const range of ranges) this.#port.touched.add(range)
+    for (const range of ranges) {
+      this.#port.touched.add(range)
+      this.#port.statistics.writtenBytes += range.length
+    }
     this.#port.writing(ranges)
     if (this.#port.pair() === 'alone') for (const range of ranges) this.#addDirty(range)
     const flushers = burst.filter((one) => one.do === 'flush' || (one.do !== 'read' && one.fua))
@@ -82,6 +87,7 @@ export class Writes {
       if (!isAlone) this.inFlight.add(isDone ? { ...one, settles: [] } : one)
       if (isDone) for (const settle of one.settles) settle(null)
     }
+    this.#measure()
     if (isAlone && this.intents.wantFlush()) this.intents.coverByDirty()
   }
 
@@ -102,6 +108,7 @@ export class Writes {
   readonly #read = (one: Read): void => {
     try {
       this.#port.side.data.read(one.at, one.into)
+      this.#port.statistics.readBytes += one.into.length
     } catch (error) {
       if (!(error instanceof DiskTrouble)) throw error
       this.#elsewhere.add(one)
@@ -109,15 +116,26 @@ export class Writes {
     }
   }
 
+  /** How much the other side lacks, and how much is under way. */
+  readonly #measure = (): void => {
+    const { statistics, side } = this.#port
+    const { dirty, geometry } = side.partition
+    statistics.queue.set(this.inFlight.count)
+    statistics.behindBytes.set(this.inFlight.bytes + dirty.marks.count * geometry.blockBytes)
+  }
+
   readonly replicates = (): boolean => this.#port.pair() === 'paired' || this.#port.pair() === 'resyncing'
 
   /** The other side has done everything up to this one. */
   readonly acknowledged = (sequence: number): void => {
-    for (const { kind, sequence: own, settles } of this.inFlight.take(sequence)) {
+    const now = this.#port.clock.now()
+    for (const { kind, sequence: own, settles, beganAt } of this.inFlight.take(sequence)) {
+      this.#port.statistics.acknowledge.add(now - beganAt)
       this.#isFlushing &&= kind !== 'flush'
       if (kind === 'flush') this.intents.flushed(own)
       for (const settle of settles) settle(null)
     }
+    this.#measure()
   }
 
   /** What was in flight over a connection that was lost, as it is on disk by now. @throws DiskTrouble */

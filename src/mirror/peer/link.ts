@@ -46,6 +46,8 @@ export type LinkStatistics = {
   compressedBytes: number
   /** Of the last ping. */
   roundTripMs: number | null
+  /** Whoever reads it sets it back. */
+  highestRoundTripMs: number
 }
 
 /** To whoever uses the link, in this order: opened once, frames, closed once. */
@@ -64,7 +66,13 @@ export type LinkWorld = Pick<World, 'authenticate' | 'clock'> & {
 const strangerBytes = 4096
 
 export class PeerLink {
-  readonly statistics: LinkStatistics = { sentBytes: 0, payloadBytes: 0, compressedBytes: 0, roundTripMs: null }
+  readonly statistics: LinkStatistics = {
+    sentBytes: 0,
+    payloadBytes: 0,
+    compressedBytes: 0,
+    roundTripMs: null,
+    highestRoundTripMs: 0,
+  }
   readonly #world: LinkWorld
   readonly #identity: LinkIdentity
   readonly #limits: LinkLimits
@@ -148,9 +156,14 @@ export class PeerLink {
 
   readonly #takeOpen = (one: Frame): void => {
     if (one.kind === 'ping') this.send([frame('pong', { sequence: one.sequence })])
-    else if (one.kind === 'pong') this.statistics.roundTripMs = this.#world.clock.now() - one.sequence
+    else if (one.kind === 'pong') this.#ponged(this.#world.clock.now() - one.sequence)
     else if (one.kind === 'hello' || one.kind === 'proof') this.close(`a second ${one.kind}`)
     else this.#user.received(one)
+  }
+
+  readonly #ponged = (ms: number): void => {
+    this.statistics.roundTripMs = ms
+    this.statistics.highestRoundTripMs = Math.max(this.statistics.highestRoundTripMs, ms)
   }
 
   readonly #greeted = (one: Frame): void => {

@@ -6,6 +6,7 @@ import { mayActivate } from '../engine/activation.ts'
 import { ActiveSide } from '../engine/active.ts'
 import { defaultActiveLimits } from '../engine/active-options.ts'
 import { type Side, Standby } from '../engine/standby.ts'
+import { countedDisk, Statistics } from '../engine/statistics.ts'
 import type { Touched } from '../engine/touched.ts'
 import { dataGeneration } from '../generations.ts'
 import type { NbdExport } from '../nbd/negotiation.ts'
@@ -80,6 +81,7 @@ class MirrorProcess {
   #stopConnecting: Cancel = () => {}
   /** Of the epoch that was served last. */
   #touched: Touched | null = null
+  readonly #statistics = new Statistics()
   #isExposed = false
   /** By an operator's word both sides stay apart. */
   #isParted = false
@@ -98,6 +100,7 @@ class MirrorProcess {
       },
       received: (one) => this.#side?.received(one),
       linkDown: (because) => {
+        this.#count()
         this.#link = null
         this.#side?.linkDown(because)
       },
@@ -129,6 +132,8 @@ class MirrorProcess {
     switch (said.do) {
       case 'status':
         return { say: 'status', ...this.#status() }
+      case 'statistics':
+        return this.#tellStatistics(said)
       case 'touched':
         return this.#tellTouched(said)
       case 'follow':
@@ -207,6 +212,7 @@ class MirrorProcess {
       limits,
       changed: (condition) => this.#agent.tell({ say: 'condition', ...condition }),
       report: this.#agent.tell,
+      statistics: this.#statistics,
     })
     this.#side = side
     this.#touched = side.touched
@@ -271,6 +277,28 @@ class MirrorProcess {
     return done
   }
 
+  readonly #tellStatistics = ({ sample }: Extract<Order, { do: 'statistics' }>): Answer => {
+    this.#count()
+    const told = this.#statistics.told()
+    if (sample) this.#statistics.sampled()
+    return { ...done, ...told }
+  }
+
+  /** What the link in use has counted goes to the rest. */
+  readonly #count = (): void => {
+    const counts = this.#link?.statistics
+    if (!counts) return
+    if (counts.roundTripMs !== null) {
+      this.#statistics.roundTrip.set(counts.highestRoundTripMs)
+      this.#statistics.roundTrip.set(counts.roundTripMs)
+      counts.highestRoundTripMs = 0
+    }
+    for (const key of ['sentBytes', 'payloadBytes', 'compressedBytes'] as const) {
+      this.#statistics[key] += counts[key]
+      counts[key] = 0
+    }
+  }
+
   readonly #tellTouched = ({ recorded }: Extract<Order, { do: 'touched' }>): Answer => {
     const { server, peer } = this.#settings
     if (recorded !== null) this.#touched?.recorded(recorded)
@@ -291,7 +319,12 @@ class MirrorProcess {
     if (typeof this.#disks === 'string') return this.#disks
     const { partition, objection, data } = this.#disks
     if (partition === null) return objection ?? 'the cluster partition cannot be used'
-    return { partition, data, session: this.#world.random.id(), boot: this.#world.bootId() }
+    return {
+      partition,
+      data: countedDisk(data, this.#statistics),
+      session: this.#world.random.id(),
+      boot: this.#world.bootId(),
+    }
   }
 
   readonly #status = (): Readonly<Record<string, unknown>> => {

@@ -107,6 +107,8 @@ export const fromAgent = z.discriminatedUnion('do', [
     bytesPerSecond: z.number().int().min(1_048_576).nullable().default(null),
     mark: z.boolean().default(true),
   }),
+  /** `sample`: with this answer a sample ends and a new one begins. */
+  z.object({ do: z.literal('statistics'), id: z.number(), sample: z.boolean().default(false) }),
   /** `recorded`: number of an earlier answer whose extents the log has now. */
   z.object({ do: z.literal('touched'), id: z.number(), recorded: z.number().int().nullable().default(null) }),
   z.object({ do: z.literal('answer'), question: z.number(), answer: z.enum(['recorded', 'refused', 'unknown']) }),

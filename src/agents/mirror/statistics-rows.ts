@@ -1,0 +1,86 @@
+/** D12: what a data plane has counted, as a row of `perf/disk/nmpN.cur` (docs/mirror-process.md names the columns). */
+import type { ToldDuration, ToldLevel, ToldStatistics } from '../../mirror/engine/statistics.ts'
+
+export type Sample = {
+  /** `YYYY/MM/DD HH:MM:SS.mmm` */
+  readonly date: string
+  readonly elapsedMs: number
+  readonly now: ToldStatistics
+  /** At the end of the sample before; null at the first one, or when the data plane was started anew. */
+  readonly before: ToldStatistics | null
+  readonly mountTimes: MountTimes
+}
+/** Of the resource that mounts it; milliseconds. */
+export type MountTimes = {
+  readonly unmount: Pick<ToldLevel, 'current' | 'highest'>
+  readonly fsck: Pick<ToldLevel, 'current' | 'highest'>
+}
+export const noMountTimes: MountTimes = {
+  unmount: { current: 0, highest: 0 },
+  fsck: { current: 0, highest: 0 },
+}
+
+type Column = readonly [title: string, value: (sample: Sample) => number]
+
+const mib = 1_048_576
+const kib = 1024
+
+/** A count of this sample: the totals only grow, unless the data plane was started anew. */
+const grown = (of: (told: ToldStatistics) => number, { now, before }: Sample): number => {
+  const was = before === null ? 0 : of(before)
+  return of(now) >= was ? of(now) - was : of(now)
+}
+const flow = (title: string, unit: string, bytes: number, of: (told: ToldStatistics) => number): readonly Column[] => [
+  [`${title}, Total (${unit})`, (sample) => grown(of, sample) / bytes],
+  [`${title}, Avg (${unit}/s)`, (sample) => grown(of, sample) / bytes / (sample.elapsedMs / 1000)],
+]
+const level = (title: string, divisor: number, of: (told: ToldStatistics) => ToldLevel): readonly Column[] => [
+  [`${title}, Max`, ({ now }) => of(now).highest / divisor],
+  [`${title}, Max2`, ({ now }) => of(now).highestOfSample / divisor],
+  [`${title}, Cur`, ({ now }) => of(now).current / divisor],
+]
+const average = (of: (told: ToldStatistics) => ToldDuration, sample: Sample): number => {
+  const count = grown((told) => of(told).count, sample)
+  return count === 0 ? 0 : grown((told) => of(told).sumMs, sample) / count
+}
+const ratio = (sample: Sample): number => {
+  const before = grown((told) => told.payloadBytes, sample)
+  return before === 0 ? 100 : (grown((told) => told.compressedBytes, sample) / before) * 100
+}
+/** Nobody waits for the resync: a block is read and sent in one step, in the order of the writes. */
+const never = (): number => 0
+
+const columns: readonly Column[] = [
+  ...flow('Write', 'MB', mib, (told) => told.writtenBytes),
+  ...flow('Read', 'MB', mib, (told) => told.readBytes),
+  ...flow('Local Disk Write', 'MB', mib, (told) => told.diskWrittenBytes),
+  ...flow('Local Disk Read', 'MB', mib, (told) => told.diskReadBytes),
+  ...flow('Send', 'KB', kib, (told) => told.sentBytes),
+  ['Compress Ratio (%)', ratio],
+  ['Sync Time, Max (s)', ({ now }) => now.acknowledge.highestOfSample / 1000],
+  ['Sync Time, Avg (s)', (sample) => average((told) => told.acknowledge, sample) / 1000],
+  ['Sync Ack Time, Max (ms)', ({ now }) => now.acknowledge.highest],
+  ['Sync Ack Time, Cur (ms)', ({ now }) => now.acknowledge.current],
+  ...level('Recovery Ack Time (ms)', 1, (told) => told.resyncAcknowledge),
+  ['Sync Diff, Max (MB)', ({ now }) => now.behindBytes.highest / mib],
+  ['Sync Diff, Cur (MB)', ({ now }) => now.behindBytes.current / mib],
+  ...level('Send Queue', 1, (told) => told.queue),
+  ...level('Request Queue', 1, (told) => told.queue),
+  ...level('MDC HB Time (s)', 1000, (told) => told.roundTripMs),
+  ['Local-Write Waiting Recovery-Read Time, Total (s)', never],
+  ['Local-Write Waiting Recovery-Read Time, Total2 (s)', never],
+  ['Recovery-Read Waiting Local-Write Time, Total (s)', never],
+  ['Recovery-Read Waiting Local-Write Time, Total2 (s)', never],
+  ['Unmount Time, Max (s)', ({ mountTimes }) => mountTimes.unmount.highest / 1000],
+  ['Unmount Time, Last (s)', ({ mountTimes }) => mountTimes.unmount.current / 1000],
+  ['Fsck Time, Max (s)', ({ mountTimes }) => mountTimes.fsck.highest / 1000],
+  ['Fsck Time, Last (s)', ({ mountTimes }) => mountTimes.fsck.current / 1000],
+]
+
+/** Two decimals, truncated; what is more than nothing and shows as nothing is `0.00`, nothing is `0`. */
+export const statisticOf = (value: number): string => (value === 0 ? '0' : (Math.floor(value * 100) / 100).toFixed(2))
+
+export const statisticsHeader = ['Date', ...columns.map(([title]) => title)].map((title) => `"${title}"`).join(',')
+
+export const statisticsRow = (sample: Sample): string =>
+  [`"${sample.date}"`, ...columns.map(([, value]) => statisticOf(value(sample)))].join(',')

@@ -1,0 +1,130 @@
+/** What a data plane counts (D12). Totals only grow; a highest value is kept since the start and since the last sample. */
+import type { Disk } from '../disk.ts'
+
+/** A value now, its highest since the start, and since the last sample. */
+export class Level {
+  current = 0
+  highest = 0
+  highestOfSample = 0
+
+  readonly set = (value: number): void => {
+    this.current = value
+    if (value > this.highest) this.highest = value
+    if (value > this.highestOfSample) this.highestOfSample = value
+  }
+
+  readonly sampled = (): void => {
+    this.highestOfSample = this.current
+  }
+}
+
+/** How long something takes, in milliseconds. */
+export class Duration {
+  readonly level = new Level()
+  count = 0
+  sumMs = 0
+
+  readonly add = (ms: number): void => {
+    this.level.set(ms)
+    this.count += 1
+    this.sumMs += ms
+  }
+
+  /** The next sample's highest is of what it sees itself. */
+  readonly sampled = (): void => {
+    this.level.highestOfSample = 0
+  }
+}
+
+export class Statistics {
+  /** By whoever uses the mirror disk. */
+  writtenBytes = 0
+  readBytes = 0
+  /** On the data partition, the resync's included. */
+  diskWrittenBytes = 0
+  diskReadBytes = 0
+  diskErrors = 0
+  /** On the mirror connect, frames included; and what the payload was before and after it was compressed. */
+  sentBytes = 0
+  payloadBytes = 0
+  compressedBytes = 0
+  /** From the sending of a write, or asynchronously its queueing, to its acknowledgement; of writes that were. */
+  readonly acknowledge = new Duration()
+  readonly resyncAcknowledge = new Duration()
+  readonly roundTrip = new Level()
+  /** Not yet on the other server. */
+  readonly behindBytes = new Level()
+  /** Begun and not acknowledged by the other side. */
+  readonly queue = new Level()
+
+  readonly told = (): ToldStatistics => ({
+    writtenBytes: this.writtenBytes,
+    readBytes: this.readBytes,
+    diskWrittenBytes: this.diskWrittenBytes,
+    diskReadBytes: this.diskReadBytes,
+    diskErrors: this.diskErrors,
+    sentBytes: this.sentBytes,
+    payloadBytes: this.payloadBytes,
+    compressedBytes: this.compressedBytes,
+    acknowledge: durationOf(this.acknowledge),
+    resyncAcknowledge: durationOf(this.resyncAcknowledge),
+    roundTripMs: levelOf(this.roundTrip),
+    behindBytes: levelOf(this.behindBytes),
+    queue: levelOf(this.queue),
+  })
+
+  /** A new sample begins. */
+  readonly sampled = (): void => {
+    for (const one of [this.acknowledge, this.resyncAcknowledge, this.roundTrip, this.behindBytes, this.queue])
+      one.sampled()
+  }
+}
+
+export type ToldLevel = { readonly current: number; readonly highest: number; readonly highestOfSample: number }
+export type ToldDuration = ToldLevel & { readonly count: number; readonly sumMs: number }
+export type ToldStatistics = {
+  readonly writtenBytes: number
+  readonly readBytes: number
+  readonly diskWrittenBytes: number
+  readonly diskReadBytes: number
+  readonly diskErrors: number
+  readonly sentBytes: number
+  readonly payloadBytes: number
+  readonly compressedBytes: number
+  readonly acknowledge: ToldDuration
+  readonly resyncAcknowledge: ToldDuration
+  readonly roundTripMs: ToldLevel
+  readonly behindBytes: ToldLevel
+  readonly queue: ToldLevel
+}
+
+const levelOf = ({ current, highest, highestOfSample }: Level): ToldLevel => ({ current, highest, highestOfSample })
+const durationOf = ({ level, count, sumMs }: Duration): ToldDuration => ({ ...levelOf(level), count, sumMs })
+
+/** The same disk, counted. */
+export const countedDisk = (disk: Disk, counts: Statistics): Disk => {
+  const counted = (run: () => void): void => {
+    try {
+      run()
+    } catch (error) {
+      counts.diskErrors += 1
+      throw error
+    }
+  }
+  return {
+    size: disk.size,
+    blockBytes: disk.blockBytes,
+    read: (at, into) => {
+      counted(() => disk.read(at, into))
+      counts.diskReadBytes += into.length
+    },
+    write: (at, bytes) => {
+      counted(() => disk.write(at, bytes))
+      counts.diskWrittenBytes += bytes.length
+    },
+    flush: () => counted(disk.flush),
+    trim: (at, length) => counted(() => disk.trim(at, length)),
+    zero: (at, length) => counted(() => disk.zero(at, length)),
+    close: disk.close,
+  }
+}
