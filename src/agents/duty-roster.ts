@@ -35,7 +35,7 @@ export const dutyRoster = (world: World, { recorder, hasLease, look, wake }: Dut
   const isTurn = ({ key, inTurn, delayMs }: Duty, decision: Decision | null, sight: Sight): boolean => {
     const { facts, now } = sight
     if (decision === null) {
-      dueSince.delete(key)
+      if (dueSince.size > 0) dueSince.delete(key)
       return false
     }
     if (!inTurn) return true

@@ -7,7 +7,9 @@ import { groupsOn, isOwned } from './decision.ts'
 export const leaderToMoveTo = (state: State, status: LogStatus, reachable: ReadonlySet<string>): VoterName | null => {
   const { current } = state.configuration
   const { leader, reachable: isWritable, replicas } = status
-  if (current === null || !isWritable || leader === null || !isQuiet(state, reachable)) return null
+  // There is no better place than the witness.
+  if (current === null || !isWritable || leader === null || leader === current.witness?.name) return null
+  if (!isQuiet(state, reachable)) return null
   const best = bestLeader(
     state,
     current.witness?.name,

@@ -30,7 +30,9 @@ export const passedOnBy = ({ heard, me }: Liveness, { servers, generations }: Me
 
 /** The latest life counts; within one, a renunciation only grows. */
 export const withPassedOn = (known: AllPassedOn, { passedOn }: Pick<Beat, 'passedOn'>): AllPassedOn => {
-  const news = Object.entries(passedOn).filter(([p, one]) => {
+  const said = Object.entries(passedOn)
+  if (said.length === 0) return known
+  const news = said.filter(([p, one]) => {
     const before = known[p]
     return (
       before === undefined ||

@@ -65,7 +65,7 @@ export class Cluster {
   readonly #bound = new Map<string, Bound>()
   readonly #places = new Map<string, { readonly host: string; readonly network: string }>()
   readonly #stops = new Map<SimulatedProcess, AbortController>()
-  readonly #beatBytes = new BeatBytes()
+  readonly #beatBytes: BeatBytes
   readonly #watchers = new Map<Run, Set<(because: string) => void>>()
   /** Servers whose service manager starts the agent: not those that were taken out of service. */
   readonly enabled = new Set<string>()
@@ -77,6 +77,7 @@ export class Cluster {
   constructor(parts: ClusterParts) {
     this.#parts = parts
     const { configuration, chance } = parts
+    this.#beatBytes = new BeatBytes(configuration)
     this.cable = new SerialCable(configuration, { ...parts, chance: chance.split('cable') })
     this.sharedDisk = new SharedDisk(configuration, { ...parts, chance: chance.split('shared disk') })
     this.outside = new Outside(configuration, parts.network)
