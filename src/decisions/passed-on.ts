@@ -11,7 +11,7 @@
  * It says which generation is given up, and supports nothing newer (rule 6). Whoever has the cluster's key is believed,
  * as with every beat: there is one key, so p's own signature would prove no more than that of whoever passes it on.
  */
-import { type Generation, generation, type Incarnation, noGeneration } from '../events/index.ts'
+import { type Generation, generationOf, type Incarnation, noGeneration, sequence } from '../events/index.ts'
 import type { Beat, Liveness, Membership } from './liveness.ts'
 
 /** `incarnation`: the life of the server that said it. */
@@ -48,5 +48,5 @@ export const renouncedBy = ({ heard, passedOn }: Pick<Liveness, 'heard' | 'passe
   const [own, passed] = [heard[p], passedOn[p]]
   const itself = own?.renounced ?? noGeneration
   if (passed === undefined || (own !== undefined && own.incarnation > passed.incarnation)) return itself
-  return generation(Math.max(passed.renounced, itself))
+  return generationOf(sequence(Math.max(passed.renounced, itself)))
 }
