@@ -2,6 +2,7 @@ import { beatTargets } from './beats.ts'
 import { blockFileTargets } from './block-file.ts'
 import { commitTargets } from './commits.ts'
 import { lineAndDiskTargets } from './lines-and-disks.ts'
+import { mirrorTargets } from './mirrors.ts'
 import { orderTargets } from './orders.ts'
 import type { Target } from './target.ts'
 import { witnessTargets } from './witness.ts'
@@ -12,6 +13,7 @@ export const targets: readonly Target[] = [
   ...lineAndDiskTargets,
   ...blockFileTargets,
   ...commitTargets,
+  ...mirrorTargets,
   ...orderTargets,
   ...witnessTargets,
 ]
