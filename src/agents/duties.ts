@@ -76,7 +76,10 @@ export const duties: readonly Duty[] = [
     key: 'admit voters',
     needs: 'log',
     inTurn: true,
-    decide: (state, { voter }) => admitVoters(state, voter.stores(), membersOf(state)),
+    decide: (state, { voter }) => {
+      const strangers = membersOf(state).filter((member) => state.servers.admitted[member] === undefined)
+      return strangers.length === 0 ? null : admitVoters(state, voter.stores(), strangers)
+    },
   },
   { key: 'join', needs: 'log', everyMs: 500, decide: (state, sight) => join(state, sight) },
   {

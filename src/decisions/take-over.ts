@@ -35,9 +35,7 @@ export const takeOver = (state: State, facts: Facts): Decision | null => {
 }
 
 const serversUp = (state: State): readonly ServerName[] =>
-  Object.values(state.servers.byName)
-    .filter((server) => server.status === 'up')
-    .map((server) => server.name)
+  Object.values(state.servers.byName).flatMap(({ name, status }) => (status === 'up' ? [name] : []))
 
 /** Each group is placed knowing where those before it went: exclusions hold within one takeover too. */
 export const assignAll = (

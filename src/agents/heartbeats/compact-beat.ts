@@ -256,9 +256,7 @@ class Writer {
       this.refuse(what, value)
       return
     }
-    const field = Buffer.alloc(length)
-    field.writeUIntBE(value, 0, length)
-    this.bytes.push(...field)
+    for (let after = length - 1; after >= 0; after--) this.bytes.push(Math.floor(value / 256 ** after) % 256)
   }
   text(what: string, value: string): void {
     const field = Buffer.from(value)

@@ -20,11 +20,12 @@ export const heardNow = (
   const byKind = (kind: string): PathEvidence => {
     const isUsable = voter.isUsable(pathName(kind))
     if (isUsable === false) return 'broken'
-    const times = Object.values(heard).flatMap(({ paths }) =>
-      Object.entries(paths).flatMap(([path, at]) => (path.startsWith(kind) && kindOf(path) === kind ? [at] : [])),
-    )
-    if (times.length === 0) return isUsable ? 'silent' : 'unknown'
-    return times.some((at) => now - at < timing.timeoutMs) ? 'hears' : 'silent'
+    let latest = Number.NEGATIVE_INFINITY
+    for (const { paths } of Object.values(heard))
+      for (const [path, at] of Object.entries(paths))
+        if (path.startsWith(kind) && kindOf(path) === kind) latest = Math.max(latest, at)
+    if (latest === Number.NEGATIVE_INFINITY) return isUsable ? 'silent' : 'unknown'
+    return now - latest < timing.timeoutMs ? 'hears' : 'silent'
   }
   return {
     voters: { heard: voters.filter(isHeard).length, majority: majorityOf(voters) },
