@@ -32,6 +32,8 @@ export const defaultResyncLimits: ResyncLimits = {
   flushEveryBytes: 67_108_864,
 }
 
+const zeros = new Uint8Array(maxPayloadBytes)
+
 type Copied = {
   readonly sentAt: number
   readonly sequence: number
@@ -151,7 +153,10 @@ export class Resync {
     for (let done = 0; done < bytes; done += maxPayloadBytes) {
       const payload = new Uint8Array(Math.min(maxPayloadBytes, bytes - done))
       data.read(at + done, payload)
-      sequence = send(frame('write', { at: at + done, length: payload.length, payload, isResync: true }))
+      const range = { at: at + done, length: payload.length, isResync: true }
+      // What was never used need not travel; it reads as zeros there too, whatever was there before.
+      const isZero = Buffer.compare(payload, zeros.subarray(0, payload.length)) === 0
+      sequence = send(isZero ? frame('trim', { ...range, mayUnmap: true }) : frame('write', { ...range, payload }))
     }
     this.#cursor = first + count
     this.#underWay.push({ sentAt: this.#port.clock.now(), sequence, first, count, bytes })

@@ -12,7 +12,7 @@ const paired = async (): Promise<MirrorPair> => {
 const copiedBlocks = (pair: MirrorPair): number[] => {
   const copied: number[] = []
   pair.filter = (one) => {
-    if (one.isResync && one.kind === 'write')
+    if (one.isResync && (one.kind === 'write' || one.kind === 'trim'))
       for (let block = one.at / 4096; block < (one.at + one.length) / 4096; block++) copied.push(block)
     return one
   }
@@ -88,6 +88,19 @@ describe('a resync by order', () => {
     expect(pair.active('alpha').resync(true)).toBeNull()
     expect(pair.servers.alpha.open().dirty.marks.count).toBe(blocks)
   })
+})
+
+test('what was never used does not travel, and reads as zeros on the other side whatever was there', async () => {
+  const pair = new MirrorPair()
+  pair.servers.beta.data.content.fill(0xbd)
+  let bytes = 0
+  pair.filter = (one) => {
+    if (one.isResync) bytes += one.payload.length
+    return one
+  }
+  await pair.pairUp()
+  expect(pair.areEqual()).toBe(true)
+  expect(bytes).toBe(0)
 })
 
 test('a resync tells when it starts, how far it is, and when it ends', async () => {
