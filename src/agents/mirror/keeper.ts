@@ -17,7 +17,7 @@ import type { Recorder } from '../recorder.ts'
 import { logAuthority } from './authority.ts'
 import { type MirrorOrders, mirrorOrders } from './orders.ts'
 import { type MirrorPlaces, settingsOf } from './places.ts'
-import { type OrderAnswer, PlaneLink } from './plane-link.ts'
+import { type OrderAnswer, PlaneLink, type Told } from './plane-link.ts'
 import { type MirrorTeller, mirrorTeller } from './tell.ts'
 
 export type KeeperParts = {
@@ -81,8 +81,7 @@ export class MirrorKeeper {
       tag: places.tag,
       places,
       asked: this.#asked,
-      conditioned: this.#conditioned,
-      resynced: (said) => this.#teller.resynced(said),
+      told: this.#heard,
       changed: this.wake,
       died: this.#died,
       say: (what, fields) => say(what, { mirror: name, ...fields }),
@@ -344,6 +343,36 @@ export class MirrorKeeper {
     return 'unknown' as const
   }
 
+  readonly #heard = (said: Told): void => {
+    const { name } = this.#parts
+    switch (said.say) {
+      case 'condition':
+        this.#conditioned(said)
+        break
+      case 'resync':
+        this.#teller.resynced(said)
+        break
+      case 'verify':
+        this.#orders.verified(said)
+        break
+      case 'trouble':
+        this.#teller.troubled(said)
+        break
+      case 'repaired':
+        this.#parts.say('a block that could not be read was repaired from the other side', {
+          mirror: name,
+          ...said,
+        })
+        break
+      case 'cut-off':
+        this.#parts.say('a mirror disk was cut off', { mirror: name, because: said.because })
+        if (this.#wanted !== null) this.#lost(said.because)
+        break
+      default:
+        said satisfies never
+    }
+  }
+
   readonly #conditioned = (condition: PlaneCondition): void => {
     const { name } = this.#parts
     this.#parts.say('the condition of a mirror', { mirror: name, ...condition })
@@ -358,6 +387,7 @@ export class MirrorKeeper {
     this.#shown = null
     this.#parts.say('the data plane of a mirror has died', { mirror: this.#parts.name, because })
     this.#teller.died(because)
+    this.#orders.died()
     if (!wasServed) return
     this.#stopped = `its data plane has died: ${because}`
     this.#wanted = null

@@ -3,7 +3,7 @@ import { finishOrder, openOrders, recordSplit } from '../../decisions/mirror-age
 import { constructedMirror, mirrorConfigurationOf, otherOf } from '../../decisions/mirror-pair.ts'
 import { formatStep } from '../../decisions/plan-mirror.ts'
 import { epochOf, type MirrorName, type ServerName, sequence } from '../../events/index.ts'
-import type { PlaneStatus } from '../../mirror/process/sayings.ts'
+import type { PlaneStatus, VerifySaid } from '../../mirror/process/sayings.ts'
 import type { Mirror, OpenOrder } from '../../projections/mirrors.ts'
 import type { State } from '../../projections/state.ts'
 import type { World } from '../../world/world.ts'
@@ -21,6 +21,10 @@ export type OrdersParts = {
 export type MirrorOrders = {
   /** One look at what is open; resolves when nothing more can be done now. */
   readonly carryOut: (status: PlaneStatus) => Promise<void>
+  /** What a comparison has come to. */
+  readonly verified: (said: VerifySaid) => void
+  /** The data plane is gone: nothing that it was doing will end. */
+  readonly died: () => void
 }
 
 /** What came of it; null: not yet. */
@@ -28,14 +32,13 @@ type Outcome = { readonly outcome: 'done' | 'failed'; readonly detail: string } 
 const done = (detail: string): Outcome => ({ outcome: 'done', detail })
 const failed = (detail: string): Outcome => ({ outcome: 'failed', detail })
 
-/** Comparing two disks takes as long as reading them; whoever waits longer than this is told that it failed. */
-const verifyMs = 24 * 3_600_000
 const resizeMs = 60_000
 const formatMs = 60_000
 
 export const mirrorOrders = (world: World, parts: OrdersParts): MirrorOrders => {
   const { name, me, recorder } = parts
   const underWay = new Set<number>()
+  const verification: Verification = { settle: () => {} }
   const told = new Set<number>()
 
   const finish = async ({ sequence: ordered }: OpenOrder, outcome: Outcome): Promise<void> => {
@@ -75,11 +78,15 @@ export const mirrorOrders = (world: World, parts: OrdersParts): MirrorOrders => 
         return split(parts, state, status)
       case 'replace-disk':
         return replaceDisk(world, parts, status)
-      default: {
-        const what: 'verify' | 'resize' = order.order
-        beside(order, () => ask(parts, what))
+      case 'verify':
+        if (status.does !== 'serve') return failed('it is not served here')
+        beside(order, () => verify(parts, verification))
         return null
-      }
+      case 'resize':
+        beside(order, () => ask(parts))
+        return null
+      default:
+        return order.order satisfies never
     }
   }
   return {
@@ -87,6 +94,10 @@ export const mirrorOrders = (world: World, parts: OrdersParts): MirrorOrders => 
       for (const order of openOrders(recorder.state(), name, me))
         if (!underWay.has(order.sequence)) await finish(order, await one(order, status))
     },
+    verified: (said) => {
+      if (said.state === 'ended' || said.state === 'interrupted') verification.settle(said)
+    },
+    died: () => verification.settle(null),
   }
 }
 
@@ -94,9 +105,31 @@ const isJoinedSince = ({ stale, sequence: at }: Mirror, order: OpenOrder): boole
   stale === null && at > order.sequence
 
 /** What the data plane does by itself, if it can. */
-const ask = async ({ link }: OrdersParts, order: 'verify' | 'resize'): Promise<Outcome> => {
-  const answer = await link.order({ do: order }, order === 'verify' ? verifyMs : resizeMs)
+const ask = async ({ link }: OrdersParts): Promise<Outcome> => {
+  const answer = await link.order({ do: 'resize' }, resizeMs)
   return answer.answer === 'done' ? done('') : failed(answer.because)
+}
+
+/** Who waits for the end of a comparison. */
+type Verification = { settle: (said: VerifySaid | null) => void }
+
+const verify = async ({ name, me, recorder, link }: OrdersParts, verification: Verification): Promise<Outcome> => {
+  const ended = new Promise<VerifySaid | null>((resolve) => {
+    verification.settle = resolve
+  })
+  const answer = await link.order({ do: 'verify' }, formatMs)
+  if (answer.answer !== 'done') return failed(answer.because)
+  const said = await ended
+  if (said === null) return failed('the data plane has gone meanwhile')
+  if (said.state !== 'ended') return failed(said.because ?? 'it was interrupted')
+  const { checkedBytes, differentBytes, differences } = said
+  const data = { mirror: name, server: me, checkedBytes, differentBytes, differences }
+  await recorder.submit(`verified ${name}`, () => ({
+    events: [{ type: 'MirrorVerified', data }],
+    because: {},
+    causedBy: null,
+  }))
+  return done(differentBytes === 0 ? 'both sides are equal' : `${differentBytes} bytes differ`)
 }
 
 /** From here on the other side is left as it is; that it leaves is what breaks the mirror. */

@@ -3,13 +3,7 @@
  * that runs, else starts one; asks it for a sign of life, and ends one that gives none.
  */
 import { z } from 'zod'
-import {
-  type FromPlane,
-  fromPlane,
-  type PlaneCondition,
-  type PlaneStatus,
-  type ResyncSaid,
-} from '../../mirror/process/sayings.ts'
+import { type FromPlane, fromPlane, type PlaneStatus } from '../../mirror/process/sayings.ts'
 import type { Cancel, LocalConnection, ProcessIdentity, World } from '../../world/world.ts'
 import { endAll } from '../resources/sweep.ts'
 
@@ -20,14 +14,17 @@ export type PlanePlaces = {
   readonly output: string
 }
 
+/** Not an answer to anything. */
+export type Told = Extract<FromPlane, { say: 'condition' | 'resync' | 'verify' | 'trouble' | 'repaired' | 'cut-off' }>
+
 export type PlaneLinkOptions = {
   /** Starts it. */
   readonly command: readonly [string, ...string[]]
   readonly tag: string
   readonly places: PlanePlaces
   readonly asked: (question: Extract<FromPlane, { say: 'ask' }>) => Promise<'recorded' | 'refused' | 'unknown'>
-  readonly conditioned: (condition: PlaneCondition) => void
-  readonly resynced: (said: ResyncSaid) => void
+  /** What it says by itself. */
+  readonly told: (said: Told) => void
   /** Something is different now. */
   readonly changed: () => void
   /** It is gone, and was not told to. */
@@ -228,10 +225,12 @@ export class PlaneLink {
     }
     switch (said.say) {
       case 'condition':
-        this.#options.conditioned(said)
-        break
       case 'resync':
-        this.#options.resynced(said)
+      case 'verify':
+      case 'trouble':
+      case 'repaired':
+      case 'cut-off':
+        this.#options.told(said)
         break
       case 'ask':
         void this.#answer(said)

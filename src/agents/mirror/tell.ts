@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { interruptResync, recordDirty, reportResync, reportTrouble, startResync } from '../../decisions/mirror-agent.ts'
 import { constructedMirror, otherOf, ownershipOf } from '../../decisions/mirror-pair.ts'
 import { epochOf, type MirrorName, type ServerName, sequence } from '../../events/index.ts'
-import type { PlaneCondition, PlaneStatus, ResyncSaid } from '../../mirror/process/sayings.ts'
+import type { PlaneCondition, PlaneStatus, ResyncSaid, TroubleSaid } from '../../mirror/process/sayings.ts'
 import type { World } from '../../world/world.ts'
 import type { Decide, Recorder } from '../recorder.ts'
 import type { PlaneLink } from './plane-link.ts'
@@ -19,6 +19,7 @@ export type MirrorTeller = {
   readonly look: (status: PlaneStatus) => void
   readonly conditioned: (condition: PlaneCondition) => void
   readonly resynced: (said: ResyncSaid) => void
+  readonly troubled: (said: TroubleSaid) => void
   readonly died: (because: string) => void
   /** It was served until now: the rest of what was written under that ownership. */
   readonly left: () => Promise<void>
@@ -48,14 +49,12 @@ export const mirrorTeller = (world: Pick<World, 'clock'>, parts: TellerParts): M
       nextAt = world.clock.now() + touchedMs
       void extents()
     },
-    conditioned: ({ pair, because }) => {
+    conditioned: ({ pair }) => {
       // What was written so far is complete at a break and at a join.
       if (pair === 'alone' || pair === 'paired') nextAt = 0
-      if (pair !== 'stopped' || !because.startsWith(diskTrouble)) return
-      tell('disk trouble', (state) =>
-        reportTrouble(state, { mirror: name, server: me, because, ...operationIn(because) }),
-      )
     },
+    troubled: ({ operation, offsets, because }) =>
+      tell('disk trouble', (state) => reportTrouble(state, { mirror: name, server: me, operation, offsets, because })),
     resynced: (said) => {
       const decide = aboutResync(said, parts)
       if (decide?.(recorder.state())) tell(`resync ${said.state}`, decide)
@@ -117,18 +116,5 @@ const aboutResync = (
       return (newest) => interruptResync(newest, { ...which, doneBytes, because: because ?? '' })
     default:
       return (newest) => reportResync(newest, { ...which, doneBytes, totalBytes, elapsedMs: Math.round(elapsedMs) })
-  }
-}
-
-/** As the engine says it (engine/active.ts). */
-const diskTrouble = 'the local disk'
-
-const operationIn = (because: string) => {
-  const operation = / (read|flush)\b/.exec(because)?.[1]
-  const offset = / at (\d+)/.exec(because)?.[1]
-  return {
-    operation:
-      operation === 'read' ? ('read' as const) : operation === 'flush' ? ('flush' as const) : ('write' as const),
-    offsets: offset === undefined ? [] : [Number(offset)],
   }
 }

@@ -54,6 +54,25 @@ const resync = z.object({
 })
 export type ResyncSaid = z.infer<typeof resync>
 
+const runs = z.array(z.object({ at: count, length: count }))
+const verify = z.object({
+  say: z.literal('verify'),
+  state: z.enum(['started', 'progress', 'interrupted', 'ended']),
+  checkedBytes: count,
+  totalBytes: count,
+  differentBytes: count,
+  differences: runs,
+  because: z.string().nullable(),
+})
+export type VerifySaid = z.infer<typeof verify>
+const trouble = z.object({
+  say: z.literal('trouble'),
+  operation: z.enum(['read', 'write', 'flush']),
+  offsets: z.array(count).max(32),
+  because: z.string(),
+})
+export type TroubleSaid = z.infer<typeof trouble>
+
 const server = z.string().min(1).max(64)
 const asked = {
   break: z.object({
@@ -73,6 +92,10 @@ export const fromPlane = z.discriminatedUnion('say', [
   /** An order of a newer agent; `id` where one could be read. */
   z.object({ say: z.literal('misunderstood'), id: id.nullable().default(null), line: z.string().default('') }),
   resync,
+  verify,
+  trouble,
+  z.object({ say: z.literal('repaired'), at: count, length: count }),
+  z.object({ say: z.literal('cut-off'), because: z.string() }),
   condition.extend({ say: z.literal('condition') }),
   z.object({
     say: z.literal('ask'),

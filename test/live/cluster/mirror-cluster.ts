@@ -10,6 +10,7 @@ import type { LoopDevice } from '../lab/loop-device.ts'
 import { until } from '../lab/until.ts'
 import { type Cluster, createCluster, settleMs } from './cluster.ts'
 import type { ClusterOptions, Part } from './configuration.ts'
+import { pidsWith } from './voter-processes.ts'
 
 const execute = promisify(execFile)
 const writer = new URL('../lab/block-writer.pl', import.meta.url).pathname
@@ -73,6 +74,24 @@ export class MirrorCluster {
 
   async waitUntilBroken(): Promise<void> {
     await until(async () => (await this.mirror())?.stale != null, mirrorMs, 'the mirror to be broken')
+  }
+
+  async owner(): Promise<string> {
+    const owner = await this.cluster.ownerOf('db')
+    if (owner === null) throw new Error('nobody owns db')
+    return owner
+  }
+
+  async signalPlane(server: string, signal: NodeJS.Signals): Promise<void> {
+    const pids = await pidsWith(this.cluster.host(server), (line) => line.includes(' mirror-disk --config '))
+    expect(pids, 'data planes').toHaveLength(1)
+    for (const pid of pids) process.kill(pid, signal)
+  }
+
+  /** Of data planes, told on the log. */
+  async waitForDeaths(count: number): Promise<void> {
+    const areTold = async () => (await this.cluster.events('MirrorProcessDied')).length >= count
+    await until(areTold, mirrorMs, `${count} deaths of data planes on the log`)
   }
 
   /** As a server that is on knows it. */
