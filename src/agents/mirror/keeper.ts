@@ -15,6 +15,7 @@ import type { State } from '../../projections/state.ts'
 import type { Cancel, World } from '../../world/world.ts'
 import type { Recorder } from '../recorder.ts'
 import { logAuthority } from './authority.ts'
+import { type Hindrance, unhindered } from './hindrance.ts'
 import { type MirrorOrders, mirrorOrders } from './orders.ts'
 import { type MirrorPlaces, settingsOf } from './places.ts'
 import { type OrderAnswer, PlaneLink, type Told } from './plane-link.ts'
@@ -108,7 +109,10 @@ export class MirrorKeeper {
     this.#refusal = null
     this.#stopped = null
     this.wake()
-    const because = await this.#until(limit, () => this.#hindrance(epoch))
+    const because = await unhindered(this.#world, limit, {
+      looks: this.#waiting,
+      hindrance: () => this.#hindrance(epoch),
+    })
     const { status } = this.#link
     if (because === null && status) return { ok: true, served: { sizeBytes: status.dataBytes } }
     this.#wanted = null
@@ -290,7 +294,7 @@ export class MirrorKeeper {
   }
 
   /** Why it may not be mounted yet; null: it may. `isFinal`: waiting does not help. */
-  readonly #hindrance = (epoch: Epoch): { readonly because: string; readonly isFinal: boolean } | null => {
+  readonly #hindrance = (epoch: Epoch): Hindrance | null => {
     const { name, me } = this.#parts
     const not = (because: string, isFinal = false) => ({ because, isFinal })
     if (this.#wanted !== epoch) return not('it is to be served no longer', true)
@@ -311,28 +315,6 @@ export class MirrorKeeper {
     const { condition } = status
     return not(condition ? `${condition.pair}: ${condition.because}` : (status.because ?? 'it is not served yet'))
   }
-
-  readonly #until = (
-    { timeoutMs, signal }: { readonly timeoutMs: number; readonly signal: AbortSignal },
-    hindrance: () => { readonly because: string; readonly isFinal: boolean } | null,
-  ): Promise<string | null> =>
-    new Promise((resolve) => {
-      const end = (because: string | null): void => {
-        cancel()
-        this.#waiting.delete(look)
-        signal.removeEventListener('abort', look)
-        resolve(because)
-      }
-      const look = (): void => {
-        const found = hindrance()
-        if (found === null || found.isFinal) end(found?.because ?? null)
-        else if (signal.aborted) end('cancelled')
-      }
-      const cancel = this.#world.clock.after(timeoutMs, () => end(hindrance()?.because ?? null))
-      this.#waiting.add(look)
-      signal.addEventListener('abort', look)
-      look()
-    })
 
   readonly #asked = async ({ break: broken, join }: Extract<FromPlane, { say: 'ask' }>) => {
     if (broken) {

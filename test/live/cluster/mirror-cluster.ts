@@ -1,6 +1,6 @@
 /** A cluster with one mirror disk, written to all the time; what was acknowledged is held against what is there. */
 import { execFile } from 'node:child_process'
-import { readFile } from 'node:fs/promises'
+import { open, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { expect } from 'vitest'
@@ -125,6 +125,30 @@ export class MirrorCluster {
     const lost = [...acknowledged].filter(([block, number]) => (found.get(block) ?? 0) < number)
     expect(lost, 'blocks that were acknowledged and are lost').toEqual([])
     return acknowledged.size
+  }
+
+  /** Both partitions of a server as they are; the group is stopped, so that they are of one moment. */
+  async backUp(server: string): Promise<readonly Buffer[]> {
+    return Promise.all(this.#partitions(server).map(({ file }) => readFile(file)))
+  }
+
+  /** While the server is off. */
+  async restore(server: string, backup: readonly Buffer[]): Promise<void> {
+    for (const [index, { device }] of this.#partitions(server).entries()) {
+      const content = backup[index]
+      if (content === undefined) throw new Error(`no backup of ${device}`)
+      const disk = await open(device, 'r+')
+      await disk.writeFile(content)
+      await disk.sync()
+      await disk.close()
+      await execute('blockdev', ['--flushbufs', device])
+    }
+  }
+
+  #partitions(server: string): readonly LoopDevice[] {
+    const disks = this.disks[server]
+    if (disks === undefined) throw new Error(`${server} has no disks`)
+    return [disks.data, disks.metadata]
   }
 
   /** Stopped, both images are the same, byte for byte, and the file system is clean. */

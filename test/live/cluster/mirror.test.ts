@@ -3,11 +3,17 @@ import { describe, expect } from 'vitest'
 import { createLab } from '../lab/lab.ts'
 import { liveTest } from '../lab/live-test.ts'
 import type { Need } from '../lab/needs.ts'
+import { until } from '../lab/until.ts'
 import { checked } from './cluster-test.ts'
-import { calm } from './configuration.ts'
-import { MirrorCluster, type MirrorOptions, mirror } from './mirror-cluster.ts'
+import type { Timing } from './configuration.ts'
+import { MirrorCluster, type MirrorOptions, mirror, mirrorMs } from './mirror-cluster.ts'
 
 const needs: readonly Need[] = ['lab', 'nats-server', 'losetup', 'mkfs.ext4', 'fuse']
+
+/** An agent of a busy machine has nine seconds to come back. */
+const patient: Timing = {
+  ...{ interval: '500ms', timeout: '12s', release: '3s', stop: '2400ms', delay: '20ms', stall: '1s' },
+}
 
 const mirrorTest = (name: string, options: MirrorOptions, body: (mirrored: MirrorCluster) => Promise<void>): void =>
   liveTest(name, { needs, timeoutMs: 240_000 }, async () => {
@@ -34,43 +40,47 @@ describe('a mirror disk', () => {
     await mirrored.expectEqualAndClean()
   })
 
-  mirrorTest('outlives agents and data planes, and moves', { timing: calm, data: { ackTimeout: '2s' } }, async (mirrored) => {
-    const { cluster } = mirrored
-    const activations = async () => (await cluster.events('ResourceActivated')).length
-    const before = await activations()
-    await cluster.restartAgent('s1')
-    await cluster.waitUntilSettled()
-    await mirrored.waitUntilWritten()
-    expect(await activations()).toBe(before)
+  mirrorTest(
+    'outlives agents and data planes, and moves',
+    { timing: patient, data: { ackTimeout: '2s' } },
+    async (mirrored) => {
+      const { cluster } = mirrored
+      const activations = async () => (await cluster.events('ResourceActivated')).length
+      const before = await activations()
+      await cluster.restartAgent('s1')
+      await cluster.waitUntilSettled()
+      await mirrored.waitUntilWritten()
+      expect(await activations()).toBe(before)
 
-    await mirrored.signalPlane('s2', 'SIGKILL')
-    await mirrored.waitForDeaths(1)
-    await mirrored.waitUntilWhole()
-    await mirrored.waitUntilWritten()
+      await mirrored.signalPlane('s2', 'SIGKILL')
+      await mirrored.waitForDeaths(1)
+      await mirrored.waitUntilWhole()
+      await mirrored.waitUntilWritten()
 
-    await mirrored.signalPlane('s2', 'SIGSTOP')
-    await mirrored.waitUntilBroken()
-    await mirrored.waitUntilWritten()
-    await mirrored.waitForDeaths(2)
-    await mirrored.waitUntilWhole()
+      await mirrored.signalPlane('s2', 'SIGSTOP')
+      await mirrored.waitUntilBroken()
+      await mirrored.waitUntilWritten()
+      await mirrored.waitForDeaths(2)
+      await mirrored.waitUntilWhole()
 
-    await mirrored.signalPlane('s1', 'SIGKILL')
-    await mirrored.waitForDeaths(3)
-    await mirrored.waitUntilWritten()
-    await mirrored.waitUntilWhole()
-    await cluster.waitUntilSettled()
+      await mirrored.signalPlane('s1', 'SIGKILL')
+      await mirrored.waitForDeaths(3)
+      await mirrored.waitUntilWritten()
+      await mirrored.waitUntilWhole()
+      await cluster.waitUntilSettled()
 
-    const owner = await mirrored.owner()
-    const other = owner === 's1' ? 's2' : 's1'
-    await cluster.do(owner, 'group', 'move', 'db', '--to', other)
-    await mirrored.waitUntilOnline(other)
-    await mirrored.waitUntilWritten()
-    await mirrored.expectNothingLost(other)
-    await mirrored.waitUntilWhole()
-    await cluster.do(owner, 'mirror', 'verify', mirror)
-    expect((await cluster.events('MirrorVerified')).at(-1)?.data.differentBytes).toBe(0)
-    await mirrored.expectEqualAndClean()
-  })
+      const owner = await mirrored.owner()
+      const other = owner === 's1' ? 's2' : 's1'
+      await cluster.do(owner, 'group', 'move', 'db', '--to', other)
+      await mirrored.waitUntilOnline(other)
+      await mirrored.waitUntilWritten()
+      await mirrored.expectNothingLost(other)
+      await mirrored.waitUntilWhole()
+      await cluster.do(owner, 'mirror', 'verify', mirror)
+      expect((await cluster.events('MirrorVerified')).at(-1)?.data.differentBytes).toBe(0)
+      await mirrored.expectEqualAndClean()
+    },
+  )
 
   mirrorTest('goes on when its connects are cut, one or all, and when its standby crashes', {}, async (mirrored) => {
     const { cluster } = mirrored
@@ -94,6 +104,32 @@ describe('a mirror disk', () => {
     await mirrored.waitUntilWritten()
     await mirrored.expectNothingLost('s2')
     await cluster.powerOn('s1')
+    await mirrored.expectEqualAndClean()
+  })
+
+  mirrorTest('knows by itself that one of its copies was restored from a backup', {}, async (mirrored) => {
+    const { cluster } = mirrored
+    await mirrored.waitUntilWritten()
+    await cluster.do('s1', 'group', 'stop', 'db')
+    const backup = await mirrored.backUp('s2')
+    await cluster.do('s1', 'group', 'start', 'db')
+    await mirrored.waitUntilOnline('s1')
+    await mirrored.waitUntilWritten()
+    await mirrored.waitUntilWhole()
+
+    await cluster.powerOff('s2')
+    await mirrored.waitUntilBroken()
+    await mirrored.waitUntilWritten()
+    await mirrored.restore('s2', backup)
+    await cluster.powerOn('s2')
+    const isSeen = async () =>
+      (await mirrored.mirror())?.sides.s2?.seen?.verdict.is === 'older' || (await mirrored.mirror())?.stale === null
+    await until(isSeen, mirrorMs, 'the copy of s2 to be seen')
+    expect(await cluster.do('s1', 'alerts')).toMatch(/md 6 .*the copy of server s2 is from the past/)
+    await mirrored.waitUntilWhole()
+    await cluster.do('s1', 'group', 'move', 'db', '--to', 's2')
+    await mirrored.waitUntilOnline('s2')
+    await mirrored.expectNothingLost('s2')
     await mirrored.expectEqualAndClean()
   })
 })
