@@ -54,7 +54,15 @@ export type PeerStatus = {
   readonly paths: Readonly<Record<string, number | null>>
   /** By path, where a beat has come: see path-times.ts for what is measured. */
   readonly times: Readonly<
-    Record<string, { readonly answerMs: number | null; readonly late: number; readonly worstMs: number }>
+    Record<
+      string,
+      {
+        readonly answerMs: number | null
+        readonly roundTripMs?: number | null
+        readonly late: number
+        readonly worstMs: number
+      }
+    >
   >
   /** By its own word: on which paths it hears each other voter within T. */
   readonly hears: Readonly<Record<string, readonly string[]>>

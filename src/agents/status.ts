@@ -101,16 +101,17 @@ const peerStatus = (
     version: voter.versions()[name] ?? null,
     heardMsAgo: since(heard?.at),
     paths: Object.fromEntries(known.map((path) => [path, since(heard?.paths[path])])),
-    times: Object.fromEntries(
-      times.map(({ path, answerMs, late, worstMs }) => [path, rounded({ answerMs, late, worstMs })]),
-    ),
+    times: Object.fromEntries(times.map((time) => [time.path, rounded(time)])),
     hears: heard?.hears ?? {},
     echoMsAgo: since(liveness.hearsMe[name]),
   }
 }
 
-const rounded = ({ answerMs, late, worstMs }: Pick<PathTime, 'answerMs' | 'late' | 'worstMs'>) => ({
-  answerMs: answerMs === null ? null : Math.round(answerMs * 10) / 10,
+const rounded = ({ answerMs, roundTripMs, late, worstMs }: PathTime) => ({
+  answerMs: tenths(answerMs),
+  roundTripMs: tenths(roundTripMs),
   late,
   worstMs: Math.round(worstMs),
 })
+
+const tenths = (ms: number | null): number | null => (ms === null ? null : Math.round(ms * 10) / 10)

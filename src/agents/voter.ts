@@ -310,6 +310,7 @@ class RunningVoter implements Voter {
       supports: l.supports,
       renounced: l.renounced,
       passedOn: passedOnBy(l, this.#membership),
+      arrival: this.#times.nextArrival(this.#now()) ?? undefined,
       version: this.#options.version,
     }
   }

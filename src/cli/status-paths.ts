@@ -13,6 +13,8 @@ export type PathRow = {
   readonly path: string
   readonly state: 'heard' | 'lost' | 'never'
   readonly heardMsAgo: number | null
+  /** There and back by this path; the smallest of the last. Null until the peer has said what it is reckoned from. */
+  readonly roundTripMs: number | null
   /** Smallest of the last answers: the round trip, and at most what the peer waited until its next beat. */
   readonly answerMs: number | null
   /** Beats that came late since the agent started, and the worst. */
@@ -38,6 +40,7 @@ const ownRows = (server: string, { voter, paths, times }: PeerStatus, timeoutMs:
     path,
     state: ago === null ? 'never' : ago < timeoutMs ? 'heard' : 'lost',
     heardMsAgo: ago,
+    roundTripMs: times[path]?.roundTripMs ?? null,
     answerMs: times[path]?.answerMs ?? null,
     late: times[path]?.late ?? 0,
     worstMs: times[path]?.worstMs ?? 0,
@@ -56,6 +59,7 @@ const saidRows = ({ state, voter, peers }: AgentStatus, { voter: server, hears }
       path,
       state: heard.includes(path) ? ('heard' as const) : ('lost' as const),
       heardMsAgo: null,
+      roundTripMs: null,
       answerMs: null,
       late: null,
       worstMs: null,
@@ -68,14 +72,15 @@ export const pathLines = (
   rows: readonly PathRow[],
   colours: Colours,
 ): readonly string[] => {
-  const head = ['server', 'hears', 'on', 'state', 'last', 'answer', 'late'].map((word) => colours.dim(word))
+  const head = ['server', 'hears', 'on', 'state', 'last', 'round trip', 'late'].map((word) => colours.dim(word))
   const lines = rows.map((one) => rowOf(one, colours))
   const jeopardies = jeopardiesOf(rows).map((words) => colours.red(`JEOPARDY: ${words}`))
   const note = colours.dim(`Times are known to ${voter} alone; of the others, what they say in their beats.`)
   return [...jeopardies, ...table([row(...head), ...lines]), note, ...partitionLines(voter, partition, colours)]
 }
 
-const rowOf = ({ server, peer, path, state, heardMsAgo, answerMs, late, worstMs }: PathRow, colours: Colours) => {
+const rowOf = (of: PathRow, colours: Colours) => {
+  const { server, peer, path, state, heardMsAgo, late, worstMs } = of
   const paint = { heard: colours.green, lost: colours.red, never: colours.yellow }[state]
   return row(
     server,
@@ -83,9 +88,16 @@ const rowOf = ({ server, peer, path, state, heardMsAgo, answerMs, late, worstMs 
     path,
     paint(state),
     heardMsAgo === null ? '' : `${durationInWords(heardMsAgo)} ago`,
-    answerMs === null ? '' : `≤ ${durationInWords(answerMs)}`,
+    roundTripInWords(of),
     late ? colours.yellow(`${late}, worst ${durationInWords(worstMs ?? 0)}`) : '',
   )
+}
+
+/** Short ones with their tenths: networks differ there. */
+const roundTripInWords = ({ roundTripMs, answerMs }: PathRow): string => {
+  const words = (ms: number) => (ms < 10 ? `${ms.toFixed(1)} ms` : durationInWords(ms))
+  if (roundTripMs !== null) return words(roundTripMs)
+  return answerMs === null ? '' : `≤ ${words(answerMs)}`
 }
 
 const partitionLines = (voter: string, partition: AgentStatus['partition'], colours: Colours): readonly string[] => {

@@ -54,7 +54,7 @@ const cableRule = ({ configuration: { servers }, report }: RuleContext): readonl
 }
 
 /** Size of the largest beat on the line: of two servers and a witness (compact-beat.ts), with all groups on one. */
-export const comBeatBytes = (groups: number): number => 125 + 10 * groups
+export const comBeatBytes = (groups: number): number => 136 + 10 * groups
 const frameBytes = 2
 /** A byte takes a start and a stop bit besides its eight. */
 const bitsPerByte = 10

@@ -46,6 +46,15 @@ export type Echo = {
 
 export type Support = { readonly generation: Generation; readonly reason: 'silent' | 'renounced' }
 
+/** Beat `number` of that life of voter `of` came by that path `agoMs` ago: it can tell its round trip from that. */
+export type Arrival = {
+  readonly of: VoterName
+  readonly path: PathName
+  readonly incarnation: Incarnation
+  readonly number: BeatNumber
+  readonly agoMs: number
+}
+
 /** What every voter says, on every path it has. */
 export type Beat = {
   readonly from: VoterName
@@ -66,6 +75,8 @@ export type Beat = {
   readonly renounced: Generation
   /** Renunciations of others, heard from themselves: for voters that do not hear them. */
   readonly passedOn: AllPassedOn
+  /** Telemetry: one arrival of a beat of somebody else's; in turn of every voter and path. */
+  readonly arrival?: Arrival | undefined
   /** Of the software that says this. Nothing is decided by it; beats in few bytes have none. */
   readonly version?: string | undefined
 }

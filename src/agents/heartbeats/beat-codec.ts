@@ -25,6 +25,13 @@ const echo = z.object({
   promisedMs: z.number().positive().nullable(),
 })
 const support = z.object({ generation: decode.generation, reason: z.enum(['silent', 'renounced']) })
+const arrival = z.object({
+  of: decode.voter,
+  path: decode.path,
+  incarnation: decode.incarnation,
+  number: decode.beatNumber,
+  agoMs: z.number().min(0),
+})
 const schema = z.object({
   from: decode.voter,
   incarnation: decode.incarnation,
@@ -37,6 +44,7 @@ const schema = z.object({
   hears: z.record(z.string(), z.array(decode.path)),
   supports: z.record(z.string(), support),
   renounced: decode.generation,
+  arrival: arrival.optional(),
   version: z.string().max(40).optional(),
   // Beats of before 0.1 have none.
   passedOn: z

@@ -4,7 +4,7 @@
  * | bytes | what |
  * |---|---|
  * | 1 | 0xB7, which begins no text |
- * | 1 | version of this layout: 1 |
+ * | 1 | version of this layout: 2; version 1, which ends with the groups, is read, too |
  * | 4 | begin of the SHA-256 of the cluster's name |
  * | 8 | begin of the SHA-256 of the *agreement*: the names that indexes and bits below stand for |
  * | 1 | sender: index among the voters |
@@ -22,16 +22,18 @@
  * | 1 + 2 | voter, paths as bits: 1 nats, 2 com, 4 disk, then the networks by name |
  * | 1 | number of groups held, 255 at most; of each: |
  * | 4 + 6 | begin of the SHA-256 of its name, epoch |
+ * | 1 | 1 when an arrival follows, else 0; then: |
+ * | 1 + 1 + 6 + 2 | of which voter, path as the number of its bit, number of its beat, how long ago in ms; its life is that of the echo |
  * | 16 | begin of the HMAC-SHA-256 of everything before it, by the cluster's key |
  *
- * Two servers: at most 125 bytes, and 10 for each group held. What is left out: paths and voters that the agreement does
+ * Two servers: at most 136 bytes, and 10 for each group held. What is left out: paths and voters that the agreement does
  * not know, and renunciations of others: whoever reads this reads theirs in the same place. An echo or a support less is a grant or a removal less, which is the safe side. A group that the receiver
  * has not configured is passed over: groups come and go more often than voters, and are no part of the agreement.
  *
  * Two voters whose configurations differ in the agreement do not understand each other: such a beat is authentic, but
  * its indexes would name others, so it is dropped, and the path is silent until both have the same configuration.
  */
-import type { Beat, Echo, Support } from '../../decisions/liveness.ts'
+import type { Arrival, Beat, Echo, Support } from '../../decisions/liveness.ts'
 import {
   beatNumber,
   type Configuration,
@@ -81,7 +83,8 @@ export type CompactCodec = {
 }
 
 const magic = 0xb7
-const version = 1
+const version = 2
+const firstVersion = 1
 const clusterBytes = 4
 const agreementBytes = 8
 const headBytes = 2 + clusterBytes + agreementBytes
@@ -126,17 +129,19 @@ export const compactCodec = (
     },
     decode: (bytes) => {
       const all = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
-      if (all.length < headBytes + macBytes || all[0] !== magic || all[1] !== version) return 'foreign'
+      if (all.length < headBytes + macBytes || all[0] !== magic || !isReadable(all[1])) return 'foreign'
       if (!all.subarray(2, 2 + clusterBytes).equals(ofCluster)) return 'foreign'
       const content = all.subarray(0, all.length - macBytes)
       if (!isEqual(all.subarray(content.length), macOf(content))) return 'forged'
       if (!all.subarray(2 + clusterBytes, headBytes).equals(ofAgreement)) return 'differing'
       const reader = new Reader(content.subarray(headBytes))
-      const beat = readBeat(reader, names)
+      const beat = readBeat(reader, { ...names, hasArrival: all[1] !== firstVersion })
       return reader.isWhole() && beat !== null ? beat : 'damaged'
     },
   }
 }
+
+const isReadable = (of: number | undefined): boolean => of === version || of === firstVersion
 
 type Names = Pick<Agreement, 'voters' | 'paths'> & {
   readonly groupCode: (name: string) => number
@@ -178,10 +183,48 @@ const writeBeat = (to: Writer, beat: Beat, { voters, paths, groupCode }: Names):
     to.count('group', groupCode(name), groupBytes)
     to.count('epoch', epoch)
   })
+  writeArrival(to, beat, { voters, paths })
+}
+
+/** Only what its own echo says the life of, by a path that has a number here; it is telemetry, and may be missing. */
+const writeArrival = (
+  to: Writer,
+  { arrival, echoes }: Beat,
+  { voters, paths }: Pick<Names, 'voters' | 'paths'>,
+): void => {
+  const [voter, path] = arrival ? [voters.indexOf(arrival.of), paths.indexOf(arrival.path)] : [-1, -1]
+  const isOfEcho = arrival !== undefined && echoes[arrival.of]?.incarnation === arrival.incarnation
+  const isTold = isOfEcho && voter >= 0 && path >= 0 && Math.round(arrival.agoMs) <= longestAgoMs
+  to.count('arrival', isTold ? 1 : 0, 1)
+  if (!isTold) return
+  to.count('voter', voter, 1)
+  to.count('path', path, 1)
+  to.count('number that arrived', arrival.number)
+  to.count('how long ago', Math.round(arrival.agoMs), 2)
+}
+const longestAgoMs = 0xffff
+
+/** Null: there is none. Undefined: what stands there cannot be. */
+const readArrival = (
+  from: Reader,
+  { voters, paths }: Pick<Names, 'voters' | 'paths'>,
+  echoes: Readonly<Record<string, Echo>>,
+): Arrival | null | undefined => {
+  const isThere = from.count(1)
+  if (isThere === 0) return null
+  const [of, path] = [voters[from.count(1)], paths[from.count(1)]]
+  const number = beatNumber(from.count())
+  const agoMs = from.count(2)
+  const echo = of === undefined ? undefined : echoes[of]
+  if (isThere !== 1 || of === undefined || path === undefined || echo === undefined) return undefined
+  return { of, path, incarnation: echo.incarnation, number, agoMs }
 }
 
 /** Null when what was read cannot be: another version's idea of a reason, a voter that there is not. */
-const readBeat = (from: Reader, { voters, paths, groupOf }: Names): Beat | null => {
+const readBeat = (
+  from: Reader,
+  { voters, paths, groupOf, hasArrival }: Names & { readonly hasArrival: boolean },
+): Beat | null => {
   let isSound = true
   const voter = (): VoterName => {
     const name = voters[from.count(1)]
@@ -212,7 +255,9 @@ const readBeat = (from: Reader, { voters, paths, groupOf }: Names): Beat | null 
     const found = groupOf(from.count(groupBytes))
     return [found, from.count() as Epoch] // cast: decodes the brand
   })
-  if (!isSound) return null
+  const said = Object.fromEntries(echoes)
+  const arrival = hasArrival ? readArrival(from, { voters, paths }, said) : null
+  if (!isSound || arrival === undefined) return null
   return {
     from: sender,
     incarnation,
@@ -223,11 +268,12 @@ const readBeat = (from: Reader, { voters, paths, groupOf }: Names): Beat | null 
     groups: Object.fromEntries(
       groups.flatMap(([[name, other], epoch]) => (name === undefined || other !== undefined ? [] : [[name, epoch]])),
     ),
-    echoes: Object.fromEntries(echoes),
+    echoes: said,
     hears: Object.fromEntries(hears),
     supports: Object.fromEntries(supports),
     renounced,
     passedOn: {},
+    ...(arrival && { arrival }),
   }
 }
 

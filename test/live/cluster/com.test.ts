@@ -52,7 +52,7 @@ const networksSilent = (cluster: Cluster, by: string, from: string) =>
   )
 
 describe('two servers with a serial cable', () => {
-  cableTest('hear each other by it when every network between them is cut', async (cluster) => {
+  cableTest('hear each other by it when every network between them is cut', async (cluster, _, context) => {
     const watch = await cluster.watch()
     await watch.waitFor('s1', settleMs)
     await cluster.lab.cut({ between: ['s1', 's2'], network: 'both' })
@@ -63,6 +63,16 @@ describe('two servers with a serial cable', () => {
     await cluster.lab.heal()
     await cluster.waitUntilSettled()
     expect(await cluster.events('ServerDeclaredDown')).toEqual([])
+    // Of each path its own, by what the other one said of arrivals.
+    const known = async () => {
+      const times = (await cluster.status('s1')).peers.find(({ voter }) => voter === 's2')?.times ?? {}
+      const paths = ['com', 'lan:interconnect', 'lan:public'].filter(
+        (path) => typeof times[path]?.roundTripMs === 'number',
+      )
+      return paths.length === 3 ? times : null
+    }
+    await context.annotate(JSON.stringify(await until(known, settleMs, 'the round trips of all paths')))
+    await context.annotate(await cluster.do('s1', 'status', '--paths'))
   })
 
   cableTest('go on by network when it is pulled, and say that it is lost and restored', async (cluster, cable) => {

@@ -71,6 +71,13 @@ const full: Beat = {
   supports: { beta: { generation: 6 as Generation, reason: 'renounced' } },
   renounced: 5 as Generation,
   passedOn: {},
+  arrival: {
+    of: voterName('beta'),
+    path: pathName('com'),
+    incarnation: 1_795_190_401 as Incarnation,
+    number: beatNumber(8),
+    agoMs: 65,
+  },
 }
 const encoded = (beat: Beat, by = codec): Uint8Array => {
   const bytes = by.encode(beat)
@@ -78,6 +85,7 @@ const encoded = (beat: Beat, by = codec): Uint8Array => {
   return bytes
 }
 const bytes = encoded(full)
+const { arrival: _, ...withoutArrival } = full
 
 describe('a compact beat', () => {
   test('comes out as it went in', () => {
@@ -88,9 +96,9 @@ describe('a compact beat', () => {
       }),
     )
   })
-  test('of two servers and a witness has 125 bytes: 65 ms at 19,200 baud', () => {
+  test('of two servers and a witness has 136 bytes: 71 ms at 19,200 baud', () => {
     expect(bytes).toHaveLength(comBeatBytes(0))
-    expect(bytes).toHaveLength(125)
+    expect(bytes).toHaveLength(136)
     expect(encoded({ ...full, groups: { web: 3 as Epoch } })).toHaveLength(comBeatBytes(1))
   })
   test('does not carry groups that the receiver has not configured, nor paths that nobody has agreed on', () => {
@@ -100,7 +108,7 @@ describe('a compact beat', () => {
   test('says nothing of voters that nobody has agreed on: a grant and a removal less', () => {
     const { beta } = full.echoes
     const more = { ...full, echoes: { stranger: beta }, supports: { stranger: full.supports.beta } } as unknown as Beat
-    expect(codec.decode(encoded(more))).toEqual({ ...full, echoes: {}, supports: {} })
+    expect(codec.decode(encoded(more))).toEqual({ ...withoutArrival, echoes: {}, supports: {} })
   })
   test('is refused when a number does not fit its field', () => {
     const wrong: readonly object[] = [
@@ -117,6 +125,23 @@ describe('a compact beat', () => {
     ]
     for (const change of wrong)
       expect(codec.encode({ ...full, ...change } as Beat), JSON.stringify(change)).toHaveProperty('unfit')
+  })
+  test('says of an arrival only what it can name, in 65 s; the rest goes without', () => {
+    const { arrival } = full
+    for (const change of [
+      { of: voterName('gamma') },
+      { path: pathName('pigeon') },
+      { agoMs: 70_000 },
+      { incarnation: 7 },
+    ])
+      expect(codec.decode(encoded({ ...full, arrival: { ...arrival, ...change } } as Beat))).toEqual(withoutArrival)
+  })
+  test('of the first version is read: it ends with the groups', () => {
+    const macBytes = 16
+    const content = Uint8Array.from(encoded(withoutArrival).subarray(0, -macBytes - 1))
+    content[1] = 1
+    const mac = world.authenticate(key, content).subarray(0, macBytes)
+    expect(codec.decode(new Uint8Array(Buffer.concat([content, mac])))).toEqual(withoutArrival)
   })
   test('promises no longer than it was promised', () => {
     const echoes = { beta: { ...full.echoes.beta, promisedMs: 2999.9 } }
@@ -141,7 +166,7 @@ describe('a compact beat is not believed', () => {
   })
   test('of another version', () => {
     const changed = Uint8Array.from(bytes)
-    changed[1] = 2
+    changed[1] = 3
     expect(codec.decode(changed)).toBe('foreign')
   })
   test('of the other form, nor that one in this form', () => {

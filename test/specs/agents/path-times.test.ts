@@ -60,9 +60,68 @@ test('the answer time is the smallest of the last ones, on each path its own', (
   ])
 })
 
+describe('the round trip', () => {
+  /** s1 and s2 beat every 200 ms over two paths with delays of their own; s2 beats 120 ms after s1. */
+  const converse = (delays: Readonly<Record<string, readonly [number, number]>>, seconds = 10) => {
+    const [one, two] = [new Voter('s1'), new Voter('s2')]
+    const [ofOne, ofTwo] = [pathTimes(), pathTimes()]
+    const due: { readonly now: number; readonly run: () => void }[] = []
+    const send = (from: Voter, to: Voter, now: number) => {
+      const arrival = (from === one ? ofOne : ofTwo).nextArrival(at(now)) ?? undefined
+      const beat = { ...from.beat(now), arrival }
+      for (const [path, [there, back]] of Object.entries(delays)) {
+        const arrives = now + (from === one ? there : back)
+        const hears = () => {
+          ;(to === one ? ofOne : ofTwo).heard(to.l, beat, pathName(path), at(arrives))
+          to.hears(beat, arrives)
+        }
+        due.push({ now: arrives, run: hears })
+      }
+    }
+    for (let now = 1000; now < 1000 + seconds * 1000; now += 200)
+      due.push({ now, run: () => send(one, two, now) }, { now: now + 120, run: () => send(two, one, now + 120) })
+    for (let next = due.shift(); next; next = due.toSorted((a, b) => a.now - b.now)[0]) {
+      const at = due.indexOf(next)
+      if (at >= 0) due.splice(at, 1)
+      next.run()
+    }
+    return Object.fromEntries(ofOne.all().map(({ path, roundTripMs }) => [path, roundTripMs]))
+  }
+
+  test('is that of each path by itself, there and back, whatever the other is', () => {
+    expect(converse({ 'lan:one': [1, 2], com: [70, 65] })).toEqual({ 'lan:one': 3, com: 135 })
+  })
+
+  test('is not known as long as the other says nothing of an arrival', () => {
+    const times = pathTimes()
+    listen(times, [0, 0])
+    expect(times.all()).toMatchObject([{ roundTripMs: null }])
+  })
+
+  test('is not reckoned from what came by another path, or belongs to another life', () => {
+    const [one, two] = [new Voter('s1'), new Voter('s2')]
+    const times = pathTimes()
+    const { number, incarnation, from } = one.beat(1000)
+    const arrival = { of: from, path: slow, incarnation, number, agoMs: 10 }
+    times.heard(one.l, { ...two.beat(1100), arrival }, lan, at(1150))
+    one.restart(1200)
+    one.beat(1200)
+    times.heard(one.l, { ...two.beat(1300), arrival }, slow, at(1350))
+    expect(times.all()).toMatchObject([{ roundTripMs: null }, { roundTripMs: null }])
+  })
+})
+
 test('a late path is told once in ten minutes, with how many beats it were', () => {
   const noted: Event[] = []
-  const time = { voter: new Voter('s2').beat(0).from, path: lan, heardAt: at(0), answerMs: null, late: 1, worstMs: 700 }
+  const time = {
+    voter: new Voter('s2').beat(0).from,
+    path: lan,
+    heardAt: at(0),
+    answerMs: null,
+    roundTripMs: null,
+    late: 1,
+    worstMs: 700,
+  }
   let late = 1
   const watch = delayWatch({ me: s1, times: () => [{ ...time, late }], note: (event) => noted.push(event) })
   for (const now of [1000, 2000, 3000]) {

@@ -29,7 +29,7 @@ describe('a serial cable', () => {
   })
   test('that is too slow for the interval is said to be, with numbers', () => {
     expect(problemsOf(cable('heartbeat: { interval: 80ms }'))).toEqual([
-      expect.stringMatching(/warning.*125 bytes takes 67 ms at 19200 baud.*every 80ms.*set 38400 or more/),
+      expect.stringMatching(/warning.*136 bytes takes 72 ms at 19200 baud.*every 80ms.*set 38400 or more/),
     ])
     expect(problemsOf(cable('heartbeat: { interval: 80ms, com: { baudRate: 38400 } }'))).toEqual([])
   })
