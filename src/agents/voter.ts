@@ -292,6 +292,7 @@ class RunningVoter implements Voter {
     const l = this.#liveness
     const { store } = this.#options.store
     const now = this.#now()
+    const arrival = this.#times.nextArrival(now)
     const hears: Record<string, readonly PathName[]> = {}
     for (const [voter, { paths }] of Object.entries(l.heard))
       hears[voter] = Object.keys(paths)
@@ -310,7 +311,7 @@ class RunningVoter implements Voter {
       supports: l.supports,
       renounced: l.renounced,
       passedOn: passedOnBy(l, this.#membership),
-      arrival: this.#times.nextArrival(this.#now()) ?? undefined,
+      ...(arrival && { arrival }),
       version: this.#options.version,
     }
   }

@@ -1,7 +1,7 @@
 /** A server sends each alert at most once, whatever restarts in between; and none that does not follow from the log. */
 import { alertLine } from '../../agents/alerts/alert-file.ts'
 import { sequence } from '../../events/index.ts'
-import { catalogue } from '../../projections/alert-catalogue.ts'
+import { catalogue, type MessageName } from '../../projections/alert-catalogue.ts'
 import { alertsAfter } from '../../projections/alerts.ts'
 import { places } from '../cluster.ts'
 import type { Invariant } from '../scene.ts'
@@ -15,8 +15,23 @@ const increment = (counts: Map<string, number>, line: string): number => {
 /** What the sink says of itself, about alerts that it did not send. */
 const isOfTheSink = (line: string): boolean => / are missing here: they /.test(line)
 
-/** What cannot be written to the log because that is what is lost: told by the server itself, and due by no commit. */
-const alarms = (['majorityLost', 'majorityBack', 'logAway', 'logBack'] as const).map((name) => {
+/** What cannot be written to the log because that is what is lost: told by the voter itself, and due by no commit. */
+const alarmNames: readonly MessageName[] = [
+  'majorityLost',
+  'majorityBack',
+  'logAway',
+  'logBack',
+  'witnessAlone',
+  'witnessHears',
+  'witnessLogAway',
+  'witnessLogBack',
+  'witnessProcessDied',
+  'witnessClockWrong',
+  'witnessClockRight',
+  'witnessCertificateEnding',
+  'witnessCertificateRenewed',
+]
+const alarms = alarmNames.map((name) => {
   const { module, id } = catalogue[name]
   return ` ${`${module}/${id}`.padEnd(6)} `
 })
