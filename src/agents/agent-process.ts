@@ -16,6 +16,7 @@ import { commonArguments } from './guardian-process.ts'
 import type { Say } from './log-link.ts'
 import type { Machine } from './machine.ts'
 import { type MirrorKeepers, mirrorsOf } from './mirror/mirrors.ts'
+import { withMirrors } from './monitors/drivers.ts'
 import { instanceOf, type Node, openNode, placesIn } from './node.ts'
 import { pingTargets } from './np/ping.ts'
 import { type OwnProcesses, ownProcesses } from './own-processes.ts'
@@ -65,7 +66,7 @@ export const runAgent = async (machine: Machine, options: ProcessOptions): Promi
     monitors: {
       instance,
       logDirectory: places.logs,
-      drivers: machine.monitorDrivers,
+      drivers: mirrors ? withMirrors(machine.monitorDrivers, mirrors.look) : machine.monitorDrivers,
       environment: (monitor) => monitorEnvironment(recorder.state(), monitor, me, installation),
     },
     conditions,

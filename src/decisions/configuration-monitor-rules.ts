@@ -15,6 +15,7 @@ export const monitorRules = (context: RuleContext): readonly Problem[] =>
       ...targetRule(context, watching),
       ...whenRule(context, watching),
       ...processRule(context, watching),
+      ...mirrorRule(context, watching),
       ...recoveryRule(context, watching),
       ...timeRule(context, watching),
       ...watcherRule(context, watching),
@@ -68,6 +69,22 @@ const processRule = (context: RuleContext, { path, monitor }: Watching): readonl
   if (!isThere || broken(at) || exec.includes(target.resource)) return []
   const message = `${target.resource} is no exec resource: it has no process of its own`
   return [report({ path: [...path, 'target', 'resource'], message, remedy: didYouMean(target.resource, exec) })]
+}
+
+const mirrorRule = (
+  { configuration, report, broken }: RuleContext,
+  { path, monitor }: Watching,
+): readonly Problem[] => {
+  if ((monitor.type !== 'mdw' && monitor.type !== 'mdnw') || broken([...path, 'target'])) return []
+  const { target } = monitor
+  const { [target?.group ?? '']: group } = configuration.groups
+  if (target && group === undefined) return []
+  const mirrors = Object.entries(group?.resources ?? {}).flatMap(([name, { type }]) => (type === 'md' ? [name] : []))
+  if (target?.resource !== undefined && mirrors.includes(target.resource)) return []
+  const message = `${monitor.type === 'mdw' ? 'an mdw' : 'an mdnw'} needs the mirror disk that it watches`
+  const remedy =
+    target && mirrors[0] ? `add resource: ${mirrors[0]}` : 'write target: {group: …, resource: …}, of type md'
+  return [report({ path: target ? [...path, 'target'] : path, message, remedy })]
 }
 
 const recoveryRule = (context: RuleContext, { path, monitor }: Watching): readonly Problem[] => {

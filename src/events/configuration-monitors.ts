@@ -16,6 +16,9 @@ const recoveryOf = ({ object, after, integer, script }: Form) =>
     healthyAfter: after('10m', { least: '1s' }).describe('After so long without an error all counts begin at 0 again.'),
   })
 
+/** Starting it anew helps a mirror in nothing: what is wrong is on the other side, or needs a person. */
+const tellOnly = { restarts: 0, failovers: 0 }
+
 const commonOf = (form: Form, usually: 'always' | 'active') => {
   const { object, after, integer, name } = form
   return {
@@ -66,6 +69,28 @@ export const monitorOf = (form: Form) => {
       type: z.literal('miiw').describe('The link of a network interface (M5).'),
       ...common,
       nic: nic.describe('Its name.'),
+    }),
+    object({
+      type: z
+        .literal('mdw')
+        .describe(
+          'The mirror disk in target: state of the mirror, and errors of its disk (M7). By default an error is only told: restarts and failovers are 0.',
+        ),
+      ...common,
+      recovery: recoveryOf(form)
+        .prefault(tellOnly)
+        .describe('What is done at an error: restart, fail over, final action.'),
+    }),
+    object({
+      type: z
+        .literal('mdnw')
+        .describe(
+          'The mirror connects of the mirror disk in target (M7). By default an error is only told, as with mdw.',
+        ),
+      ...common,
+      recovery: recoveryOf(form)
+        .prefault(tellOnly)
+        .describe('What is done at an error: restart, fail over, final action.'),
     }),
     object({
       type: z.literal('genw').describe('A script and its exit code (M8).'),

@@ -236,7 +236,7 @@ export class Cluster {
       beatCodec: this.#beatBytes.codec,
       openLog: simulatedLogLink(group, process, this.#parts.oracle),
       resourceDrivers: { exec: resource, fip: resource, disk: resource, md: resource, service: resource },
-      monitorDrivers: { ipw: content, pidw: monitor, miiw: content, genw: monitor },
+      monitorDrivers: { ipw: content, pidw: monitor, miiw: content, genw: monitor, mdw: content, mdnw: content },
       osName: 'Simulated',
       osVersion: '1',
       diary: (name) => (what, fields) => said(host.name, name, what, fields),

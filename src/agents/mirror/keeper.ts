@@ -150,6 +150,11 @@ export class MirrorKeeper {
     await this.#link.end()
   }
 
+  /** What the data plane said last; null while it is not reached. */
+  get status(): PlaneStatus | null {
+    return this.#link.status
+  }
+
   get isServing(): boolean {
     return this.#wanted !== null || this.#link.status?.does === 'serve'
   }

@@ -10,6 +10,7 @@ import {
 import type { Cancel, World } from '../../world/world.ts'
 import type { Say } from '../log-link.ts'
 import type { Machine } from '../machine.ts'
+import type { LookAtMirror } from '../monitors/mirror.ts'
 import type { Node } from '../node.ts'
 import type { Recorder } from '../recorder.ts'
 import type { Limit } from '../resources/driver.ts'
@@ -36,6 +37,8 @@ export type MirrorsParts = Omit<KeeperParts, 'name' | 'places' | 'recorder'> & {
 export type MirrorKeepers = Mirrors & {
   /** From here on mirrors are followed and brought up; what an earlier agent left is adopted. */
   readonly start: () => void
+  /** For monitors. */
+  readonly look: LookAtMirror
   /** Looks after them no longer; their data planes go on. */
   readonly release: () => void
 }
@@ -87,6 +90,10 @@ export const mirrorKeepers = (world: World, parts: MirrorsParts): MirrorKeepers 
     serve: (mirror, limit) => named(mirror).serve(mirror.epoch, limit),
     leave: (mirror, timeoutMs) => named(mirror).leave(timeoutMs),
     onLoss: (mirror, lost) => named(mirror).onLoss(lost),
+    look: (group, resource) => {
+      const keeper = keepers.get(mirrorName(group, resource))
+      return keeper ? keeper.status : 'none'
+    },
     start: () => {
       recorder.onFold(arrange)
       arrange()

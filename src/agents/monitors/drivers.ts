@@ -5,6 +5,7 @@ import type { MonitorDriver } from './driver.ts'
 import { genwDriver } from './genw.ts'
 import { ipwDriver } from './ipw.ts'
 import { miiwDriver } from './miiw.ts'
+import { type LookAtMirror, mdnwDriver, mdwDriver } from './mirror.ts'
 import { pidwDriver } from './pidw.ts'
 
 /** A driver is only given monitors of its own type, which the type cannot say of a table. */
@@ -17,4 +18,17 @@ export const monitorDrivers = (world: World): Record<MonitorConfiguration['type'
   pidw: forAny(pidwDriver(world)),
   miiw: forAny(miiwDriver(world)),
   genw: forAny(genwDriver(world)),
+  // Nobody looks after mirrors here: an agent that does brings its own.
+  mdw: forAny(mdwDriver(null)),
+  mdnw: forAny(mdnwDriver(null)),
+})
+
+/** With the mirrors that this server's agent looks after. */
+export const withMirrors = (
+  drivers: ReturnType<typeof monitorDrivers>,
+  look: LookAtMirror,
+): ReturnType<typeof monitorDrivers> => ({
+  ...drivers,
+  mdw: forAny(mdwDriver(look)),
+  mdnw: forAny(mdnwDriver(look)),
 })

@@ -348,6 +348,7 @@ class MirrorProcess {
       does: side instanceof ActiveSide ? 'serve' : side instanceof Standby ? 'follow' : 'nothing',
       isExposed: this.#isExposed,
       isParted: this.#isParted,
+      diskErrors: this.#statistics.diskErrors,
       ...(side instanceof ActiveSide ? { condition: side.condition, resync: side.progress } : {}),
     }
   }

@@ -39,6 +39,8 @@ const status = z.object({
   does: z.enum(['nothing', 'follow', 'serve']).default('nothing'),
   isExposed: z.boolean().default(false),
   isParted: z.boolean().default(false),
+  diskErrors: count.default(0),
+  resync: z.object({ doneBytes: count, totalBytes: count }).nullable().default(null),
   condition: condition.optional(),
 })
 export type PlaneStatus = z.infer<typeof status>

@@ -46,7 +46,7 @@ beforeEach(() => {
     me: s1,
     instance: 'demo-s1',
     logDirectory: '/state/log',
-    drivers: { genw: driver, ipw: content, pidw: content, miiw: content },
+    drivers: { genw: driver, ipw: content, pidw: content, miiw: content, mdw: content, mdnw: content },
     environment: () => ({}),
     found: (finding) => void (finding.monitor === 'look' && found.push(finding)),
     delayed: (monitor, elapsedMs) => void (monitor === 'look' && delayed.push(elapsedMs)),

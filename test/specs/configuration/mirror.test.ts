@@ -71,6 +71,18 @@ describe('a mirror disk', () => {
     ])
   })
 
+  test('is watched by monitors that name it, and that only tell by default', () => {
+    const watched = (target: string) =>
+      `${withMirror()}\nmonitors: { m: { type: mdw, target: ${target} }, n: { type: mdnw, target: ${target} } }\n`
+    const configuration = configurationOf(watched('{ group: web, resource: data }'))
+    expect(configuration.monitors.m).toMatchObject({ type: 'mdw', recovery: { restarts: 0, failovers: 0 } })
+    expect(problemsOf(watched('{ group: web, resource: data }'))).toEqual([])
+    expect(problemsOf(watched('{ group: web }'))).toEqual([
+      expect.stringMatching(/an mdw needs the mirror disk that it watches; add resource: data/),
+      expect.stringMatching(/an mdnw needs the mirror disk that it watches; add resource: data/),
+    ])
+  })
+
   test('takes over what a resync goes by at once; another partition restarts the group', () => {
     const before = configurationOf(withMirror())
     const live = configurationOf(withMirror(', resync: { rate: 50 }, ackTimeout: 3s'))
