@@ -13,6 +13,8 @@ const entrySchema = z.object({
     (value) => typeof value === 'object' && value !== null && 'type' in value,
   ),
   environment: z.record(z.string(), z.string()),
+  /** Rule 12: it may run on without a lease. Each epoch lives under one policy. */
+  isKept: z.boolean().default(false),
 })
 /** `boot`: nothing of it runs after the machine has restarted. */
 const manifestSchema = z.object({ boot: z.string(), running: z.array(entrySchema) })

@@ -1,5 +1,6 @@
 /** Carries out the plan's effects on this machine, keeps what is observed, and writes down what every outcome was. */
 import { withLiveFields } from '../decisions/diff-configuration.ts'
+import { keepsOnQuorumLoss } from '../decisions/fencing.ts'
 import type { Effect, Observed, ObservedResource } from '../decisions/plan.ts'
 import { type Installation, scriptEnvironment } from '../decisions/script-environment.ts'
 import {
@@ -62,6 +63,7 @@ type Entry = {
   condition: ObservedResource['condition']
   since: Sequence
   adopted: boolean
+  readonly isKept: boolean
   /** Ends the watching of what is up; must come before it is taken down on purpose. */
   unwatch: Cancel
   /** The operation under way; aborting it makes it end soon. */
@@ -143,10 +145,12 @@ class Runner implements ResourceRunner {
     await this.#writeManifest()
   }
 
-  async #adoptOne({ group, resource, epoch, since, isUp, configuration, environment }: ManifestEntry): Promise<void> {
+  async #adoptOne(left: ManifestEntry): Promise<void> {
+    const { group, resource, epoch, since, isUp, isKept, configuration, environment } = left
     const context = this.#contextOf({ group, resource, epoch, configuration, environment })
     const limit = { timeoutMs: urgentTimeoutMs, signal: new AbortController().signal }
-    const entry: Entry = { context, condition: 'off', since, adopted: true, unwatch: () => {}, operation: null }
+    const fresh = { unwatch: () => {}, operation: null, isKept }
+    const entry: Entry = { context, condition: 'off', since, adopted: true, ...fresh }
     const found = await this.#driver(context).probe(context, limit)
     if (found === 'on' && isUp) this.#isUp(entry)
     else {
@@ -183,6 +187,7 @@ class Runner implements ResourceRunner {
       condition: 'activating',
       since: state.position.sequence,
       adopted: false,
+      isKept: keepsOnQuorumLoss(state),
       unwatch: () => {},
       operation: null,
     }
@@ -341,7 +346,7 @@ class Runner implements ResourceRunner {
       .then(async () => {
         const running: ManifestEntry[] = [...this.#entries.values()]
           .filter(({ condition }) => condition !== 'off')
-          .map(({ context, condition, since }) => {
+          .map(({ context, condition, since, isKept }) => {
             const { group, resource, epoch, configuration, environment } = context
             return {
               group,
@@ -349,6 +354,7 @@ class Runner implements ResourceRunner {
               epoch,
               since,
               isUp: condition === 'on',
+              isKept,
               configuration,
               environment: { ...environment },
             }
@@ -368,6 +374,7 @@ const everyResource = (state: State): readonly ManifestEntry[] =>
       epoch: epochOf(sequence(0)),
       since: sequence(0),
       isUp: false,
+      isKept: false,
       configuration,
       environment: {},
     })),

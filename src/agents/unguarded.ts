@@ -18,11 +18,14 @@ export const endUnguarded = async (
   { manifest, guardian }: Pick<Places, 'manifest' | 'guardian'>,
   { say, ...parts }: TakeDownParts & { readonly say: Say },
 ): Promise<void> => {
-  const running = (await readManifest(world, manifest)) ?? []
+  const all = (await readManifest(world, manifest)) ?? []
+  // Rule 12: that may run on without a lease, and so without anybody who ends it.
+  const kept = all.filter(({ isKept }) => isKept)
+  const running = all.filter(({ isKept }) => !isKept)
   if (running.length === 0 || (await answersGuardian(world, guardian))) return
   const began = world.clock.now()
   const left = await takeAllDown(running, parts, () => eachMs)
-  await writeManifest(world, manifest, left).catch((trouble: unknown) =>
+  await writeManifest(world, manifest, [...kept, ...left]).catch((trouble: unknown) =>
     say('what runs could not be written down', { trouble: String(trouble) }),
   )
   say('agent and guardian were both gone: what they had left running was taken down', {

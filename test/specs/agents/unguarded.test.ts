@@ -1,0 +1,109 @@
+/** What agent and guardian left running when both died: the next agent takes it down before anything else. */
+import { beforeEach, describe, expect, test } from 'vitest'
+import { beginTrace } from '../../../src/agents/agent-trace.ts'
+import { readManifest } from '../../../src/agents/manifest.ts'
+import type { ResourceDrivers } from '../../../src/agents/resource-runner.ts'
+import type { ResourceDriver } from '../../../src/agents/resources/driver.ts'
+import { endUnguarded } from '../../../src/agents/unguarded.ts'
+import { GuardedWorld } from './guarded-world.ts'
+
+const places = { manifest: '/state/run/running.json', guardian: '/guardian.sock' }
+
+let guarded: GuardedWorld
+let down: string[]
+let canStop: boolean
+
+const driver: ResourceDriver = {
+  activate: async () => ({ ok: true }),
+  probe: async () => 'on',
+  deactivate: async ({ resource }) => {
+    down.push(resource)
+    return canStop ? { ok: true } : { ok: false, because: 'stuck', stalled: true }
+  },
+}
+const drivers = { exec: driver } as ResourceDrivers // cast: other types are not touched
+const runs = (...resources: readonly { readonly name: string; readonly after?: string; readonly isKept?: boolean }[]) =>
+  guarded.virtual.disk.set(
+    places.manifest,
+    JSON.stringify({
+      boot: guarded.virtual.boot,
+      running: resources.map(({ name, after, isKept }) => ({
+        group: 'web',
+        resource: name,
+        epoch: 5,
+        since: 5,
+        isUp: true,
+        isKept,
+        configuration: { type: 'exec', start: name, after: after === undefined ? [] : [after] },
+        environment: {},
+      })),
+    }),
+  )
+const end = () =>
+  endUnguarded(guarded.world, places, { drivers, logDirectory: '/log', instance: 'i', say: () => undefined })
+const left = async () => (await readManifest(guarded.world, places.manifest))?.map(({ resource }) => resource)
+
+beforeEach(() => {
+  guarded = new GuardedWorld()
+  down = []
+  canStop = true
+})
+
+describe('with no guardian to end it', () => {
+  test('everything goes, dependents first', async () => {
+    runs({ name: 'address' }, { name: 'httpd', after: 'address' })
+    await end()
+    expect(down).toEqual(['httpd', 'address'])
+    expect(await left()).toEqual([])
+  })
+
+  test('what would not go is left to the agent', async () => {
+    canStop = false
+    runs({ name: 'httpd' })
+    await end()
+    expect(await left()).toEqual(['httpd'])
+  })
+
+  test('what may run without a lease stays (rule 12)', async () => {
+    runs({ name: 'httpd', isKept: true }, { name: 'address' })
+    await end()
+    expect(down).toEqual(['address'])
+    expect(await left()).toEqual(['httpd'])
+  })
+})
+
+test('with a guardian that answers nothing is touched: it knows the lease', async () => {
+  const { local } = guarded.world
+  await local.listen(places.guardian, (connection) => connection.send('{"say":"until","until":5000}\n'))
+  runs({ name: 'httpd' })
+  const ending = end()
+  await guarded.virtual.pass(10)
+  await ending
+  expect(down).toEqual([])
+})
+
+describe('the trace of an agent', () => {
+  const path = '/state/run/agent.json'
+  const begin = (isAlive = false) => {
+    const { world } = guarded
+    return beginTrace({ ...world, processes: { ...world.processes, isAlive: () => isAlive } }, path)
+  }
+
+  test('says whether the one before died, left, or ended', async () => {
+    expect((await begin()).before).toBeNull()
+    const second = await begin()
+    expect(second.before).toBe('died')
+    await second.leave('left')
+    const third = await begin()
+    expect(third.before).toBe('left')
+    await third.leave('ended')
+    expect((await begin()).before).toBe('ended')
+  })
+
+  test('is of one boot of the machine, and nothing beside one that lives', async () => {
+    await begin()
+    expect((await begin(true)).before).toBeNull()
+    guarded.virtual.boot = 'another'
+    expect((await begin()).before).toBeNull()
+  })
+})
