@@ -2,6 +2,7 @@
 import { execFile } from 'node:child_process'
 import { open, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { expect } from 'vitest'
 import { mirrorOf } from '../../../src/projections/mirrors.ts'
@@ -80,6 +81,27 @@ export class MirrorCluster {
     const owner = await this.cluster.ownerOf('db')
     if (owner === null) throw new Error('nobody owns db')
     return owner
+  }
+
+  /** Null while nobody does, or nobody can say. */
+  async ownerNow(): Promise<string | null> {
+    return this.cluster.ownerOf('db').catch(() => null)
+  }
+
+  async pause(ms: number): Promise<void> {
+    await setTimeout(ms)
+  }
+
+  /** Both servers are up, one serves, and both copies are whole. A group that has failed is started again: by hand. */
+  async waitUntilWell(): Promise<void> {
+    const isWell = async () => {
+      const ownership = await this.cluster.ownership('db')
+      if (ownership?.status === 'assigned' && ownership.phase === 'failed')
+        await this.cluster.baton('s1', ['group', 'start', 'db'], { timeoutMs: 30_000 })
+      const isOnline = ownership?.status === 'assigned' && ownership.phase === 'online'
+      return isOnline && (await this.mirror())?.stale === null
+    }
+    await until(isWell, 2 * mirrorMs, 'the group to be online and the mirror to be whole')
   }
 
   async signalPlane(server: string, signal: NodeJS.Signals): Promise<void> {

@@ -1,0 +1,84 @@
+/**
+ * Tortures a mirror disk, sequence after sequence, on one real cluster that is written to all the time, and says whether an
+ * acknowledged write was lost or the copies differ:
+ *
+ *   npm run torture:mirror -- [--trials N] [--first N] [--seed S] [--faults N] [--seconds N]
+ *
+ * `--seconds`: no new sequence is begun after so long. Ends with 1 when anything was wrong. The seed decides which faults
+ * are tried and when; what a machine makes of them differs from run to run.
+ */
+import { parseArgs } from 'node:util'
+import { findTools } from '../../bench/machine.ts'
+import { type Chance, chanceOf } from '../../properties/liveness/timeline.ts'
+import { removeKits } from '../cluster/kits.ts'
+import { MirrorCluster } from '../cluster/mirror-cluster.ts'
+import { createLab } from '../lab/lab.ts'
+import { missing } from '../lab/needs.ts'
+import { mirrorFaults, type Undo } from './mirror-faults.ts'
+
+const { values: flags } = parseArgs({
+  options: {
+    trials: { type: 'string', default: '20' },
+    first: { type: 'string', default: '1' },
+    seed: { type: 'string', default: String(Date.now() % 1_000_000) },
+    faults: { type: 'string', default: '3' },
+    seconds: { type: 'string', default: '86400' },
+  },
+})
+const [trials = 0, first = 0, seed = 0, mostFaults = 0, seconds = 0] = [
+  flags.trials,
+  flags.first,
+  flags.seed,
+  flags.faults,
+  flags.seconds,
+].map(Number)
+const say = (text: string): void => console.error(text)
+
+/** Faults overlap or follow one another; then everything is well again, and the sums are made. */
+const runSequence = async (mirrored: MirrorCluster, chance: Chance): Promise<string> => {
+  const undos: Undo[] = []
+  const names: string[] = []
+  for (let left = 1 + Math.floor(chance.between(0, mostFaults)); left > 0; left--) {
+    const fault = chance.oneOf(mirrorFaults)
+    names.push(fault.name)
+    undos.push(await fault.happen(mirrored, chance))
+    await mirrored.pause(chance.between(0, 2500))
+    if (chance.happens(0.5)) for (const undo of undos.splice(0)) await undo()
+  }
+  for (const undo of undos) await undo()
+  await mirrored.waitUntilWell()
+  await mirrored.waitUntilWritten()
+  const blocks = await mirrored.expectNothingLost(await mirrored.owner())
+  return `${names.join('; ')}: ${blocks} blocks`
+}
+
+findTools()
+const reasons = missing(['lab', 'nats-server', 'losetup', 'mkfs.ext4', 'fuse'])
+if (reasons.length > 0) {
+  say(`no torture on this machine: ${reasons.join('; ')}`)
+  process.exit(2)
+}
+// Clocks of the product keep no process alive, and for moments they are all there is.
+const staying = setInterval(() => undefined, 60_000)
+say(`torture of a mirror: ${trials} sequences of up to ${mostFaults} faults, seed ${seed}`)
+const began = performance.now()
+const lab = await createLab({ hosts: ['s1', 's2', 'w'] })
+let done = 0
+let broken: string | null = null
+const mirrored = await MirrorCluster.create(lab, { data: { ackTimeout: '3s' } })
+try {
+  await mirrored.start()
+  for (let number = first; number < first + trials && performance.now() - began < seconds * 1000; number++) {
+    say(`${number}: ${await runSequence(mirrored, chanceOf(seed * 1000 + number))}`)
+    done += 1
+  }
+  await mirrored.expectEqualAndClean()
+} catch (error) {
+  broken = error instanceof Error ? error.message : String(error)
+  say(await mirrored.cluster.report().catch(String))
+}
+await lab.destroy()
+await removeKits()
+clearInterval(staying)
+say(broken === null ? `${done} sequences: nothing was lost, both copies are equal` : `broken after ${done}: ${broken}`)
+process.exit(broken === null ? 0 : 1)
