@@ -1,6 +1,6 @@
 /** What a benchmark found: one quantity, measured several times, and what it is held against. */
 
-export type Unit = 'ms' | 'commits/s' | 'ratio' | 'MB' | '% CPU'
+export type Unit = 'ms' | 'commits/s' | 'ratio' | 'MB' | 'MB/s' | '% CPU'
 
 export type Peer = { readonly who: string; readonly median: number; readonly max: number }
 

@@ -1,9 +1,11 @@
 /**
  * Measures, and prints what was found beside what is aimed at:
  *
- *   npm run bench -- [crash survivor election move process append replay start idle] [--trials N] [--json] [--save]
+ *   npm run bench -- [crash survivor election move process append replay start idle mirror]
+ *                       [--trials N] [--quick] [--on FOLDER] [--json] [--save]
  *
- * `--save` makes what is found the baseline that later runs are held against.
+ * `--quick` and `--on` are for `mirror`: only whether it works, in seconds; where the files of all disks lie (the folder for
+ * temporary files unless told). `--save` makes what is found the baseline that later runs are held against.
  */
 import { parseArgs } from 'node:util'
 import { removeKits } from '../live/cluster/kits.ts'
@@ -14,6 +16,7 @@ import { benchCrash, benchElection, benchSurvivor } from './crash.ts'
 import { type Figure, isReached, medianOf, worstOf } from './figure.ts'
 import { benchIdle } from './idle.ts'
 import { describeMachine, findTools, machineInWords } from './machine.ts'
+import { benchMirror } from './mirror/mirror.ts'
 import { benchMove } from './move.ts'
 import { benchProcess } from './process.ts'
 import { benchReplay } from './replay.ts'
@@ -36,6 +39,10 @@ const benchmarks: Readonly<Record<string, Benchmark>> = {
   replay: { needs: [], run: benchReplay },
   start: { needs: ['nats-server'], run: benchStart },
   idle: { needs: onHosts, run: benchIdle },
+  mirror: {
+    needs: ['root', 'fuse', 'losetup', 'mkfs.ext4', 'fio', 'socat'],
+    run: (trials, progress) => benchMirror(trials, progress, { isQuick: flags.quick, on: flags.on }),
+  },
 }
 
 const defaultTrials = 10
@@ -45,6 +52,8 @@ const { values: flags, positionals } = parseArgs({
   options: {
     trials: { type: 'string', default: String(defaultTrials) },
     json: { type: 'boolean', default: false },
+    quick: { type: 'boolean', default: false },
+    on: { type: 'string' },
     save: { type: 'boolean', default: false },
   },
 })
