@@ -31,6 +31,7 @@ export const placesIn = (stateDirectory: string) => ({
   trace: `${stateDirectory}/run/agent.json`,
   manifest: `${stateDirectory}/run/running.json`,
   logs: `${stateDirectory}/log`,
+  diskStatistics: `${stateDirectory}/perf/disk`,
   logServer: `${stateDirectory}/nats`,
   alerts: `${stateDirectory}/log/alerts.log`,
   alertCursor: `${stateDirectory}/alert-cursor.json`,

@@ -155,6 +155,9 @@ export class MirrorKeeper {
     return this.#link.status
   }
 
+  /** What its data plane has counted; a new sample begins with the answer. */
+  readonly statistics = (): Promise<OrderAnswer> => this.#link.order({ do: 'statistics', sample: true }, orderMs)
+
   get isServing(): boolean {
     return this.#wanted !== null || this.#link.status?.does === 'serve'
   }

@@ -1,4 +1,5 @@
 /** Every mirror that has a copy on this server, each with its keeper; and what the driver of `type: md` asks of them. */
+import { configuredMirrors } from '../../decisions/mirror-pair.ts'
 import {
   type Epoch,
   type GroupName,
@@ -16,6 +17,7 @@ import type { Recorder } from '../recorder.ts'
 import type { Limit } from '../resources/driver.ts'
 import { type KeeperParts, MirrorKeeper, type Serving } from './keeper.ts'
 import { mirrorPlaces, mirrorsOn, placeOfMirror } from './places.ts'
+import { type Sampled, sampleMirrors } from './sampler.ts'
 
 type Which = { readonly group: GroupName; readonly resource: ResourceName }
 
@@ -31,6 +33,8 @@ export type Mirrors = {
 export type MirrorsParts = Omit<KeeperParts, 'name' | 'places' | 'recorder'> & {
   readonly recorder: Recorder
   readonly logDirectory: string
+  /** Where the statistics of the mirrors go. */
+  readonly statistics: string
   readonly instance: string
 }
 
@@ -55,6 +59,7 @@ export const mirrorsOf = (
         ...{ recorder, instance, say },
         me: serverName(kit.own.name),
         logDirectory: places.logs,
+        statistics: places.diskStatistics,
         kit: places.kit,
         command: [...self, 'mirror-disk', '--config'],
       })
@@ -85,6 +90,13 @@ export const mirrorKeepers = (world: World, parts: MirrorsParts): MirrorKeepers 
         void keeper.retire()
       }
   }
+  /** A mirror has the same number on both servers. */
+  const sampled = (): readonly Sampled[] =>
+    configuredMirrors(recorder.state()).flatMap((name, index) => {
+      const keeper = keepers.get(name)
+      return keeper ? [{ name, number: index + 1, statistics: keeper.statistics }] : []
+    })
+  let stopSampling: Cancel = () => {}
   const named = ({ group, resource }: Which) => keeperOf(mirrorName(group, resource))
   return {
     serve: (mirror, limit) => named(mirror).serve(mirror.epoch, limit),
@@ -96,10 +108,12 @@ export const mirrorKeepers = (world: World, parts: MirrorsParts): MirrorKeepers 
     },
     start: () => {
       recorder.onFold(arrange)
+      stopSampling = sampleMirrors(world, { directory: parts.statistics, mirrors: sampled, say: parts.say })
       arrange()
     },
     release: () => {
       isReleased = true
+      stopSampling()
       for (const keeper of keepers.values()) keeper.release()
     },
   }

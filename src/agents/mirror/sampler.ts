@@ -1,0 +1,79 @@
+/** D12: a row a minute for every mirror with a copy on this server. */
+import { z } from 'zod'
+import type { ToldStatistics } from '../../mirror/engine/statistics.ts'
+import { localTime } from '../../world/local-time.ts'
+import type { Cancel, World } from '../../world/world.ts'
+import type { Say } from '../log-link.ts'
+import type { OrderAnswer } from './plane-link.ts'
+import { appendSample, sampleEveryMs } from './statistics-file.ts'
+import { noMountTimes } from './statistics-rows.ts'
+
+export type Sampled = {
+  readonly name: string
+  /** Of its file, from 1. */
+  readonly number: number
+  /** A new sample begins with the answer. */
+  readonly statistics: () => Promise<OrderAnswer>
+}
+
+const count = z.number().min(0)
+const level = z.object({ current: count, highest: count, highestOfSample: count })
+const duration = level.extend({ count, sumMs: count })
+const statistics = z.object({
+  writtenBytes: count,
+  readBytes: count,
+  diskWrittenBytes: count,
+  diskReadBytes: count,
+  diskErrors: count,
+  sentBytes: count,
+  payloadBytes: count,
+  compressedBytes: count,
+  acknowledge: duration,
+  resyncAcknowledge: duration,
+  roundTripMs: level,
+  behindBytes: level,
+  queue: level,
+}) satisfies z.ZodType<ToldStatistics>
+
+type Before = { readonly at: number; readonly told: ToldStatistics }
+
+export const sampleMirrors = (
+  { clock, files }: Pick<World, 'clock' | 'files'>,
+  {
+    directory,
+    mirrors,
+    say,
+  }: { readonly directory: string; readonly mirrors: () => readonly Sampled[]; readonly say: Say },
+): Cancel => {
+  const before = new Map<string, Before>()
+  let isOver = false
+  let timer: Cancel = () => {}
+
+  const one = async ({ name, number, statistics: ask }: Sampled): Promise<void> => {
+    const answer = await ask()
+    const told = answer.answer === 'done' ? statistics.safeParse(answer.more) : null
+    // It is not there, or of another version: the next minute will tell.
+    if (!told?.success) return
+    const at = clock.now()
+    const last = before.get(name)
+    before.set(name, { at, told: told.data })
+    const elapsedMs = last ? at - last.at : sampleEveryMs
+    const sample = { date: localTime(clock.wall()), elapsedMs, now: told.data, before: last?.told ?? null }
+    await appendSample(files, { directory, number }, { ...sample, mountTimes: noMountTimes })
+  }
+  const all = async (): Promise<void> => {
+    for (const mirror of mirrors())
+      await one(mirror).catch((trouble: unknown) =>
+        say('the statistics of a mirror cannot be written', { mirror: mirror.name, trouble: String(trouble) }),
+      )
+    next()
+  }
+  const next = (): void => {
+    if (!isOver) timer = clock.after(sampleEveryMs, () => void all())
+  }
+  next()
+  return () => {
+    isOver = true
+    timer()
+  }
+}

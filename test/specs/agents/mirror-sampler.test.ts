@@ -1,0 +1,51 @@
+/** D12: a row a minute for every mirror of this server. */
+import { expect, test } from 'vitest'
+import { type Sampled, sampleMirrors } from '../../../src/agents/mirror/sampler.ts'
+import { Statistics } from '../../../src/mirror/engine/statistics.ts'
+import { VirtualWorld } from '../virtual-world.ts'
+
+const sampling = (mirrors: readonly Sampled[]) => {
+  const virtual = new VirtualWorld()
+  const content = new Map<string, string>()
+  const said: string[] = []
+  const files = {
+    ...virtual.world.files,
+    makeDirectory: async () => undefined,
+    size: async (path: string) => content.get(path)?.length ?? 0,
+    append: async (path: string, text: string) => void content.set(path, (content.get(path) ?? '') + text),
+  }
+  const say = (what: string): void => void said.push(what)
+  const stop = sampleMirrors({ clock: virtual.clock, files }, { directory: '/perf/disk', mirrors: () => mirrors, say })
+  return { virtual, content, said, stop }
+}
+
+test('each mirror has a file by its number, with a row a minute of what this minute brought', async () => {
+  const counts = new Statistics()
+  counts.writtenBytes = 3 * 1_048_576
+  const statistics = async () => ({ answer: 'done' as const, more: { id: 1, say: 'done', ...counts.told() } })
+  const { virtual, content, stop } = sampling([{ name: 'db.data', number: 2, statistics }])
+  await virtual.pass(60_500)
+  counts.writtenBytes = 5 * 1_048_576
+  await virtual.pass(60_000)
+  stop()
+  await virtual.pass(600_000)
+  const [header, ...rows] = (content.get('/perf/disk/nmp2.cur') ?? '').trimEnd().split('\n')
+  expect(header).toMatch(/^"Date","Write, Total \(MB\)"/)
+  expect(rows.map((row) => row.split(',')[1])).toEqual(['3.00', '2.00'])
+  expect(rows[0]).toMatch(/^"\d{4}\/\d\d\/\d\d \d\d:\d\d:\d\d\.\d{3}",/)
+})
+
+test('a data plane that is not there has no row, and costs the others none', async () => {
+  const gone = async () => ({ answer: 'lost' as const, because: 'not reached' })
+  const strange = async () => ({ answer: 'done' as const, more: { writtenBytes: 'many' } })
+  const there = async () => ({ answer: 'done' as const, more: { ...new Statistics().told() } })
+  const broken = async (): Promise<never> => {
+    throw new Error('no')
+  }
+  const { virtual, content, said } = sampling(
+    [gone, strange, broken, there].map((statistics, index) => ({ name: 'm', number: index + 1, statistics })),
+  )
+  await virtual.pass(60_500)
+  expect([...content.keys()]).toEqual(['/perf/disk/nmp4.cur'])
+  expect(said).toEqual(['the statistics of a mirror cannot be written'])
+})
