@@ -104,6 +104,8 @@ export type PairOptions = {
   readonly sizeBytes: number
   /** Settings of both data planes beside partitions, sockets and connects. */
   readonly settings?: object
+  /** Instead of one mirror connect on loopback. */
+  readonly connectsOf?: (name: 'alpha' | 'beta') => readonly object[]
   /** Serves a block file, too, while it is active: `path('block')`. */
   readonly blockFileOf?: 'alpha' | 'beta'
 }
@@ -111,7 +113,7 @@ export type PairOptions = {
 /** Two data planes that nobody has told anything yet, on loopback, with files for partitions. */
 export const startPair = async (
   folder: string,
-  { sizeBytes, settings = {}, blockFileOf }: PairOptions,
+  { sizeBytes, settings = {}, blockFileOf, connectsOf }: PairOptions,
 ): Promise<{ readonly alpha: Plane; readonly beta: Plane }> => {
   const [alpha, beta] = [new Plane(folder, 'alpha'), new Plane(folder, 'beta')]
   const [alphaPort, betaPort] = [await freePort(), await freePort()]
@@ -131,7 +133,7 @@ export const startPair = async (
       nbd: one.path('nbd'),
       control: one.path('control'),
       blockFile: one.name === blockFileOf ? one.path('block') : null,
-      connects: [{ own, peer: { ...own, port: peerPort } }],
+      connects: connectsOf?.(one.name === 'alpha' ? 'alpha' : 'beta') ?? [{ own, peer: { ...own, port: peerPort } }],
     }
     await one.prepare({ ...common, ...settings }, sizeBytes)
     await one.start()

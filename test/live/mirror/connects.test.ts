@@ -1,0 +1,174 @@
+/** D8: several mirror connects, and what goes over which. And a mirror of 1 TiB. */
+import { mkdtemp, open, readFile, rm } from 'node:fs/promises'
+import { connect, createServer, type Server, type Socket } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect } from 'vitest'
+import { liveTest } from '../lab/live-test.ts'
+import { until } from '../lab/until.ts'
+import { activation, freePort, type PairOptions, type Plane, startPair } from './plane.ts'
+
+const limitMs = 60_000
+const mib = 1_048_576
+const generation = '1'.repeat(16)
+
+/** A network that can be cut: passes on what comes in at its port. */
+class Cable {
+  bytes = 0
+  readonly port: number
+  readonly #to: number
+  #server: Server | null = null
+  readonly #sockets = new Set<Socket>()
+
+  constructor(port: number, to: number) {
+    this.port = port
+    this.#to = to
+  }
+
+  readonly mend = (): Promise<void> =>
+    new Promise((resolve) => {
+      this.#server = createServer((one) => this.#join(one, connect(this.#to, '127.0.0.1')))
+      this.#server.listen(this.port, '127.0.0.1', resolve)
+    })
+
+  readonly cut = (): void => {
+    this.#server?.close()
+    for (const socket of this.#sockets) socket.destroy()
+  }
+
+  readonly #join = (one: Socket, other: Socket): void => {
+    for (const [from, to] of [
+      [one, other],
+      [other, one],
+    ] as const) {
+      this.#sockets.add(from)
+      from.on('error', () => undefined)
+      from.on('close', () => {
+        this.#sockets.delete(from)
+        to.destroy()
+      })
+      from.on('data', (bytes) => {
+        this.bytes += bytes.length
+        to.write(bytes)
+      })
+    }
+  }
+}
+
+const withPair = async (options: PairOptions, body: (alpha: Plane, beta: Plane) => Promise<void>): Promise<void> => {
+  const folder = await mkdtemp(join(tmpdir(), 'baton-mirror-'))
+  try {
+    const { alpha, beta } = await startPair(folder, options)
+    try {
+      await body(alpha, beta)
+    } finally {
+      alpha.kill()
+      beta.kill()
+    }
+  } finally {
+    await rm(folder, { recursive: true })
+  }
+}
+
+/** Both are known to be equal from the start. */
+const pairUp = async (alpha: Plane, beta: Plane, dataBytes: number): Promise<void> => {
+  const format = { do: 'format', generation, dataBytes, blockBytes: 65_536, regionBytes: 4 * mib, discard: 'any' }
+  for (const plane of [alpha, beta]) expect(await plane.order(format)).toMatchObject({ say: 'done' })
+  expect(await beta.order({ do: 'follow' })).toMatchObject({ say: 'done' })
+  expect(await alpha.order({ ...activation, epoch: 1, generation })).toMatchObject({ say: 'done' })
+  await until(() => alpha.condition() === 'paired', limitMs, 'both sides to meet')
+}
+const pathOf = async (plane: Plane): Promise<unknown> => (await plane.order({ do: 'status' })).path
+const verified = async (alpha: Plane): Promise<unknown> => {
+  const before = alpha.said.length
+  expect(await alpha.order({ do: 'verify' })).toMatchObject({ say: 'done' })
+  return until(
+    () => alpha.said.slice(before).find(({ say, state }) => say === 'verify' && state === 'ended'),
+    limitMs,
+    'the comparison to end',
+  )
+}
+
+liveTest(
+  'what is mirrored goes over the second connect while the first is cut, and back',
+  { needs: [], timeoutMs: 240_000 },
+  async () => {
+    const ports = [await freePort(), await freePort()]
+    const cables = await Promise.all(ports.map(async (port) => new Cable(await freePort(), port)))
+    for (const cable of cables) await cable.mend()
+    const place = (port: number) => ({ address: '127.0.0.1', port })
+    const connectsOf = (name: 'alpha' | 'beta') =>
+      ports.map((port, index) =>
+        name === 'alpha'
+          ? { own: place(port), peer: place(cables[index]?.port ?? 0) }
+          : { own: place(port), peer: place(port) },
+      )
+    const sizeBytes = 8 * mib
+    const settings = { reconnectMs: 30_000, compress: true }
+    try {
+      await withPair({ sizeBytes, settings, connectsOf }, async (alpha, beta) => {
+        await pairUp(alpha, beta, sizeBytes)
+        const [first, second] = cables
+        expect(await pathOf(alpha)).toBe(0)
+        expect(await verified(alpha)).toMatchObject({ differentBytes: 0, checkedBytes: sizeBytes })
+        first?.cut()
+        await until(
+          async () => (await pathOf(alpha)) === 1 && alpha.condition() === 'paired',
+          limitMs,
+          'the second connect',
+        )
+        const before = second?.bytes ?? 0
+        expect(await verified(alpha)).toMatchObject({ differentBytes: 0, checkedBytes: sizeBytes })
+        expect(second?.bytes).toBeGreaterThan(before + 8 * 64)
+        await first?.mend()
+        await until(
+          async () => (await pathOf(alpha)) === 0 && alpha.condition() === 'paired',
+          limitMs,
+          'the first connect again',
+        )
+        expect(await verified(alpha)).toMatchObject({ differentBytes: 0 })
+        const asked = alpha.said.filter(({ say }) => say === 'ask')
+        expect(
+          asked.some((one) => 'break' in one),
+          'the mirror never broke',
+        ).toBe(false)
+      })
+    } finally {
+      for (const cable of cables) cable.cut()
+    }
+  },
+)
+
+liveTest(
+  'a mirror of 1 TiB is formatted, served and brought up by what differs',
+  { needs: [], timeoutMs: 240_000 },
+  async () => {
+    const sizeBytes = 2 ** 40
+    await withPair({ sizeBytes }, async (alpha, beta) => {
+      const places = [0, sizeBytes / 2, sizeBytes - mib]
+      const written = Buffer.alloc(mib, 'baton')
+      const file = await open(alpha.path('data'), 'r+')
+      for (const at of places) await file.write(written, 0, mib, at)
+      await file.close()
+      await pairUp(alpha, beta, sizeBytes)
+      await beta.order({ do: 'leave' })
+      const runs = places.map((at) => ({ at, length: mib }))
+      expect(await beta.order({ do: 'void', generation, epoch: 1, saves: 0, runs })).toMatchObject({ say: 'done' })
+      await beta.order({ do: 'follow' })
+      const resync = (state: string) => alpha.said.find((one) => one.say === 'resync' && one.state === state)
+      await until(() => resync('ended') && alpha.condition() === 'paired', limitMs, 'what differs to be copied')
+      expect(resync('ended')).toMatchObject({ copy: 'differences', doneBytes: 3 * mib })
+      const copy = await open(beta.path('data'), 'r')
+      for (const at of places) {
+        const { buffer } = await copy.read(Buffer.alloc(mib), 0, mib, at)
+        expect(buffer.equals(written)).toBe(true)
+      }
+      await copy.close()
+      for (const plane of [alpha, beta]) {
+        const status = await readFile(`/proc/${plane.pid}/status`, 'utf8')
+        // Both maps, twice: 4.1 MiB; the rest is Node.js itself.
+        expect(Number(/VmRSS:\s+(\d+) kB/.exec(status)?.[1])).toBeLessThan(400_000)
+      }
+    })
+  },
+)
