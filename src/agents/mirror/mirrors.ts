@@ -16,7 +16,8 @@ import type { Node } from '../node.ts'
 import type { Recorder } from '../recorder.ts'
 import type { Limit } from '../resources/driver.ts'
 import { type KeeperParts, MirrorKeeper, type Serving } from './keeper.ts'
-import { mirrorPlaces, mirrorsOn, placeOfMirror } from './places.ts'
+import { mirrorPlaces, mirrorsOn, placeOfMirror, settingsEnding } from './places.ts'
+import { endPlane } from './plane-link.ts'
 import { type Sampled, sampleMirrors } from './sampler.ts'
 
 type Which = { readonly group: GroupName; readonly resource: ResourceName }
@@ -46,6 +47,8 @@ export type MirrorKeepers = Mirrors & {
   /** Looks after them no longer; their data planes go on. */
   readonly release: () => void
 }
+
+const settledMs = 60_000
 
 /** Null where mirrors cannot be had. `self`: the command line that starts this program. */
 export const mirrorsOf = (
@@ -110,11 +113,25 @@ export const mirrorKeepers = (world: World, parts: MirrorsParts): MirrorKeepers 
       recorder.onFold(arrange)
       stopSampling = sampleMirrors(world, { directory: parts.statistics, mirrors: sampled, say: parts.say })
       arrange()
+      // By then the log has been read, however old the snapshot was.
+      world.clock.after(settledMs, () => void endForgotten(world, parts).catch(() => {}))
     },
     release: () => {
       isReleased = true
       stopSampling()
       for (const keeper of keepers.values()) keeper.release()
     },
+  }
+}
+
+/** Data planes of mirrors that left the configuration while no agent was there. */
+const endForgotten = async (world: World, parts: MirrorsParts): Promise<void> => {
+  const state = parts.recorder.state()
+  // A state that is behind may not know yet of one that serves.
+  if (state.configuration.current === null || !parts.recorder.hasBarrier()) return
+  const here = new Set(mirrorsOn(state, parts.me))
+  for (const file of await world.files.list(parts.logDirectory)) {
+    const name = file.endsWith(settingsEnding) ? file.slice(0, -settingsEnding.length) : null
+    if (name !== null && !here.has(name)) await endPlane(world, mirrorPlaces(placeOfMirror(name, parts)).tag)
   }
 }

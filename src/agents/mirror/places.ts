@@ -19,11 +19,14 @@ export type MirrorPlace = {
   readonly resource: string
 }
 
+/** What follows the name of the mirror. */
+export const settingsEnding = '.mirror.settings'
+
 /** Beside what other resources keep of their processes (exec-state.ts). */
 export const mirrorPlaces = ({ logDirectory, instance, group, resource }: MirrorPlace) => {
   const base = `${logDirectory}/${group}.${resource}.mirror`
   return {
-    settings: `${base}.settings`,
+    settings: `${logDirectory}/${group}.${resource}${settingsEnding}`,
     control: `${base}.control`,
     nbd: `${base}.nbd`,
     output: `${base}.log`,
