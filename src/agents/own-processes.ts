@@ -22,7 +22,7 @@ const mostWaiting = 100
 /** A log that did not take it is asked again after this. */
 const againMs = 1000
 
-export const ownProcesses = (world: Pick<World, 'clock'>): OwnProcesses => {
+export const ownProcesses = (world: Pick<World, 'clock' | 'bootId'>): OwnProcesses => {
   let waiting: readonly Death[] = []
   let isTelling = false
   let parts: OwnProcessParts | null = null
@@ -34,7 +34,7 @@ export const ownProcesses = (world: Pick<World, 'clock'>): OwnProcesses => {
     isTelling = true
     count += 1
     const { answer } = await recorder.submit(`death ${count} of ${death.process}`, (state) =>
-      answerDeath(state, death, world.clock.wall(), { me, reachable: reachable() }),
+      answerDeath(state, death, { me, reachable: reachable() }),
     )
     if (answer !== 'given-up') waiting = waiting.slice(1)
     isTelling = false
@@ -46,7 +46,8 @@ export const ownProcesses = (world: Pick<World, 'clock'>): OwnProcesses => {
   }
   return {
     died: (process, because) => {
-      if (waiting.length < mostWaiting) waiting = [...waiting, { process, because }]
+      const death = { process, because, boot: world.bootId(), sinceBootMs: Math.round(world.clock.sinceBoot()) }
+      if (waiting.length < mostWaiting) waiting = [...waiting, death]
       tellMore()
     },
     recordWith: (given) => {

@@ -1,25 +1,30 @@
 /** F4: one of this product's own processes died on this server: recorded, and answered as configured, with the reason. */
-import type { Event, OwnProcess, WallTime } from '../events/index.ts'
-import { serverOf } from '../projections/servers.ts'
+import type { Event, OwnProcess } from '../events/index.ts'
+import { type DeathAt, serverOf } from '../projections/servers.ts'
 import type { State } from '../projections/state.ts'
 import { type Decision, type Facts, together } from './decision.ts'
 import { endServer } from './final-action.ts'
 
-export type Death = { readonly process: OwnProcess; readonly because: string }
+/** `boot` and `sinceBootMs`: of the machine, by a clock that nobody sets. Earlier lives of it count no more. */
+export type Death = {
+  readonly process: OwnProcess
+  readonly because: string
+  readonly boot: string
+  readonly sinceBootMs: number
+}
 
-/** `at`: by the clock of this server, which also wrote the earlier ones: it decides how old they are, nothing of safety. */
 export const answerDeath = (
   state: State,
-  { process, because }: Death,
-  at: WallTime,
+  { process, because, boot, sinceBootMs }: Death,
   facts: Pick<Facts, 'me' | 'reachable'>,
 ): Decision | null => {
   const { me } = facts
   const settings = state.configuration.current?.ownProcesses
   const within = settings?.within ?? 0
   const earlier = serverOf(state.servers, me).deaths?.[process] ?? []
-  const count = earlier.filter((one) => at - one < within).length + 1
-  const died: Event = { type: 'OwnProcessDied', data: { server: me, process, because, count } }
+  const isRecent = (one: DeathAt) => one.boot === boot && sinceBootMs - one.sinceBootMs < within
+  const count = earlier.filter(isRecent).length + 1
+  const died: Event = { type: 'OwnProcessDied', data: { server: me, process, because, count, boot, sinceBootMs } }
   if (!settings || settings.action === 'none' || count < settings.deaths) return together([died], { count }, null)
   const why = `its ${process} died ${count === 1 ? 'once' : `${count} times`} (the limit is ${settings.deaths}): ${because}`
   return together([died, ...emergency(state, settings.action, why, facts)], { count, ...settings }, null)

@@ -15,5 +15,7 @@ export const ownProcessesOf = ({ object, integer, after }: Form) =>
         'What the server does to itself. none: the process is started again, and what runs goes on as long as its lease does.',
       ),
     deaths: integer(1, 99).default(1).describe('So many deaths of one process lead to the action.'),
-    within: after('10m', { least: '1s', most: '1d' }).describe('Older deaths do not count.'),
+    within: after('10m', { least: '1s', most: '1d' }).describe(
+      'Older deaths do not count, nor those of before the machine restarted.',
+    ),
   })

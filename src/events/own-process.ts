@@ -12,6 +12,9 @@ export const ownProcessEvents = {
     process: z.enum(ownProcesses),
     because: z.string().max(500),
     count: z.int().min(1),
+    /** In which life of the machine, and how long after its start, by a clock that nobody sets. */
+    boot: z.string(),
+    sinceBootMs: z.number().min(0),
   }),
   /** A non-action: what is configured for that death was not done, because. */
   EmergencySuppressed: z.object({ server: decode.server, action: z.string(), because: z.string() }),

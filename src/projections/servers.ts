@@ -13,6 +13,9 @@ import {
   wallTime,
 } from '../events/index.ts'
 
+/** `at` is for people; what follows from it goes by the other two. */
+export type DeathAt = { readonly at: WallTime; readonly boot: string; readonly sinceBootMs: number }
+
 export type Server = {
   readonly name: ServerName
   /** `never`: it has not joined since the log began. `left`: stopped by its own word. */
@@ -33,7 +36,7 @@ export type Server = {
   /** By condition. A snapshot of an earlier version has none. */
   readonly conditions?: Readonly<Record<string, { readonly level: string; readonly because: string }>>
   /** F4: when each of our own processes died on it, oldest first, the latest `keptDeaths`. */
-  readonly deaths?: Readonly<Partial<Record<OwnProcess, readonly WallTime[]>>>
+  readonly deaths?: Readonly<Partial<Record<OwnProcess, readonly DeathAt[]>>>
 }
 
 /** `admitted`: store ids that voters' words are believed from (rule 3). */
@@ -150,9 +153,9 @@ const isOfHealth = (event: ServerEvent): event is HealthEvent =>
 const foldHealth = (server: Mutable<Server>, event: HealthEvent, { at }: Moment): void => {
   switch (event.type) {
     case 'OwnProcessDied': {
-      const { process } = event.data
+      const { process, boot, sinceBootMs } = event.data
       const known = server.deaths?.[process] ?? []
-      server.deaths = { ...server.deaths, [process]: [...known.slice(1 - keptDeaths), at] }
+      server.deaths = { ...server.deaths, [process]: [...known.slice(1 - keptDeaths), { at, boot, sinceBootMs }] }
       break
     }
     case 'ServerConditionFound': {

@@ -94,7 +94,13 @@ test('an installation where much is not', async () => {
           s1: {
             ...serverOf(well.state.servers, 's1'),
             lastLoss: { peer: 'w', path: 'lan:public', at: wallTime(now - 120_000) },
-            deaths: { guardian: [wallTime(now - 3_600_000), wallTime(now - 90 * 86_400_000)] },
+            deaths: {
+              guardian: [3_600_000, 90 * 86_400_000].map((ago) => ({
+                at: wallTime(now - ago),
+                boot: 'b',
+                sinceBootMs: 1,
+              })),
+            },
           },
         },
       },

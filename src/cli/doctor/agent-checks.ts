@@ -150,7 +150,7 @@ const deaths = ({ state, clock }: AgentStatus): Finding => {
   const what = 'own processes'
   const all = Object.values(state.servers.byName).flatMap(({ name, deaths: known }) =>
     Object.entries(known ?? {}).flatMap(([process, times]) => {
-      const recent = times.filter((at) => clock === undefined || clock.wall - at < dayMs).length
+      const recent = times.filter(({ at }) => clock === undefined || clock.wall - at < dayMs).length
       return recent === 0 ? [] : [`${process} of ${name} ${recent === 1 ? 'once' : `${recent} times`}`]
     }),
   )

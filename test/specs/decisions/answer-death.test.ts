@@ -1,7 +1,7 @@
 /** F4: the agent, guardian, log server or mirror process of a server has died. */
 import { describe, test } from 'vitest'
 import { answerDeath } from '../../../src/decisions/answer-death.ts'
-import { type OwnProcess, wallTime } from '../../../src/events/index.ts'
+import type { OwnProcess } from '../../../src/events/index.ts'
 import type { State } from '../../../src/projections/state.ts'
 import { fact } from '../../recorded-log.ts'
 import { spec } from '../spec.ts'
@@ -9,14 +9,12 @@ import { cluster, knows, s1, that } from './demo.ts'
 
 const { given } = spec
 const configured = (ownProcesses: object = {}) => given(...cluster({ cluster: { ownProcesses } }))
-/** Commits of specs are written at 0 ms and a little later. */
 const died =
-  (process: OwnProcess = 'guardian', { minutes = 0, hears = ['s2', 's3'] as readonly string[] } = {}) =>
+  (process: OwnProcess = 'guardian', { minutes = 0, boot = 'b', hears = ['s2', 's3'] as readonly string[] } = {}) =>
   (state: State) =>
     answerDeath(
       state,
-      { process, because: 'it hung' },
-      wallTime((state.servers.byName.s1?.since ?? 0) + minutes * 60_000),
+      { process, because: 'it hung', boot, sinceBootMs: 100_000 + minutes * 60_000 },
       knows(s1, { hears }),
     )
 const recorded = (count: number, process: OwnProcess = 'guardian') =>
@@ -50,6 +48,7 @@ describe('an action that is configured', () => {
     const story = configured({ action: 'stop-service', deaths: 2, within: 600_000 }).after(died())
     story.when(died('log-server')).thenFollows(recorded(1, 'log-server'))
     story.when(died('guardian', { minutes: 11 })).thenFollows(recorded(1))
+    story.when(died('guardian', { boot: 'another' })).thenFollows(recorded(1))
     story
       .when(died('guardian', { minutes: 9 }))
       .thenFollows(
