@@ -41,7 +41,7 @@ export const runAgent = async (machine: Machine, options: ProcessOptions): Promi
   const me = serverName(node.kit.own.name)
   let agent: ServerAgent | null = null
   const guardian = await reachGuardian(world, options, { node, trace, deaths })
-  const mirrors = mirrorsOf(machine, node, options.self, say)
+  const mirrors = mirrorsOf(machine, node, options.self, { say, planeDied: (why) => deaths.died('mirror', why) })
   const runner = runnerOf(machine, node, { installation, mirrors, agent: () => agent, leftMs: guardian.leftMs })
   await runner.adopt(recorder.state())
   mirrors?.start()

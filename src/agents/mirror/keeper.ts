@@ -31,6 +31,8 @@ export type KeeperParts = {
   /** Starts the data plane; the settings' file follows. */
   readonly command: readonly [string, ...string[]]
   readonly say: (what: string, fields: Readonly<Record<string, unknown>>) => void
+  /** A data plane ended without having been told to (F4). */
+  readonly planeDied?: (because: string) => void
 }
 
 /** What a served mirror is to be mounted from. */
@@ -376,6 +378,7 @@ export class MirrorKeeper {
     const wasServed = this.#wanted !== null
     this.#shown = null
     this.#parts.say('the data plane of a mirror has died', { mirror: this.#parts.name, because })
+    this.#parts.planeDied?.(`of mirror ${this.#parts.name}: ${because}`)
     this.#teller.died(because)
     this.#orders.died()
     if (!wasServed) return

@@ -55,11 +55,11 @@ export const mirrorsOf = (
   { world, mirrorDriver }: Pick<Machine, 'world' | 'mirrorDriver'>,
   { kit, instance, places, recorder }: Node,
   self: readonly [string, string],
-  say: Say,
+  told: { readonly say: Say; readonly planeDied: (because: string) => void },
 ): MirrorKeepers | null =>
   mirrorDriver
     ? mirrorKeepers(world, {
-        ...{ recorder, instance, say },
+        ...{ recorder, instance, ...told },
         me: serverName(kit.own.name),
         logDirectory: places.logs,
         statistics: places.diskStatistics,
