@@ -134,4 +134,35 @@ describe('a mirror disk', () => {
     await mirrored.waitUntilWhole()
     await mirrored.expectEqualAndClean()
   })
+
+  mirrorTest('does what operators order, and tells what came of it', {}, async (mirrored) => {
+    const { cluster } = mirrored
+    const order = (...args: readonly string[]) => cluster.do('s1', 'mirror', ...args)
+    await order('break', mirror)
+    await mirrored.waitUntilBroken()
+    await mirrored.waitUntilWritten()
+    await order('connect', mirror)
+    await mirrored.waitUntilWhole()
+
+    await order('split', mirror)
+    await mirrored.waitUntilBroken()
+    await mirrored.waitUntilWritten()
+    await order('rejoin', mirror)
+    await mirrored.waitUntilWhole()
+
+    await order('resync', mirror, '--full')
+    await mirrored.waitUntilWhole()
+    expect((await cluster.events('MirrorResyncStarted')).at(-1)?.data.totalBytes).toBe(48 * 1_048_576)
+
+    await order('break', mirror)
+    await mirrored.waitUntilBroken()
+    await order('replace-disk', mirror, 's2', '--yes')
+    await order('connect', mirror)
+    await mirrored.waitUntilWhole()
+    const resize = await cluster.baton('s1', ['mirror', 'resize', mirror])
+    expect(resize.code, resize.stdout).not.toBe(0)
+    await mirrored.waitUntilWritten()
+    await mirrored.expectNothingLost('s1')
+    await mirrored.expectEqualAndClean()
+  })
 })
