@@ -59,16 +59,26 @@ export class SimulatedNetwork {
     if (!this.isConnected(network, from, to)) return
     const link = this.#link(network, from, to)
     if (link.cuts.size > 0) return
-    const { loss, delay } = link.quality
-    let late = this.#chance.between(...delay)
-    while (this.#chance.happens(loss)) late += retransmissionMs
-    link.lastStream = Math.max(link.lastStream, this.#scheduler.now + late)
+    link.lastStream = Math.max(link.lastStream, this.#scheduler.now + this.lateness(network, from, to))
     this.#scheduler.at(link.lastStream, arrive)
   }
 
   /** Whether two hosts have a TCP connection: one that neither has given up yet. */
   isConnected(network: string, one: string, other: string): boolean {
     return one === other || (this.#holds(network, one, other) && this.#holds(network, other, one))
+  }
+
+  /** Nothing goes this way. */
+  isCut(network: string, from: string, to: string): boolean {
+    return from !== to && this.#link(network, from, to).cuts.size > 0
+  }
+
+  /** How long a piece of a TCP connection is on this way now, with what is lost and sent again. */
+  lateness(network: string, from: string, to: string): number {
+    const { loss, delay } = this.#link(network, from, to).quality
+    let late = this.#chance.between(...delay)
+    while (this.#chance.happens(loss)) late += retransmissionMs
+    return late
   }
 
   quality(network: string, from: string, to: string, quality: LinkQuality): void {

@@ -18,7 +18,10 @@ export const mayActivate = (state: MirrorState, boot: string, log: LogWord): Act
   const no = (because: string): ActivationAnswer => ({ may: false, because })
   const { current, pending, history } = state.generations
   if (!log.isCurrent) return no('the log calls the other side current')
-  if (current !== null && !state.isConsistent && state.role !== 'active')
+  // Nobody has served since this one: whoever it followed meanwhile came to nothing, and doubts of following are void.
+  // 1. Alpha serves, and hands over. 2. It follows beta, so it is doubtful. 3. Beta ends before the log knows that it serves.
+  const isDoubtful = !log.wasLast
+  if (isDoubtful && current !== null && !state.isConsistent && state.role !== 'active')
     return no('this copy had not caught up: a resync was writing to it, or had yet to begin')
   // It may have begun writes that nobody else has, while the other side has been read without them.
   if (state.role === 'active' && !log.wasLast) return no('the other side has served since')
@@ -27,7 +30,7 @@ export const mayActivate = (state: MirrorState, boot: string, log: LogWord): Act
     if (isOlder) return no(`this copy is of generation ${current}, the log knows ${log.generation}: it is older`)
   }
   // What a standby acknowledged may have been in a cache that the power cut emptied.
-  if (state.role === 'standby' && state.boot !== boot)
+  if (isDoubtful && state.role === 'standby' && state.boot !== boot)
     return no('this machine was restarted while it followed: what it had acknowledged may be lost')
   return { may: true }
 }

@@ -3,8 +3,8 @@ import { strict as assert } from 'node:assert'
 import fc from 'fast-check'
 import { BlockFile } from '../../../src/mirror/fuse/block-file.ts'
 import { plainEngine } from '../../../src/mirror/plain-engine.ts'
+import { SimulatedDisk } from '../../../src/sim/mirror/block-disk.ts'
 import { requestOf } from '../../specs/mirror/fuse-kernel.ts'
-import { SimulatedDisk } from '../../specs/mirror/simulated-disk.ts'
 import { noise, type Target, target } from './target.ts'
 
 const diskBytes = 1_048_576

@@ -12,7 +12,7 @@ import type { Geometry } from '../../../src/mirror/partition/state-record.ts'
 import { encodeFrames, type Frame, type FrameKind, FrameReader, frame } from '../../../src/mirror/peer/frame.ts'
 import type { PeerLink } from '../../../src/mirror/peer/link.ts'
 import { plainEngine } from '../../../src/mirror/plain-engine.ts'
-import { SimulatedDisk } from '../../specs/mirror/simulated-disk.ts'
+import { SimulatedDisk } from '../../../src/sim/mirror/block-disk.ts'
 import { VirtualWorld } from '../../specs/virtual-world.ts'
 import { damage, noise, type Target, target } from './target.ts'
 

@@ -1,8 +1,9 @@
 /** Loaded before anything else (`node --import`): puts the piece of source of the mutant named by BATON_MUTANT in place. */
 import { registerHooks } from 'node:module'
+import { mirrorMutants } from '../mirror/mutants.ts'
 import { mutants } from './mutants.ts'
 
-const mutant = mutants.find(({ name }) => name === process.env.BATON_MUTANT)
+const mutant = [...mutants, ...mirrorMutants].find(({ name }) => name === process.env.BATON_MUTANT)
 if (mutant === undefined) throw new Error(`no mutant ${process.env.BATON_MUTANT}`)
 const { file, find, instead } = mutant
 const place = new URL(`../../../src/${file}`, import.meta.url).href

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import type { BlockRequest, Engine } from '../../../src/mirror/engine-interface.ts'
 import { plainEngine } from '../../../src/mirror/plain-engine.ts'
+import { SimulatedDisk } from '../../../src/sim/mirror/block-disk.ts'
 import { type Ask, Kernel } from './fuse-kernel.ts'
-import { SimulatedDisk } from './simulated-disk.ts'
 
 const mebi = 1_048_576
 const errors = { EIO: 5, EINVAL: 22, ENOSPC: 28, ENOSYS: 38, EPROTO: 71, ENOTDIR: 20, EPERM: 1 }

@@ -8,7 +8,7 @@ import {
 } from '../../../src/mirror/cluster-partition.ts'
 import { dataGeneration, mirrorId, noGenerations } from '../../../src/mirror/generations.ts'
 import type { Geometry, MirrorState } from '../../../src/mirror/partition/state-record.ts'
-import { SimulatedDisk } from './simulated-disk.ts'
+import { SimulatedDisk } from '../../../src/sim/mirror/block-disk.ts'
 
 const mebi = 1_048_576
 const geometry: Geometry = {

@@ -11,8 +11,8 @@ import { type DataGeneration, dataGeneration, mirrorId } from '../../../src/mirr
 import type { Geometry } from '../../../src/mirror/partition/state-record.ts'
 import type { Frame } from '../../../src/mirror/peer/frame.ts'
 import { defaultLinkLimits, PeerLink } from '../../../src/mirror/peer/link.ts'
+import { SimulatedDisk } from '../../../src/sim/mirror/block-disk.ts'
 import { VirtualWorld } from '../virtual-world.ts'
-import { SimulatedDisk } from './simulated-disk.ts'
 import { SimulatedConnection } from './simulated-network.ts'
 
 export type Name = 'alpha' | 'beta'

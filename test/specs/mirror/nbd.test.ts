@@ -4,7 +4,7 @@ import type { BlockRequest, Engine } from '../../../src/mirror/engine-interface.
 import { type NbdExport, Negotiation } from '../../../src/mirror/nbd/negotiation.ts'
 import { Transmission } from '../../../src/mirror/nbd/transmission.ts'
 import { plainEngine } from '../../../src/mirror/plain-engine.ts'
-import { SimulatedDisk } from './simulated-disk.ts'
+import { SimulatedDisk } from '../../../src/sim/mirror/block-disk.ts'
 
 const mebi = 1_048_576
 

@@ -9,8 +9,8 @@ import {
 } from '../../../src/agents/mirror/statistics-rows.ts'
 import { DiskTrouble } from '../../../src/mirror/disk.ts'
 import { countedDisk, Statistics, type ToldStatistics } from '../../../src/mirror/engine/statistics.ts'
+import { SimulatedDisk } from '../../../src/sim/mirror/block-disk.ts'
 import { blockBytes, blocks, MirrorPair } from './mirror-pair.ts'
-import { SimulatedDisk } from './simulated-disk.ts'
 
 const date = '2026/11/28 02:00:00.000'
 const cell = (now: ToldStatistics, title: string, before: ToldStatistics | null = null): string | undefined => {

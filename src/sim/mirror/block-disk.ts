@@ -1,5 +1,5 @@
 /** A disk in memory that loses what was not flushed when its power goes, sector by sector and in any order. */
-import { type Disk, DiskTrouble } from '../../../src/mirror/disk.ts'
+import { type Disk, DiskTrouble } from '../../mirror/disk.ts'
 
 /** What a device writes as a whole or not at all. */
 export const sectorBytes = 512

@@ -1,0 +1,121 @@
+/** What whoever writes to a mirror was told, sector by sector: what a copy must have that the log calls current, and what it must not. */
+import type { SimulatedDisk } from './block-disk.ts'
+
+/** What a device writes as a whole. */
+export const sectorBytes = 512
+
+/** One request of the writer. */
+export type Written = {
+  /** In every sector of it; 0 = zeros. */
+  readonly value: number
+  /** It was answered. */
+  isAcknowledged: boolean
+  /** A flush that came after it was answered, too. */
+  isFlushed: boolean
+  /** Copies that have it, once it was answered, until their machine loses its power before it was flushed. */
+  readonly has: Set<string>
+}
+
+export const contentOf = (value: number, bytes: number): Uint8Array => {
+  const content = Buffer.alloc(bytes, value & 0xff)
+  for (let at = 0; at < bytes; at += sectorBytes) content.writeUInt32LE(value, at)
+  return content
+}
+
+export class Account {
+  /** By sector, in the order of the requests; the first is what it held when it was last read. */
+  readonly #sectors: Written[][]
+  #value = 0
+  acknowledged = 0
+
+  constructor(bytes: number, copies: readonly string[]) {
+    const empty = { value: 0, isAcknowledged: true, isFlushed: true, has: new Set(copies) }
+    this.#sectors = Array.from({ length: bytes / sectorBytes }, () => [empty])
+  }
+
+  /** Zeros when they are asked for; otherwise a value that was never written before. */
+  readonly begin = (at: number, length: number, isZero = false): Written => {
+    if (!isZero) this.#value += 1
+    const value = isZero ? 0 : this.#value
+    const written: Written = { value, isAcknowledged: false, isFlushed: false, has: new Set() }
+    for (const sector of this.#range(at, length)) sector.push(written)
+    return written
+  }
+
+  /** `by`: the copies that the log calls current now. */
+  readonly answered = (written: Written, by: readonly string[], isFlushed = false): void => {
+    written.isAcknowledged = true
+    written.isFlushed ||= isFlushed
+    for (const copy of by) written.has.add(copy)
+    this.acknowledged += 1
+  }
+
+  /** What a flush covers that begins now. */
+  readonly answeredSoFar = (): readonly Written[] =>
+    this.#sectors.flatMap((all) => all.filter(({ isAcknowledged, isFlushed }) => isAcknowledged && !isFlushed))
+
+  readonly flushed = (covered: readonly Written[]): void => {
+    for (const one of covered) one.isFlushed = true
+  }
+
+  readonly powerLost = (copy: string): void => {
+    for (const all of this.#sectors) for (const one of all) if (!one.isFlushed) one.has.delete(copy)
+  }
+
+  /** The log says that `target` has everything that `source` has. */
+  readonly joined = (source: string, target: string): void => {
+    for (const all of this.#sectors) for (const one of all) if (one.has.has(source)) one.has.add(target)
+  }
+
+  /** An operator has given up what this copy lacks. */
+  readonly forced = (copy: string, disk: Pick<SimulatedDisk, 'content'>): void => {
+    this.#sectors.forEach((all, sector) => {
+      const value = valueAt(disk, sector)
+      const found = all.find((one) => one.value === value)
+      all.splice(0, all.length, found ?? { value, isAcknowledged: true, isFlushed: false, has: new Set() })
+      for (const one of all) one.has.add(copy)
+    })
+  }
+
+  /** Why this copy is not what the log calls it; null when it is. */
+  readonly objectionTo = (copy: string, disk: Pick<SimulatedDisk, 'content'>): string | null => {
+    for (const [sector, all] of this.#sectors.entries()) {
+      const value = valueAt(disk, sector)
+      const place = all.findLastIndex((one) => one.value === value)
+      if (place < 0)
+        return `sector ${sector} of ${copy} holds ${value}, which was gone, or never written: ${words(all)}`
+      const needed = all.findLastIndex((one) => one.isAcknowledged && one.has.has(copy))
+      if (place < needed)
+        return `sector ${sector} of ${copy} holds ${value}, though ${all[needed]?.value} was acknowledged: ${words(all)}`
+    }
+    return null
+  }
+
+  /** It was read here: this is what everybody has seen, and `by` must have from now on. */
+  readonly read = (disk: Pick<SimulatedDisk, 'content'>, by: readonly string[]): void => {
+    this.#sectors.forEach((all, sector) => {
+      const value = valueAt(disk, sector)
+      const found = all.findLast((one) => one.value === value)
+      if (found === undefined) return
+      // A request that wrote several sectors may have come to some of them only.
+      const seen: Written = { ...found, isAcknowledged: true, has: new Set([...found.has, ...by]) }
+      all.splice(0, all.length, seen)
+    })
+  }
+
+  readonly #range = (at: number, length: number): readonly Written[][] =>
+    this.#sectors.slice(at / sectorBytes, (at + length) / sectorBytes)
+}
+
+const valueAt = ({ content }: Pick<SimulatedDisk, 'content'>, sector: number): number => {
+  const at = sector * sectorBytes
+  return (content[at] ?? 0) + (content[at + 1] ?? 0) * 256 + (content[at + 2] ?? 0) * 65_536
+}
+
+const words = (all: readonly Written[]): string =>
+  all
+    .map(({ value, isAcknowledged, isFlushed, has }) => {
+      const how = isFlushed ? 'flushed' : isAcknowledged ? 'acknowledged' : 'begun'
+      return `${value} ${how} (${[...has].join(' ')})`
+    })
+    .join(', ')

@@ -1,0 +1,143 @@
+/** Whoever writes to a mirror while it is mounted: reads all of it first, then writes, flushes and zeroes, and takes note of every answer. */
+import type { BlockError, BlockRequest, Engine } from '../../../src/mirror/engine-interface.ts'
+import { type Account, contentOf, type Written } from '../../../src/sim/mirror/account.ts'
+import type { SimulatedDisk } from '../../../src/sim/mirror/block-disk.ts'
+import type { SimulatedProcess } from '../../../src/sim/process.ts'
+import type { Chance } from '../../../src/sim/random.ts'
+import type { Cancel } from '../../../src/world/world.ts'
+
+export type WriterParts = {
+  readonly account: Account
+  readonly blockBytes: number
+  readonly chance: Chance
+  /** ms between two bursts. */
+  readonly every: readonly [number, number]
+  /** Servers whose copies the log calls current. */
+  readonly current: () => readonly string[]
+  readonly violate: (what: string) => void
+  /** Somebody has mounted it under a later epoch. */
+  readonly isOver: (epoch: number) => boolean
+}
+
+const mostOpen = 12
+
+export class Writer {
+  readonly process: SimulatedProcess
+  readonly epoch: number
+  readonly #engine: Engine
+  readonly #disk: SimulatedDisk
+  readonly #parts: WriterParts
+  #open = 0
+  #isOver = false
+  isMounted = false
+  #timer: Cancel = () => {}
+
+  /** `process`: of the data plane. */
+  constructor(
+    process: SimulatedProcess,
+    engine: Engine,
+    at: { epoch: number; disk: SimulatedDisk },
+    parts: WriterParts,
+  ) {
+    this.process = process
+    this.#engine = engine
+    this.epoch = at.epoch
+    this.#disk = at.disk
+    this.#parts = parts
+  }
+
+  get open(): number {
+    return this.#open
+  }
+
+  /** What it finds is what everybody has seen. */
+  readonly mount = async (): Promise<boolean> => {
+    const { account, current, violate } = this.#parts
+    const into = new Uint8Array(this.#engine.size)
+    const error = await this.#asked({ do: 'read', at: 0, into })
+    if (error !== null || this.#isOver) return false
+    const { name } = this.process.host
+    if (!Buffer.from(into).equals(this.#disk.content)) violate(`${name} reads something else than its disk has`)
+    const objection = account.objectionTo(name, this.#disk)
+    if (objection !== null) violate(`epoch ${this.epoch} begins: ${objection}`)
+    account.read(this.#disk, current())
+    this.isMounted = true
+    return true
+  }
+
+  readonly begin = (): void => {
+    const { chance, every } = this.#parts
+    this.#timer = this.process.after(chance.between(...every), () => {
+      if (this.#open < mostOpen) this.#burst()
+      if (!this.#isOver) this.begin()
+    })
+  }
+
+  /** Everything answered so far is durable when it resolves to true. */
+  readonly flush = (): Promise<boolean> => {
+    const covered = this.#parts.account.answeredSoFar()
+    return this.#asked({ do: 'flush' }).then((error) => {
+      if (error === null && !this.#isOver) this.#parts.account.flushed(covered)
+      return error === null
+    })
+  }
+
+  /** Nothing more of its own accord. */
+  readonly pause = (): void => this.#timer()
+
+  /** It is unmounted, or dead. */
+  readonly end = (): void => {
+    this.#isOver = true
+    this.isMounted = false
+    this.#timer()
+  }
+
+  /** For one block, now; tells whether it was answered well. */
+  readonly write = (block: number, blocks = 1): Promise<boolean> =>
+    new Promise((resolve) => this.#engine.submit([this.#request(block, blocks, resolve)]))
+
+  readonly #burst = (): void => {
+    const { chance, blockBytes } = this.#parts
+    if (chance.happens(0.12)) {
+      void this.flush()
+      return
+    }
+    const total = this.#engine.size / blockBytes
+    const requests = Array.from({ length: chance.pick([1, 1, 1, 2, 5]) }, () => {
+      // Few of them often, so that the same are written again.
+      const block = chance.whole(0, (chance.happens(0.7) ? Math.min(12, total) : total) - 1)
+      return this.#request(block, Math.min(total - block, chance.pick([1, 1, 1, 2, 7])))
+    })
+    this.#engine.submit(requests)
+  }
+
+  readonly #request = (block: number, blocks: number, done: (isDone: boolean) => void = () => {}): BlockRequest => {
+    const { account, blockBytes, chance } = this.#parts
+    const [at, length] = [block * blockBytes, blocks * blockBytes]
+    const kind = chance.happens(0.06) ? chance.pick(['trim', 'zero'] as const) : 'write'
+    const fua = chance.happens(0.05)
+    const isLate = this.#parts.isOver(this.epoch)
+    const written = isLate ? null : account.begin(at, length, kind !== 'write')
+    this.#open += 1
+    const settle = (error: BlockError | null): void => {
+      this.#open -= 1
+      this.#settled(written, error, fua)
+      done(error === null)
+    }
+    if (kind === 'write') return { do: 'write', at, bytes: contentOf(written?.value ?? 0xffffff, length), fua, settle }
+    if (kind === 'trim') return { do: 'trim', at, length, fua, settle }
+    return { do: 'zero', at, length, fua, mayUnmap: chance.happens(0.5), settle }
+  }
+
+  readonly #settled = (written: Written | null, error: BlockError | null, fua: boolean): void => {
+    const { account, current, violate } = this.#parts
+    if (error !== null || !this.process.isAlive) return
+    if (written === null || this.#parts.isOver(this.epoch))
+      violate(`${this.process.host.name} acknowledges a write of epoch ${this.epoch}, which is over`)
+    else account.answered(written, current(), fua)
+  }
+
+  readonly #asked = (
+    what: { do: 'flush' } | { do: 'read'; at: number; into: Uint8Array },
+  ): Promise<BlockError | null> => new Promise((resolve) => this.#engine.submit([{ ...what, settle: resolve }]))
+}
