@@ -26,7 +26,8 @@ export type PairLink = {
   readonly onChange: (changed: () => void) => void
   /** Commits of this server that are not on the log, until the log says so. */
   readonly setAside: () => SetAside | null
-  readonly setAsideRecorded: () => Promise<void>
+  /** The log says so of those that are in `file`. */
+  readonly setAsideRecorded: (file: string) => Promise<void>
   /** Gives up this server's own history after `common`; the process must start anew after that. */
   readonly yield: (common: Sequence, beforeEmptied: () => Promise<void>) => Promise<void>
 }

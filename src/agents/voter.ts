@@ -75,6 +75,8 @@ export type Voter = {
   readonly versions: () => Readonly<Record<string, string>>
   /** Whether this side can use the path itself; null = there is none, or it cannot know. */
   readonly isUsable: (name: PathName) => boolean | null
+  /** When it last could, as far as is certain; null = there is none, or it cannot know. */
+  readonly wroteAt: (name: PathName) => Instant | null
   /** How long beats take on each path; telemetry. */
   readonly times: () => readonly PathTime[]
   readonly membership: () => Membership
@@ -163,6 +165,7 @@ class RunningVoter implements Voter {
   readonly times = () => this.#times.all()
   readonly versions = () => Object.fromEntries(this.#versions)
   readonly isUsable = (name: PathName) => this.#paths.get(name)?.isUsable?.() ?? null
+  readonly wroteAt = (name: PathName) => this.#paths.get(name)?.wroteAt?.() ?? null
   readonly membership = () => this.#membership
   readonly pair = () => this.#pair
   readonly giveUpLease = (generation: Generation): void => {

@@ -10,8 +10,9 @@
  *    was cut off until its lease ended must hear the other, or an operator, first. So whoever holds a lease without
  *    answers has been connected, never for L without, since the last answer.
  * 2. That lasts L from when the question was asked: whoever was last connected at time c is off at c + L + R = c + T.
- * 3. A takeover needs the lease, silence of T, and to have been connected for all of T: so the other was not within
- *    that time, and is off (2); nor has it taken over before, since it would have had to be connected while we were (1).
+ * 3. A takeover needs the lease, silence of T, and to have been connected for all of T, as of a question that was asked
+ *    after the last lease that we gave the other had ended: so the other was not within that time, and is off (2); nor has
+ *    it taken over before, since it would have had to be connected while we were (1).
  * 4. Who is alone by the log's word stands in for itself. The log names both again only after that has run out, and
  *    while the other answers.
  * 5. A server that is heard and does not answer is not silent: nothing stands in for it, as it may do the same to us.
@@ -26,7 +27,7 @@ import {
 } from '../events/index.ts'
 import { holdsLease } from './leases.ts'
 import { type Liveness, type Membership, silence } from './liveness.ts'
-import { grantEnd } from './promises.ts'
+import { driftOf, grantEnd } from './promises.ts'
 
 /** The pair as this server sees it. */
 export type Pair = {
@@ -52,6 +53,7 @@ const never = instant(Number.NEGATIVE_INFINITY)
 export const pairOf = (peer: ServerName): Pair => ({ peer, alone: null, stoodIn: never })
 
 const leaseMs = ({ timing }: Liveness): number => timing.timeoutMs - timing.releaseMs
+const drift = ({ timing }: Liveness): number => driftOf(timing.clockRate) * timing.timeoutMs
 const answeredUntil = ({ grants, timing }: Liveness, { peer }: Pair): Instant => {
   const granted = grants[peer]
   return granted ? grantEnd(granted, timing) : never
@@ -99,8 +101,12 @@ export const standInSupport = (
   const { connectedAsOf, connectedMs } = judgement
   // Rule 10: the other may still go by a longer T, as the promises that this server made.
   const timeoutMs = Math.max(l.timing.timeoutMs, l.promises.durable.ms)
-  const hasBeenConnected = connectedAsOf !== null && connectedMs >= timeoutMs
-  return pair.alone === null && hasBeenConnected && silence(l, server, now) >= timeoutMs ? because('np-resolution') : []
+  const silentMs = silence(l, server, now)
+  // (3) and not only until shortly before: the other may have been let in since, while its last lease lived.
+  const lastHeard = now - silentMs
+  const isFresh = connectedAsOf !== null && connectedAsOf >= lastHeard + leaseMs(l) + drift(l)
+  const hasBeenConnected = isFresh && connectedMs >= timeoutMs
+  return pair.alone === null && hasBeenConnected && silentMs >= timeoutMs ? because('np-resolution') : []
 }
 
 /** Whether the log may go on here without the other server's copy: what the takeover commit is appended under. */

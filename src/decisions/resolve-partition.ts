@@ -28,6 +28,18 @@ export type Evidence = {
   readonly voters: { readonly heard: number; readonly majority: number }
   readonly com: PathEvidence
   readonly disk: PathEvidence
+  /**
+   * Since when, at the latest, that may be so no more: a peer counts as heard for T after its last beat, and a disk as usable
+   * for a while after it has failed. Whoever takes this for the present goes on for so much too long.
+   */
+  readonly asOf: {
+    /** When the last of those was heard that make a majority. */
+    readonly majority: Instant | null
+    /** When a peer was heard on it. */
+    readonly com: Instant | null
+    /** When this side began to write what is surely there. */
+    readonly disk: Instant | null
+  }
   /** Management controllers of other servers: one answers; none does; or none could be asked. */
   readonly bmc?: 'answers' | 'silent' | 'unknown'
 }
@@ -57,15 +69,21 @@ export const resolvePartition = (evidence: Evidence, configuration: NpResolution
   ]
   if (answers.length === 0) return { verdict: 'unknown', reasons: ['no method is configured'], asOf: null }
   const [enough, otherwise] = order[configuration.rule]
-  const times = (verdict: Verdict) =>
-    answers.flatMap((answer) => (answer.verdict === verdict && answer.at !== null ? [answer.at] : []))
+  const times = (verdict: Verdict) => answers.flatMap((answer) => (answer.verdict === verdict ? [answer.at] : []))
   const reasons = answers.map(({ reason }) => reason)
   const has = (verdict: Verdict) => answers.some((answer) => answer.verdict === verdict)
   // One is enough, so the newest of them; but where all are needed, the oldest.
-  if (has(enough)) return { verdict: enough, reasons, asOf: instant(Math.max(...times(enough))) }
+  if (has(enough)) return { verdict: enough, reasons, asOf: newestOf(times(enough)) }
   if (has('unknown')) return { verdict: 'unknown', reasons, asOf: null }
-  return { verdict: otherwise, reasons, asOf: instant(Math.min(...times(otherwise))) }
+  return { verdict: otherwise, reasons, asOf: oldestOf(times(otherwise)) }
 }
+
+const newestOf = (times: readonly (Instant | null)[]): Instant | null => {
+  const known = times.filter((at) => at !== null)
+  return known.length === 0 ? null : instant(Math.max(...known))
+}
+const oldestOf = (times: readonly (Instant | null)[]): Instant | null =>
+  times.some((at) => at === null) ? null : newestOf([instant(Math.min(...times.map((at) => at ?? 0)))])
 
 /**
  * `any`: one that is connected is enough, and only if none may be is this side cut off. `all`: one that is cut off is
@@ -103,24 +121,27 @@ const byHttp = ({ now, http: round }: Evidence, { http }: NpResolution): readonl
   return [{ verdict: isConnected ? 'connected' : 'cut-off', reason, at: fresh.at }]
 }
 
-const byMajority = ({ now, voters }: Evidence, { majority }: NpResolution): readonly Answer[] => {
+const byMajority = ({ now, voters, asOf }: Evidence, { majority }: NpResolution): readonly Answer[] => {
   if (!majority) return []
   const isConnected = voters.heard >= voters.majority
   const reason = `majority: ${voters.heard} voters heard, ${voters.majority} are a majority`
-  return [{ verdict: isConnected ? 'connected' : 'cut-off', reason, at: now }]
+  return [{ verdict: isConnected ? 'connected' : 'cut-off', reason, at: isConnected ? asOf.majority : now }]
 }
 
-const byPaths = ({ now, com, disk, bmc = 'unknown' }: Evidence, configuration: NpResolution): readonly Answer[] => [
-  ...(configuration.com ? [byCable(com, now)] : []),
-  ...(configuration.disk ? [byDisk(disk, now)] : []),
+const byPaths = (
+  { now, com, disk, asOf, bmc = 'unknown' }: Evidence,
+  configuration: NpResolution,
+): readonly Answer[] => [
+  ...(configuration.com ? [byCable(com, asOf.com)] : []),
+  ...(configuration.disk ? [byDisk(disk, asOf.disk, now)] : []),
   ...(configuration.bmc ? [byController(bmc, now)] : []),
 ]
 
 /** A silent cable proves nothing: it may be the peer, the cable, or the port at its other end. */
-const byCable = (com: PathEvidence, now: Instant): Answer => {
+const byCable = (com: PathEvidence, at: Instant | null): Answer => {
   switch (com) {
     case 'hears':
-      return { verdict: 'connected', reason: 'com: a peer is heard', at: now }
+      return { verdict: 'connected', reason: 'com: a peer is heard', at }
     case 'silent':
       return { verdict: 'unknown', reason: 'com: no peer is heard, which a broken cable would do as well', at: null }
     case 'broken':
@@ -133,12 +154,12 @@ const byCable = (com: PathEvidence, now: Instant): Answer => {
 }
 
 /** A disk that works here, and on which the peer writes no more, is a peer that has stopped. */
-const byDisk = (disk: PathEvidence, now: Instant): Answer => {
+const byDisk = (disk: PathEvidence, at: Instant | null, now: Instant): Answer => {
   switch (disk) {
     case 'hears':
-      return { verdict: 'connected', reason: 'disk: a peer is heard', at: now }
+      return { verdict: 'connected', reason: 'disk: a peer is heard', at }
     case 'silent':
-      return { verdict: 'connected', reason: 'disk: it works here, and no peer writes on it', at: now }
+      return { verdict: 'connected', reason: 'disk: it works here, and no peer writes on it', at }
     case 'broken':
       return { verdict: 'cut-off', reason: 'disk: it cannot be used here', at: now }
     case 'unknown':

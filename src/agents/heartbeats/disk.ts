@@ -86,6 +86,7 @@ class DiskPath implements HeartbeatPath {
   #isClosed = false
   /** When the last turn of writing and reading was done. */
   #usedAt: Instant | null = null
+  #wroteAt: Instant | null = null
   #wake: () => void = () => {}
 
   constructor(world: Pick<World, 'clock' | 'rawDisks'>, options: DiskOptions) {
@@ -100,6 +101,8 @@ class DiskPath implements HeartbeatPath {
   /** A disk that hangs is as little use as one that fails. */
   readonly isUsable = (): boolean | null =>
     this.#usedAt === null ? null : this.#world.clock.now() - this.#usedAt < this.#options.stallMs
+
+  readonly wroteAt = (): Instant | null => this.#wroteAt
 
   readonly send = (_: Uint8Array, beat: Beat): void => {
     this.#newest = beat
@@ -150,6 +153,7 @@ class DiskPath implements HeartbeatPath {
       const all = await this.#limited('read', disk.read(slotOffset(0), owners.length * slotBytes))
       if (this.#isClosed) return
       this.#usedAt = this.#world.clock.now()
+      if (slot !== null) this.#wroteAt = began
       for (const [owner, reader] of this.#readers) this.#look(owner, reader, slotOf(all, owners.indexOf(owner)))
       const left = began + intervalMs - this.#world.clock.now()
       await this.#pause(Math.max(leastPauseMs, left))

@@ -1,6 +1,6 @@
 /** What every way for beats to travel has in common; one file per kind beside this one. */
 import type { Beat } from '../../decisions/liveness.ts'
-import type { PathName } from '../../events/index.ts'
+import type { Instant, PathName } from '../../events/index.ts'
 
 /** One way for beats to travel. Sending is best effort: what does not arrive is silence, and silence is what is measured. */
 export type HeartbeatPath = {
@@ -9,5 +9,7 @@ export type HeartbeatPath = {
   readonly send: (bytes: Uint8Array, beat: Beat) => void
   /** Whether this side itself can use it now; without it, or null: it cannot know, or not yet. */
   readonly isUsable?: () => boolean | null
+  /** When the last beat that surely got through was begun to be written: this side could use the path then. */
+  readonly wroteAt?: () => Instant | null
   readonly close: () => void
 }

@@ -11,7 +11,7 @@ export type NpWatchParts = {
   /** The ping targets that answer. */
   readonly ping: (targets: readonly string[], timeoutMs: number) => Promise<readonly string[]>
   /** What the beats tell: voters heard, and the paths that belong to two servers alone. */
-  readonly heard: () => Pick<Evidence, 'voters' | 'com' | 'disk' | 'bmc'>
+  readonly heard: () => Pick<Evidence, 'voters' | 'com' | 'disk' | 'asOf' | 'bmc'>
   readonly changed: () => void
 }
 

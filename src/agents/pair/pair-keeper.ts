@@ -5,7 +5,7 @@ import { liveGeneration } from '../../decisions/leases.ts'
 import { type Judgement, mayGoAlone, mayRejoin, noJudgement, standInSupport } from '../../decisions/liveness-pair.ts'
 import type { PairSight } from '../../decisions/log-copy.ts'
 import { takeOver } from '../../decisions/take-over.ts'
-import type { Author, Generation, Instant, Sequence, ServerName } from '../../events/index.ts'
+import type { Author, Generation, Instant, Recorded, Sequence, ServerName } from '../../events/index.ts'
 import type { World } from '../../world/world.ts'
 import type { CommandProgress } from '../control-protocol.ts'
 import type { PairLink, Say } from '../log-link.ts'
@@ -53,6 +53,7 @@ class Keeper implements PairKeeper {
   constructor(world: World, parts: PairKeeperParts) {
     this.#world = world
     this.#parts = parts
+    parts.recorder.onFold(this.#folded)
   }
 
   readonly supports = (server: ServerName, generation: Generation): ReturnType<typeof standInSupport> => {
@@ -123,6 +124,18 @@ class Keeper implements PairKeeper {
     if (pair !== null && pair.alone !== null) this.#ordered = null
     this.#tell(may, now)
     this.#considerYielding()
+  }
+
+  readonly #folded = (recorded: readonly Recorded[]): void => {
+    const { link, voter, say } = this.#parts
+    const { me } = voter.liveness()
+    for (const event of recorded.flatMap(({ commit }) => commit.events))
+      if (event.type === 'LogTailSetAside' && event.data.server === me)
+        link
+          .setAsideRecorded(event.data.file)
+          .catch((trouble: unknown) =>
+            say('what the log says to be set aside is said again at the next start', { trouble: String(trouble) }),
+          )
   }
 
   #tell(may: boolean, now: Instant): void {

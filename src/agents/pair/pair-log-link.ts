@@ -1,60 +1,64 @@
 /** Topology `pair`: this server's own log server and the other's, each with a copy of the log. */
 import { z } from 'zod'
 import { decode, pathName, type ServerName, serverName, type VoterName } from '../../events/index.ts'
-import { beatChannel } from '../../events/jetstream-beats.ts'
-import { connectLog, type LogConnection } from '../../events/jetstream-connection.ts'
-import { ensureStream } from '../../events/jetstream-stream.ts'
 import { sidesOf } from '../../projections/log-sides.ts'
 import type { World } from '../../world/world.ts'
 import type { BeatChannel, LogLink, LogLinkOptions, OpenLogLink } from '../log-link.ts'
-import { type LogServer, logServer } from '../log-server.ts'
-import { hostPort, KitUnusable, type KitVoter, localAddress } from '../voter-kit.ts'
+import { KitUnusable, type KitVoter } from '../voter-kit.ts'
 import { type LogCopier, logCopier, type SetAside } from './log-copier.ts'
-import { lateSide, logSide } from './log-side.ts'
+import { type LogSide, lateSide } from './log-side.ts'
 import { type PairLog, pairLog } from './pair-log.ts'
 
-const connectMs = 10_000
-const streamMs = 30_000
-const pauseMs = 250
+/** One of the two log servers, once it has been reached: the copy that it keeps, and beats through it. */
+export type ReachedSide = {
+  readonly side: LogSide
+  readonly publish: (bytes: Uint8Array) => void
+  readonly subscribe: (received: (bytes: Uint8Array) => void) => void
+}
+/** How the two log servers are reached, each for as long as it takes; null = closed before that. */
+export type PairTransport = {
+  /** The own one is looked after as well, and its copy made where there is none. */
+  readonly reachOwn: () => Promise<ReachedSide | null>
+  readonly reachPeer: () => Promise<ReachedSide | null>
+  /** Leaves the log server running. */
+  readonly close: () => Promise<void>
+}
+export type OpenPairTransport = (
+  world: World,
+  options: Pick<LogLinkOptions, 'kit' | 'places' | 'say' | 'logServerDied'> & { readonly peer: KitVoter },
+) => PairTransport
 
-/** `natsServer`: path of nats-server. */
-export const pairLogLink =
-  (natsServer: string): OpenLogLink =>
+export const pairLogLinkBy =
+  (open: OpenPairTransport): OpenLogLink =>
   (world, options) =>
-    new PairLogLink(world, options, natsServer)
+    new PairLogLink(world, options, open)
 
-const setAsideSchema = z.object({ after: decode.sequence, count: z.number().int(), file: z.string() })
+const setAsideSchema = z.array(z.object({ after: decode.sequence, count: z.number().int(), file: z.string() }))
 
 class PairLogLink implements LogLink {
   readonly log: PairLog
   readonly pair: NonNullable<LogLink['pair']>
   readonly #world: World
   readonly #options: LogLinkOptions
-  readonly #server: LogServer
+  readonly #transport: PairTransport
   readonly #own
   readonly #peer
-  readonly #peerVoter: KitVoter
   readonly #copier: LogCopier
   readonly #listeners: (() => void)[] = []
   readonly #waiting: ((channel: BeatChannel) => void)[] = []
-  #connections: { own?: LogConnection; peer?: LogConnection } = {}
-  #setAside: SetAside | null = null
-  #isClosed = false
+  #reached: { own?: ReachedSide; peer?: ReachedSide } = {}
+  /** What the log does not say yet, the oldest first. */
+  #setAside: readonly SetAside[] = []
 
-  constructor(world: World, options: LogLinkOptions, natsServer: string) {
-    const { kit, places, from, say } = options
+  constructor(world: World, options: LogLinkOptions, open: OpenPairTransport) {
+    const { kit, from, say } = options
     const { cluster, voters } = kit.identity
     this.#world = world
     this.#options = options
-    this.#server = logServer(world, {
-      kit,
-      binary: natsServer,
-      directory: places.logServer,
-      ...(options.logServerDied && { died: options.logServerDied }),
-    })
-    this.#peerVoter = otherOf(voters, kit.own.name)
+    const peer = otherOf(voters, kit.own.name)
+    this.#transport = open(world, { ...options, peer })
     this.#own = lateSide(kit.own.name)
-    this.#peer = lateSide(this.#peerVoter.name)
+    this.#peer = lateSide(peer.name)
     const members: readonly ServerName[] = voters.map(({ name }) => serverName(name))
     this.log = pairLog(world, {
       me: kit.own.name,
@@ -83,11 +87,8 @@ class PairLogLink implements LogLink {
       judge: this.log.judge,
       copies: this.#copier.standing,
       onChange: (changed) => this.#listeners.push(changed),
-      setAside: () => this.#setAside,
-      setAsideRecorded: async () => {
-        this.#setAside = null
-        await world.files.remove(places.setAside)
-      },
+      setAside: () => this.#setAside[0] ?? null,
+      setAsideRecorded: this.#recorded,
       yield: this.#copier.yield,
     }
     void this.#recall()
@@ -96,69 +97,34 @@ class PairLogLink implements LogLink {
   }
 
   readonly onBeatChannel: LogLink['onBeatChannel'] = (ready) => {
-    if (this.#connections.own) ready(this.#channelOf(this.#connections.own))
+    if (this.#reached.own) ready(this.#channelOf(this.#reached.own))
     else this.#waiting.push(ready)
   }
 
   readonly close = async (): Promise<void> => {
-    this.#isClosed = true
     this.#copier.stop()
     await this.log.close()
-    await this.#connections.own?.close()
-    await this.#connections.peer?.close()
-    this.#server.release()
+    await this.#transport.close()
   }
 
   /** Beats go to the other's log server and are heard on the own one: the path is as good as the log's. */
-  #channelOf(own: LogConnection): BeatChannel {
-    const { identity } = this.#options.kit
-    const of = { cluster: identity.cluster, voter: this.#options.kit.own.name }
-    const heard = beatChannel(own, of)
-    return {
-      name: pathName('nats'),
-      send: (bytes) => {
-        if (this.#connections.peer) beatChannel(this.#connections.peer, of).publish(bytes)
-      },
-      subscribe: (received) => {
-        heard.subscribe((bytes) => received(bytes))
-      },
-    }
+  #channelOf({ subscribe }: ReachedSide): BeatChannel {
+    return { name: pathName('nats'), send: (bytes) => this.#reached.peer?.publish(bytes), subscribe }
   }
 
   async #reachOwn(): Promise<void> {
-    const { kit, say } = this.#options
-    await this.#server
-      .start()
-      .catch((trouble: unknown) => say('the log server could not be started', { trouble: String(trouble) }))
-    const connection = await this.#connect('the own log server does not answer yet', [
-      hostPort(localAddress(kit.own), kit.own.ports.log),
-    ])
-    if (connection === null) return
-    this.#connections.own = connection
-    // An empty copy begins no new log: a commit must follow what was read before, on both.
-    await this.#untilDone('the copy of the log is not ready yet', () =>
-      ensureStream(this.#world, connection, { cluster: kit.identity.cluster, replicas: 1, withinMs: streamMs }),
-    )
-    this.#own.arrived(logSide(this.#world, connection, { cluster: kit.identity.cluster, voter: kit.own.name }))
-    for (const ready of this.#waiting) ready(this.#channelOf(connection))
+    const own = await this.#transport.reachOwn()
+    if (own === null) return
+    this.#reached.own = own
+    this.#own.arrived(own.side)
+    for (const ready of this.#waiting) ready(this.#channelOf(own))
   }
 
   async #reachPeer(): Promise<void> {
-    const { name, addresses, ports } = this.#peerVoter
-    const [first, ...others] = Object.values(addresses).map((address) => hostPort(address, ports.log))
-    if (first === undefined) throw new KitUnusable(`${name} has no address`)
-    const connection = await this.#connect(`the log server of ${name} does not answer yet`, [first, ...others])
-    if (connection === null) return
-    this.#connections.peer = connection
-    this.#peer.arrived(logSide(this.#world, connection, { cluster: this.#options.kit.identity.cluster, voter: name }))
-  }
-
-  #connect(what: string, servers: readonly [string, ...string[]]): Promise<LogConnection | null> {
-    const { kit } = this.#options
-    const credentials = { ca: kit.ca, certificate: kit.certificate, key: kit.key, seed: kit.nkeys.agent.seed }
-    return this.#untilDone(what, () =>
-      connectLog(this.#world, { name: `baton-${kit.own.name}`, servers, credentials, withinMs: connectMs }),
-    )
+    const peer = await this.#transport.reachPeer()
+    if (peer === null) return
+    this.#reached.peer = peer
+    this.#peer.arrived(peer.side)
   }
 
   readonly #keep = async (
@@ -172,31 +138,30 @@ class PairLogLink implements LogLink {
   }
 
   readonly #remember = async (what: SetAside): Promise<void> => {
-    await this.#world.files.writeDurably(this.#options.places.setAside, JSON.stringify(what))
-    this.#setAside = what
+    const all = [...this.#setAside, what]
+    await this.#world.files.writeDurably(this.#options.places.setAside, JSON.stringify(all))
+    this.#setAside = all
+  }
+
+  readonly #recorded = async (file: string): Promise<void> => {
+    const left = this.#setAside.filter((one) => one.file !== file)
+    if (left.length === this.#setAside.length) return
+    this.#setAside = left
+    const { files } = this.#world
+    const { setAside } = this.#options.places
+    if (left.length === 0) await files.remove(setAside)
+    else await files.writeDurably(setAside, JSON.stringify(left))
   }
 
   async #recall(): Promise<void> {
     const text = await this.#world.files.read(this.#options.places.setAside).catch(() => null)
     if (text === null) return
     try {
-      this.#setAside = setAsideSchema.parse(JSON.parse(text))
+      const known = setAsideSchema.parse(JSON.parse(text))
+      this.#setAside = [...known, ...this.#setAside]
     } catch {
       this.#options.say('what was set aside before is not known any more', { file: this.#options.places.setAside })
     }
-  }
-
-  /** Tries for as long as the agent lives: machines of a cluster come up one by one. */
-  async #untilDone<T>(what: string, attempt: () => Promise<T>): Promise<T | null> {
-    while (!this.#isClosed) {
-      try {
-        return await attempt()
-      } catch (trouble) {
-        this.#options.say(what, { trouble: trouble instanceof Error ? trouble.message : String(trouble) })
-      }
-      await new Promise<void>((resolve) => this.#world.clock.after(pauseMs, resolve))
-    }
-    return null
   }
 }
 

@@ -11,6 +11,7 @@ const nothingKnown: Evidence = {
   voters: { heard: 1, majority: 2 },
   com: 'unknown',
   disk: 'unknown',
+  asOf: { majority: instant(now - 300), com: instant(now - 400), disk: instant(now - 500) },
 }
 const round = (...answered: readonly string[]) => ({ at: instant(now - 700), answered })
 const resolve = (written: string, evidence: Partial<Evidence>) =>
@@ -126,5 +127,17 @@ describe('what a verdict rests on was asked', () => {
     expect(resolve(both('all'), { ping, http }).asOf).toBe(now - 900)
     const silent = { ping: { ...ping, answered: [] }, http: { ...http, answered: [] } }
     expect(resolve(both('any'), silent).asOf).toBe(now - 900)
+  })
+})
+
+describe('what is so for a while after it has ended', () => {
+  test('is known only as of when it was seen', () => {
+    expect(resolve('{ com: true }', { com: 'hears' }).asOf).toBe(now - 400)
+    expect(resolve('{ disk: true }', { disk: 'silent' }).asOf).toBe(now - 500)
+    expect(resolve('{ majority: true }', { voters: { heard: 2, majority: 2 } }).asOf).toBe(now - 300)
+  })
+  test('is not known at all where nobody can say when', () => {
+    const asOf = { majority: null, com: null, disk: null }
+    expect(resolve('{ disk: true }', { disk: 'silent', asOf })).toMatchObject({ verdict: 'connected', asOf: null })
   })
 })
