@@ -12,6 +12,8 @@ import type { Configuration } from '../events/index.ts'
 /** One beat in so many is read back. */
 const readBackEvery = 500
 
+export type SilencePromise = { readonly generation: number; readonly ms: number }
+
 /** Of one cluster: bytes are passed on as the objects that they are. */
 export class BeatBytes {
   readonly #beats = new WeakMap<Uint8Array, Beat>()
@@ -23,6 +25,14 @@ export class BeatBytes {
     const hasDevices = servers.some(({ com, diskHeartbeat }) => com !== undefined || diskHeartbeat !== undefined)
     this.#areLookedAt = hasDevices || heartbeat.witness !== undefined
   }
+
+  /** What a beat promises, by server; of beats in the form that they are first sent in. */
+  readonly promisesIn = (bytes: Uint8Array): ReadonlyMap<string, SilencePromise> =>
+    new Map(
+      Object.entries(this.#beats.get(bytes)?.echoes ?? {}).flatMap(([server, { generation, promisedMs }]) =>
+        promisedMs === null ? [] : [[server, { generation, ms: promisedMs }] as const],
+      ),
+    )
 
   readonly codec = (...of: Parameters<typeof beatCodec>): BeatCodec => {
     const real = beatCodec(...of)

@@ -1,8 +1,9 @@
 /**
  * Who was told of whose beats, and when: noted at the links, past all agents, and looking no further into the beats than
- * at their numbers, where the same beat travels in several forms. From it
- * follows the latest moment to which a server can hold a lease, and how long a voter has truly heard nothing.
+ * at their numbers, where the same beat travels in several forms, and at what they promise. From it follows the latest moment
+ * to which a server can hold a lease, until when a voter must not support its removal, and how long it has truly heard nothing.
  */
+import type { SilencePromise as Promised } from './beat-bytes.ts'
 
 type Sent = {
   readonly from: string
@@ -10,13 +11,29 @@ type Sent = {
   readonly at: number
   /** The newest beat of each other that the sender had been told of when it sent this: what it can echo. */
   readonly told: ReadonlyMap<string, Sent>
+  /** What it promises, by server. */
+  readonly promises: ReadonlyMap<string, Promised>
 }
+
+/** A voter's word that it keeps silent: `until`, in true time, by the fastest clock there may be. */
+export type Binding = { readonly generation: number; readonly until: number }
 
 export type BeatOptions = {
   /** Silences that are remembered when they are over, in ms. */
   readonly longMs: number
   /** What is the same for a beat in all its forms; null where each has one form only. */
   readonly identify: ((bytes: Uint8Array) => string | null) | null
+  /** Clock rates are within 1 ± this. */
+  readonly clockRateError: number
+  /** What a beat promises, by server. */
+  readonly promisesIn: (bytes: Uint8Array) => ReadonlyMap<string, Promised>
+}
+
+export type BeatListener = {
+  /** `voter` promises `server` to support nothing against that generation for a while. */
+  readonly promised?: (voter: string, server: string, generation: number) => void
+  /** Something of `from` came to `at` that it had not been told before. */
+  readonly arrived?: (at: string, from: string) => void
 }
 
 /** Of all servers together: a slow line, or a disk that stalls, brings old ones. */
@@ -29,22 +46,35 @@ export class BeatOracle {
   /** By listener, then by sender. */
   readonly #told = new Map<string, Map<string, Sent>>()
   readonly #heardAt = new Map<string, Map<string, number>>()
+  /** By server, then by voter: until when, at the latest, what the voter answered with a promise carries. */
+  readonly #granted = new Map<string, Map<string, number>>()
   /** By server, then by voter: when the newest of its beats that the voter has answered was sent. */
   readonly #answered = new Map<string, Map<string, number>>()
+  /** By voter, then by server: what binds it, the newest generation last. */
+  readonly #bound = new Map<string, Map<string, Binding[]>>()
+  readonly #listeners: BeatListener[] = []
   /** By listener, then by sender: until when it last was silent for `longMs` at least. */
   readonly #longSilence = new Map<string, Map<string, number>>()
   /** Answers to beats of an earlier agent count for nothing. */
   readonly #firstBeat = new Map<string, number>()
   readonly #bornAt = new Map<string, number>()
   readonly #longMs: number
+  readonly #clockRateError: number
+  readonly #promisesIn: BeatOptions['promisesIn']
   readonly #identify: BeatOptions['identify']
   /** By what names a beat in all its forms; the oldest are forgotten. */
   readonly #byName = new Map<string, Sent>()
 
-  constructor(now: () => number, { longMs, identify }: BeatOptions) {
+  constructor(now: () => number, { longMs, identify, clockRateError, promisesIn }: BeatOptions) {
+    this.#promisesIn = promisesIn
     this.#now = now
+    this.#clockRateError = clockRateError
     this.#longMs = longMs
     this.#identify = identify
+  }
+
+  readonly listen = (listener: BeatListener): void => {
+    this.#listeners.push(listener)
   }
 
   /** The agent of a voter began anew: it has heard nothing. Of its lease it has what the one before had. */
@@ -52,6 +82,7 @@ export class BeatOracle {
     this.#told.set(voter, new Map())
     this.#heardAt.set(voter, new Map())
     if (!this.#answered.has(voter)) this.#answered.set(voter, new Map())
+    if (!this.#granted.has(voter)) this.#granted.set(voter, new Map())
     this.#firstBeat.set(voter, (this.#counts.get(voter) ?? 0) + 1)
     this.#longSilence.set(voter, new Map())
     this.#bornAt.set(voter, this.#now())
@@ -68,9 +99,32 @@ export class BeatOracle {
     }
     const number = (this.#counts.get(from) ?? 0) + 1
     this.#counts.set(from, number)
-    const sent = { from, number, at: this.#now(), told: new Map(this.#told.get(from)) }
+    const told = new Map(this.#told.get(from))
+    const sent = { from, number, at: this.#now(), told, promises: this.#promisesIn(bytes) }
     this.#sent.set(bytes, sent)
     if (name !== null) this.#remember(name, sent)
+    for (const [server, promised] of sent.promises) this.#bind(from, server, promised)
+  }
+
+  #bind(voter: string, server: string, { generation, ms }: Promised): void {
+    const heardAt = this.#heardAt.get(voter)?.get(server) ?? this.#now()
+    const until = heardAt + ms / (1 + this.#clockRateError)
+    const byServer = this.#bound.get(voter) ?? new Map<string, Binding[]>()
+    this.#bound.set(voter, byServer)
+    const before = byServer.get(server) ?? []
+    const same = before.find((one) => one.generation === generation)
+    const others = before.filter((one) => one !== same && one.until > this.#now())
+    byServer.set(server, [...others, { generation, until: Math.max(until, same?.until ?? 0) }])
+    for (const { promised } of this.#listeners) promised?.(voter, server, generation)
+  }
+
+  /** Until when the voter has promised the server to support nothing against that generation, or an older one. */
+  boundUntil(voter: string, server: string, generation: number): number {
+    const bindings = this.#bound.get(voter)?.get(server) ?? []
+    return Math.max(
+      Number.NEGATIVE_INFINITY,
+      ...bindings.flatMap((one) => (one.generation <= generation ? [one.until] : [])),
+    )
   }
 
   arrived(at: string, bytes: Uint8Array): void {
@@ -84,9 +138,15 @@ export class BeatOracle {
       this.#heardAt.get(at)?.set(beat.from, this.#now())
     }
     const mine = beat.told.get(at)
-    const answered = this.#answered.get(at)
-    if (mine && answered && mine.number >= (this.#firstBeat.get(at) ?? 0))
-      answered.set(beat.from, Math.max(mine.at, answered.get(beat.from) ?? Number.NEGATIVE_INFINITY))
+    if (mine && mine.number >= (this.#firstBeat.get(at) ?? 0)) this.#answer(at, beat, mine)
+    for (const { arrived } of this.#listeners) arrived?.(at, beat.from)
+  }
+
+  #answer(at: string, beat: Sent, mine: Sent): void {
+    raise(this.#answered.get(at), beat.from, mine.at)
+    const promised = beat.promises.get(at)
+    // Whoever is off by then is off before any clock lets that voter speak against it.
+    if (promised) raise(this.#granted.get(at), beat.from, mine.at + promised.ms / (1 + this.#clockRateError))
   }
 
   #remember(name: string, sent: Sent): void {
@@ -106,13 +166,31 @@ export class BeatOracle {
     return this.#now() - (this.#longSilence.get(voter)?.get(server) ?? Number.NEGATIVE_INFINITY)
   }
 
+  /** Until when, at the latest, the server may run something: by what a majority of voters has promised it. */
+  grantedUntil(server: string, voters: readonly string[]): number {
+    return nthOf(server, voters, this.#granted.get(server))
+  }
+
   /** When the oldest of those beats of `server` was sent that together a majority of voters has answered. */
   answeredAt(server: string, voters: readonly string[]): number {
-    const needed = Math.floor(voters.length / 2) + 1 - (voters.includes(server) ? 1 : 0)
-    if (needed <= 0) return Number.POSITIVE_INFINITY
-    const times = voters.flatMap((voter) =>
-      voter === server ? [] : [this.#answered.get(server)?.get(voter) ?? Number.NEGATIVE_INFINITY],
-    )
-    return times.toSorted((a, b) => b - a)[needed - 1] ?? Number.NEGATIVE_INFINITY
+    return nthOf(server, voters, this.#answered.get(server))
   }
+
+  /** Whether the newest beat of `other` that the server was told of answers one sent after `since`, and was itself. */
+  haveMetSince(server: string, other: string, since: number): boolean {
+    const newest = this.#told.get(server)?.get(other)
+    return newest !== undefined && newest.at > since && (newest.told.get(server)?.at ?? 0) > since
+  }
+}
+
+const raise = (times: Map<string, number> | undefined, name: string, time: number): void => {
+  times?.set(name, Math.max(time, times.get(name) ?? Number.NEGATIVE_INFINITY))
+}
+
+/** What a majority has, the server itself included where it votes. */
+const nthOf = (server: string, voters: readonly string[], times: ReadonlyMap<string, number> | undefined): number => {
+  const needed = Math.floor(voters.length / 2) + 1 - (voters.includes(server) ? 1 : 0)
+  if (needed <= 0) return Number.POSITIVE_INFINITY
+  const all = voters.flatMap((voter) => (voter === server ? [] : [times?.get(voter) ?? Number.NEGATIVE_INFINITY]))
+  return all.toSorted((a, b) => b - a)[needed - 1] ?? Number.NEGATIVE_INFINITY
 }

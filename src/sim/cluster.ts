@@ -9,7 +9,7 @@ import type { ResourceDriver } from '../agents/resources/driver.ts'
 import { clusterKeyBytes, kitFiles } from '../agents/voter-kit.ts'
 import type { ProcessOptions } from '../agents/voter-process.ts'
 import { runWitness } from '../agents/witness-process.ts'
-import { type Configuration, portsOf, votingMembersOf } from '../events/index.ts'
+import { type Configuration, portsOf, type Recorded, votingMembersOf } from '../events/index.ts'
 import { BeatBytes } from './beat-bytes.ts'
 import type { BeatOracle } from './beats.ts'
 import type { Scheduler } from './clock.ts'
@@ -25,8 +25,10 @@ import { SimulatedHost } from './host.ts'
 import type { Ledger, Run } from './ledger.ts'
 import type { ReplicaGroup } from './log/group.ts'
 import { simulatedLogLink } from './log/link.ts'
+import { simulatedPairLink } from './log/pair.ts'
 import type { SimulatedNetwork } from './network.ts'
 import { Outside } from './outside.ts'
+import type { PairTruth } from './pair-truth.ts'
 import { PowerControllers } from './power.ts'
 import type { SimulatedProcess } from './process.ts'
 import type { Chance } from './random.ts'
@@ -53,6 +55,12 @@ export type ClusterParts = {
   readonly wrote: (host: string, path: string, content: string) => void
   /** Something a process says in its diary. */
   readonly said: (host: string, process: string, what: string, fields: Readonly<Record<string, unknown>>) => void
+  /** Topology `pair` alone. */
+  readonly pairTruth: PairTruth | null
+  /** For how long NP targets answer only one of two servers that are cut off each other (outside.ts). */
+  readonly answerPauseMs: number | null
+  /** Topology `pair`: an agent was told that these stand on the log. */
+  readonly told: (host: string, recorded: readonly Recorded[]) => void
   readonly bug: (host: string, process: string, bug: unknown) => void
 }
 
@@ -65,7 +73,7 @@ export class Cluster {
   readonly #bound = new Map<string, Bound>()
   readonly #places = new Map<string, { readonly host: string; readonly network: string }>()
   readonly #stops = new Map<SimulatedProcess, AbortController>()
-  readonly #beatBytes: BeatBytes
+  readonly beatBytes: BeatBytes
   readonly #watchers = new Map<Run, Set<(because: string) => void>>()
   /** Servers whose service manager starts the agent: not those that were taken out of service. */
   readonly enabled = new Set<string>()
@@ -77,10 +85,15 @@ export class Cluster {
   constructor(parts: ClusterParts) {
     this.#parts = parts
     const { configuration, chance } = parts
-    this.#beatBytes = new BeatBytes(configuration)
+    this.beatBytes = new BeatBytes(configuration)
     this.cable = new SerialCable(configuration, { ...parts, chance: chance.split('cable') })
     this.sharedDisk = new SharedDisk(configuration, { ...parts, chance: chance.split('shared disk') })
-    this.outside = new Outside(configuration, parts.network)
+    this.outside = new Outside(configuration, {
+      network: parts.network,
+      now: () => parts.scheduler.now,
+      answered: (server, askedAt) => parts.pairTruth?.answered(server, askedAt),
+      pauseMs: parts.answerPauseMs,
+    })
     this.power = new PowerControllers(configuration, {
       host: (name) => this.host(name),
       boot: (name) => this.boot(name),
@@ -175,7 +188,10 @@ export class Cluster {
     const options = this.#optionsOf(process)
     const machine = this.#machineOf(process)
     const instance = argv[argv.indexOf('--instance') + 1] ?? ''
-    if (program !== 'guardian') oracle.reborn(name)
+    if (program !== 'guardian') {
+      oracle.reborn(name)
+      this.#parts.pairTruth?.reborn(name)
+    }
     const running =
       program === 'guardian'
         ? runGuardian(machine, { ...options, instance })
@@ -210,7 +226,7 @@ export class Cluster {
 
   #machineOf(process: SimulatedProcess): Machine {
     const { host } = process
-    const { ledger, said, group } = this.#parts
+    const { ledger, said } = this.#parts
     const behaviour = this.behaviour.get(host.name) ?? { ...goodBehaviour }
     const parts: DriverParts = { ledger, behaviour, chance: host.chance, watchers: this.#watchers }
     const world = simulatedWorld(process, {
@@ -233,14 +249,22 @@ export class Cluster {
     const content: MonitorDriver = contentMonitor(process)
     return {
       world,
-      beatCodec: this.#beatBytes.codec,
-      openLog: simulatedLogLink(group, process, this.#parts.oracle),
+      beatCodec: this.beatBytes.codec,
+      openLog: this.#openLog(process),
       resourceDrivers: { exec: resource, fip: resource, disk: resource, md: resource, service: resource },
       monitorDrivers: { ipw: content, pidw: monitor, miiw: content, genw: monitor, mdw: content, mdnw: content },
       osName: 'Simulated',
       osVersion: '1',
       diary: (name) => (what, fields) => said(host.name, name, what, fields),
     }
+  }
+
+  #openLog(process: SimulatedProcess): Machine['openLog'] {
+    const { group, oracle, told } = this.#parts
+    const { name } = process.host
+    return group.areApart
+      ? simulatedPairLink({ group, process, oracle, told: (recorded) => told(name, recorded) })
+      : simulatedLogLink(group, process, oracle)
   }
 
   /** As a watchdog does it: without a word. It boots again. */
@@ -282,7 +306,7 @@ const kitOf = (
   { name }: Configuration['servers'][number],
   source: string,
 ): Readonly<Record<string, string>> => {
-  const { servers, witness, cluster } = configuration
+  const { servers, witness, cluster, topology } = configuration
   const keepers = new Set(votingMembersOf(configuration).map((voter) => voter.name))
   const voters = (witness ? [...servers, witness] : servers).map((voter) => ({
     name: voter.name,
@@ -295,7 +319,12 @@ const kitOf = (
   const nkey = { public: 'Usimulated', seed: 'SUsimulated' }
   const at = (file: keyof typeof kitFiles) => `${places.kit}/${kitFiles[file]}`
   return {
-    [at('identity')]: JSON.stringify({ cluster, voter: name, voters }),
+    [at('identity')]: JSON.stringify({
+      cluster,
+      voter: name,
+      ...(topology === 'pair' ? { topology } : {}),
+      voters,
+    }),
     [at('ca')]: pem('CERTIFICATE'),
     [at('certificate')]: pem('CERTIFICATE'),
     [at('key')]: pem('PRIVATE KEY'),

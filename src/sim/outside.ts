@@ -9,14 +9,30 @@ import type { SimulatedProcess } from './process.ts'
 /** Where it stands: a host of the simulated network that is no machine of the cluster. */
 type Target = { readonly name: string; readonly network: string }
 
+export type OutsideParts = {
+  readonly network: SimulatedNetwork
+  readonly now: () => number
+  /** A target answered what that server had asked then. */
+  readonly answered: (server: string, askedAt: number) => void
+  /**
+   * Of two servers that do not reach each other a target answers only the one that it answered last, for so long after
+   * that: who comes back is not let in before the other has noticed that it is out. Null: whoever asks.
+   */
+  readonly pauseMs: number | null
+}
+
 export class Outside {
   readonly #network: SimulatedNetwork
+  readonly #parts: OutsideParts
+  /** By server. */
+  readonly #answeredAt = new Map<string, number>()
   readonly #targets: ReadonlyMap<string, Target>
   /** Those that answer nobody. */
   readonly dead = new Set<string>()
 
-  constructor(configuration: Configuration, network: SimulatedNetwork) {
-    this.#network = network
+  constructor(configuration: Configuration, parts: OutsideParts) {
+    this.#network = parts.network
+    this.#parts = parts
     const { ping, http } = configuration.npResolution
     const pinged = [...(ping?.targets ?? []), ...(ping?.groups ?? []).flat()]
     const asked = (http?.urls ?? []).map((url) => new URL(url).host)
@@ -58,16 +74,32 @@ export class Outside {
       const target = this.#targets.get(name)
       if (target === undefined || this.dead.has(name)) return
       const { host } = process
+      const askedAt = this.#parts.now()
       this.#network.datagram(target.network, host.name, name, () => {
-        if (this.dead.has(name)) return
+        if (this.dead.has(name) || !this.#isLetIn(host.name, target.network)) return
         this.#network.datagram(target.network, name, host.name, () =>
           process.enter(() => {
             cancel()
+            this.#answeredAt.set(host.name, this.#parts.now())
+            this.#parts.answered(host.name, askedAt)
             resolve(true)
           }),
         )
       })
     })
+  }
+
+  #isLetIn(server: string, network: string): boolean {
+    const { pauseMs, now } = this.#parts
+    if (pauseMs === null) return true
+    const since = (name: string) => now() - (this.#answeredAt.get(name) ?? Number.NEGATIVE_INFINITY)
+    return [...this.#answeredAt.keys()].every(
+      (other) =>
+        other === server ||
+        since(other) > pauseMs ||
+        since(server) <= pauseMs ||
+        !(this.#network.isCut(network, server, other) || this.#network.isCut(network, other, server)),
+    )
   }
 }
 

@@ -3,15 +3,14 @@ import { type Configuration, networksOf } from '../events/index.ts'
 import type { ClusterPlan } from './plan.ts'
 
 /** Why a configuration cannot be simulated; null when it can. */
-export const unfitFor = ({ topology, fencing }: Configuration): string | null => {
-  if (topology === 'pair') return 'topology: pair is not simulated yet'
+export const unfitFor = ({ fencing }: Configuration): string | null => {
   const device = Object.entries(fencing.devices).find(([, { type }]) => type === 'agent' || type === 'vm')
   return device ? `fence devices of type ${device[1].type} are not simulated yet (${device[0]})` : null
 }
 
 /** `source`: with the text of its scripts inside. */
 export const planOf = (configuration: Configuration, source: string): ClusterPlan => {
-  const { servers, witness, heartbeat, groups, fencing, watchdog, startSync, npResolution } = configuration
+  const { servers, witness, topology, heartbeat, groups, fencing, watchdog, startSync, npResolution } = configuration
   const has = (key: 'com' | 'diskHeartbeat') => servers.some((server) => server[key] !== undefined)
   const pinged = [...(npResolution.ping?.targets ?? []), ...(npResolution.ping?.groups ?? []).flat()]
   const { policy, action } = fencing
@@ -23,6 +22,7 @@ export const planOf = (configuration: Configuration, source: string): ClusterPla
     intervalMs: heartbeat.interval,
     clockRateError: heartbeat.clockRateError,
     startSyncMs: startSync,
+    pair: topology === 'pair' ? { isSound: false } : null,
     hasCable: has('com'),
     hasSharedDisk: has('diskHeartbeat'),
     pingTargets: pinged.length,

@@ -30,8 +30,16 @@ export type ClusterPlan = {
   /** Who votes, when it is not said otherwise by `votersIn`; and further lists, which operators change to. */
   readonly voters?: readonly string[]
   readonly otherVoters?: readonly (readonly string[])[]
+  /** Two servers and nobody else; null or absent = a quorum. */
+  readonly pair?: PairPlan | null
   /** A configuration file written by hand, in place of the one that follows from the above. */
   readonly source?: string
+}
+export type PairPlan = {
+  /** Nothing cuts the servers off each other that leaves both connected: what docs/pair.md assumes. */
+  readonly isSound: boolean
+  /** The shared disk, where there is one, is asked as well. */
+  readonly asksDisk?: boolean
 }
 export type GroupPlan = {
   readonly name: string
@@ -95,6 +103,7 @@ export const sourceOf = (plan: ClusterPlan): string => {
   if (plan.source !== undefined) return plan.source
   const names = serverNames(plan)
   const { interval, timeout, release, stop, delay, stall, ...rest } = heartbeatOf(plan)
+  const isPair = (plan.pair ?? null) !== null
   const times = Object.entries({ interval, timeout, release, stop, delay, stall })
   const monitored = plan.groups.flatMap((group) =>
     group.monitorMs === null ? [] : [[group, group.monitorMs] as const],
@@ -109,14 +118,14 @@ export const sourceOf = (plan: ClusterPlan): string => {
         ...(plan.hasSharedDisk === true ? { diskHeartbeat: '/dev/shared' } : {}),
       })),
       ...(plan.hasWitness ? { witness: { name: 'w', addresses: addressesOf(plan.networks, names.length) } } : {}),
-      voters: plan.voters ?? votersIn(plan),
+      ...(isPair ? { topology: 'pair' } : { voters: plan.voters ?? votersIn(plan) }),
       heartbeat: {
         ...Object.fromEntries(times.map(([key, ms]) => [key, durationOf(ms)])),
         ...rest,
         ...(plan.keeps === true ? { onQuorumLoss: 'keep' } : {}),
         ...(plan.hasSharedDisk === true ? { disk: { interval: durationOf(Math.max(20, timeout / 10)) } } : {}),
       },
-      ...(plan.pingTargets ? { npResolution: pingOf(plan.pingTargets) } : {}),
+      ...(plan.pingTargets ? { npResolution: { ...pingOf(plan, timeout - release), ...diskOf(plan) } } : {}),
       ...(plan.fencing ? { fencing: fencingOf(plan.fencing, names) } : {}),
       startSync: durationOf(plan.startSyncMs),
       alerts: { syslog: { local: false } },
@@ -130,10 +139,23 @@ export const sourceOf = (plan: ClusterPlan): string => {
   )
 }
 
-/** On the first network, past all machines. */
-const pingOf = (count: number) => ({
-  ping: { targets: Array.from({ length: count }, (_, at) => `10.0.0.${254 - at}`) },
-})
+/** What a configuration may say. */
+const leastQuestionMs = 100
+/** On the first network, past all machines. In a pair the answers have to come while a lease lasts. */
+const pingOf = ({ pingTargets = 0, pair }: ClusterPlan, leaseMs: number) => {
+  const every = durationOf(Math.max(leastQuestionMs, leaseMs / 8))
+  return {
+    ping: {
+      targets: Array.from({ length: pingTargets }, (_, at) => `10.0.0.${254 - at}`),
+      ...(pair ? { interval: every, timeout: every } : {}),
+    },
+  }
+}
+const diskOf = ({ hasSharedDisk, pair }: ClusterPlan) =>
+  hasSharedDisk === true && pair?.asksDisk === true
+    ? // By one of two, each server may be connected by another.
+      { disk: true, ...(pair.isSound ? { rule: 'all' } : {}) }
+    : {}
 
 const fencingOf = ({ policy, action }: NonNullable<ClusterPlan['fencing']>, names: readonly string[]) => ({
   policy,

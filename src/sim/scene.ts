@@ -3,10 +3,13 @@ import type { Configuration, Recorded } from '../events/index.ts'
 import { votersOf } from '../projections/configuration.ts'
 import type { State } from '../projections/state.ts'
 import type { BeatOracle } from './beats.ts'
+import type { Chronicle } from './chronicle.ts'
 import type { Scheduler } from './clock.ts'
 import type { Cluster } from './cluster.ts'
 import type { Ledger, Run } from './ledger.ts'
 import type { ReplicaGroup } from './log/group.ts'
+import type { PairTruth } from './pair-truth.ts'
+import type { PairPlan } from './plan.ts'
 
 export type Scene = {
   readonly scheduler: Scheduler
@@ -22,7 +25,13 @@ export type Scene = {
   readonly ledger: Ledger
   readonly oracle: BeatOracle
   readonly group: ReplicaGroup
-  /** Every commit of the log, as a majority of replicas has them; folded. */
+  /** Null: a quorum. */
+  readonly pair: PairPlan | null
+  readonly pairTruth: PairTruth | null
+  readonly chronicle: Chronicle
+  /** Whether an operator ever vouched that a server of a pair is off. */
+  readonly hasVouched: () => boolean
+  /** Every commit of the log that stands; folded. */
   readonly committed: readonly Recorded[]
   readonly state: () => State
   /** Voter stores that the simulation has wiped on purpose. */
@@ -42,8 +51,34 @@ export type Observer = {
   readonly settled?: () => void
 }
 
+/** What happened, for people. */
+export type Moment = {
+  readonly at: number
+  readonly kind: 'fault' | 'order' | 'commit' | 'run' | 'said' | 'expect'
+  readonly text: string
+}
+
 export type Invariant = { readonly name: string; readonly watch: (scene: Scene) => Observer }
 
 /** Until the log says who votes, the first configuration does. */
 export const votersNow = ({ configuration }: State, first: Configuration): readonly string[] =>
   configuration.voters.length > 0 ? configuration.voters : votersOf(first)
+
+/** Every group runs, whole, where the log says, and nowhere else. */
+export const isEverythingOnline = ({ groups, configuration }: State, ledger: Ledger): boolean => {
+  const all = Object.values(groups)
+  return (
+    all.length > 0 &&
+    all.every(({ name, ownership }) => {
+      if (ownership.status !== 'assigned' || ownership.phase !== 'online') return false
+      const runs = ledger.running().filter(({ group }) => group === name)
+      const wanted = Object.keys(configuration.current?.groups[name]?.resources ?? {}).length
+      return runs.length === wanted && runs.every((run) => run.isUp && !run.isBroken && run.host === ownership.server)
+    })
+  )
+}
+
+/** In a pair both copies of the log count, and hold all that stands. */
+export const areCopiesWell = ({ areApart, stores }: ReplicaGroup, { committed, state }: Chronicle): boolean =>
+  !areApart ||
+  (!state.logSides.isAlone && [...stores.values()].every(({ stream }) => stream.length >= committed.length))

@@ -76,11 +76,11 @@ export const recover = async (sim: Simulation): Promise<void> => {
   const end = sim.now + progressMs + progressTimeouts * sim.configuration.heartbeat.timeout
   // What struck at last mends itself a while later; and a cluster needs a moment to see it.
   const patience = sim.now + progressMs / 2
-  while (!sim.isEverythingOnline() && sim.now < end) {
+  while (!sim.isWell() && sim.now < end) {
     await sim.run(lookMs)
-    if (!sim.isEverythingOnline()) mend(sim, sim.now > patience)
+    if (!sim.isWell()) mend(sim, sim.now > patience)
   }
-  if (!sim.isEverythingOnline()) throw new Violation(`not everything is online again: ${whatIsWrong(sim)}`)
+  if (!sim.isWell()) throw new Violation(`not everything is online again: ${whatIsWrong(sim)}`)
   sim.settled()
 }
 
@@ -114,5 +114,7 @@ const whatIsWrong = (sim: Simulation): string => {
     const where = ownership.status === 'assigned' ? `${ownership.phase} on ${ownership.server}` : ownership.because
     return `${name} is ${ownership.status} (${where}), wanted ${wanted}${waiting ? `, ${waiting.because}` : ''}`
   })
-  return `${groups.join('; ')}; there run: ${runs.join(', ') || 'nothing'}`
+  const { isAlone, head } = sim.state.logSides
+  const alone = isAlone ? `; the log is with ${head} alone` : ''
+  return `${groups.join('; ')}${alone}; there run: ${runs.join(', ') || 'nothing'}`
 }

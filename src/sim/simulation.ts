@@ -1,20 +1,11 @@
 /** A cluster of simulated machines that run the product, on virtual time; faults and orders by hand; invariants at each step. */
 
-import { hash as digestOf } from 'node:crypto'
-import {
-  type Command,
-  type Configuration,
-  decodeCommit,
-  hash,
-  type Recorded,
-  sequence,
-  start,
-  votingMembersOf,
-} from '../events/index.ts'
-import { fold, initialState, type State } from '../projections/state.ts'
+import { type Command, type Configuration, type Recorded, votingMembersOf } from '../events/index.ts'
+import type { State } from '../projections/state.ts'
 import { describeEvent } from '../projections/words.ts'
 import { beatNames } from './beat-names.ts'
 import { BeatOracle } from './beats.ts'
+import { Chronicle } from './chronicle.ts'
 import { Scheduler } from './clock.ts'
 import { Cluster, type Program, places } from './cluster.ts'
 import { type Behaviour, breakRun, goodBehaviour } from './drivers.ts'
@@ -22,9 +13,11 @@ import { invariants } from './invariants/all.ts'
 import { Ledger, type Run } from './ledger.ts'
 import { ReplicaGroup } from './log/group.ts'
 import { type LinkQuality, SimulatedNetwork } from './network.ts'
+import { operator, vouching } from './orders.ts'
+import { answerPauseOf, type PairTruth, pairTruthOf } from './pair-truth.ts'
 import { type ClusterPlan, configurationOf, sourceOf, timeoutsOf } from './plan.ts'
 import { Chance, digested } from './random.ts'
-import { type Observer, type Scene, votersNow } from './scene.ts'
+import { areCopiesWell, isEverythingOnline, type Moment, type Observer, type Scene, votersNow } from './scene.ts'
 import { ask } from './sockets.ts'
 
 /** Something that must never be was seen. */
@@ -32,15 +25,11 @@ export class Violation extends Error {
   override readonly name = 'Violation'
 }
 
-export type Moment = {
-  readonly at: number
-  readonly kind: 'fault' | 'order' | 'commit' | 'run' | 'said' | 'expect'
-  readonly text: string
-}
+export type { Moment } from './scene.ts'
+
 /** Older ones are forgotten. */
 const keptMoments = 20_000
-/** A frozen machine is reset by its watchdog after this part of D. */
-const watchdogPart = 0.5
+const watchdogPart = 0.5 // of D: then it resets a frozen machine
 
 export type SimulationOptions = {
   readonly seed: number
@@ -58,9 +47,9 @@ export class Simulation {
   readonly group: ReplicaGroup
   readonly chance: Chance
   readonly history: Moment[] = []
-  readonly #committed: Recorded[] = []
+  readonly pairTruth: PairTruth | null
+  readonly #chronicle: Chronicle
   readonly #observers: Observer[] = []
-  #state: State = initialState
   #violation: Violation | null = null
   #digest = 1
 
@@ -70,12 +59,20 @@ export class Simulation {
     this.configuration = configurationOf(plan)
     this.chance = new Chance(seed)
     this.network = new SimulatedNetwork(this.scheduler, this.chance.split('network'))
-    const { clockRateError } = this.configuration.heartbeat
-    const timeouts = timeoutsOf(plan)
-    // Silence as the slowest clock may count it; timers count whole milliseconds.
+    const rateError = this.configuration.heartbeat.clockRateError / 100
     const oracle = new BeatOracle(() => this.scheduler.now, {
-      longMs: timeouts.least / (1 + clockRateError / 100) - 2,
+      // Silence as the slowest clock may count it; timers count whole milliseconds.
+      longMs: timeoutsOf(plan).least / (1 + rateError) - 2,
       identify: beatNames(this.configuration),
+      clockRateError: rateError,
+      promisesIn: (bytes) => this.cluster.beatBytes.promisesIn(bytes),
+    })
+    this.pairTruth = pairTruthOf(this.configuration, this.scheduler, oracle)
+    this.#chronicle = new Chronicle({
+      mayFork: plan.pair?.isSound === false,
+      servers: this.servers,
+      stands: (recorded, before, after) => this.#stands(recorded, before, after),
+      violate: (what) => this.#violate(what),
     })
     this.ledger = new Ledger(() => this.scheduler.now, {
       began: (run) => this.#began(run),
@@ -85,6 +82,7 @@ export class Simulation {
       names: votingMembersOf(this.configuration).map(({ name }) => name),
       network: this.network,
       interconnect: plan.networks[0] ?? '',
+      areApart: this.configuration.topology === 'pair',
       applied: (replica, at, bytes) => this.#applied(replica.name, at, bytes),
     })
     this.cluster = new Cluster({
@@ -100,27 +98,40 @@ export class Simulation {
       wrote: (host, path, content) => this.#tell((observer) => observer.wrote?.(host, path, content)),
       said: (host, process, what, fields) =>
         this.#note('said', `${host} ${process}: ${what} ${JSON.stringify(fields)}`),
+      pairTruth: this.pairTruth,
+      answerPauseMs: plan.pair?.isSound === true ? answerPauseOf(this.configuration) : null,
+      told: (host, recorded) => {
+        this.pairTruth?.told(host, recorded)
+        this.#chronicle.told(host, recorded)
+      },
       bug: (host, process, bug) =>
         this.#violate(`a bug felled the ${process} of ${host}: ${bug instanceof Error ? bug.stack : String(bug)}`),
     })
-    const scene: Omit<Scene, 'violate'> = {
-      scheduler: this.scheduler,
-      configuration: this.configuration,
-      timeouts,
-      hasWatchdog: plan.hasWatchdog ?? true,
-      voters: () => votersNow(this.#state, this.configuration),
-      cluster: this.cluster,
-      ledger: this.ledger,
-      oracle,
-      group: this.group,
-      committed: this.#committed,
-      state: () => this.#state,
-    }
+    const scene = this.#sceneOf(oracle)
     for (const { name, watch } of invariants)
       this.#observers.push(watch({ ...scene, violate: (what) => this.#violate(`${name}: ${what}`) }))
   }
 
-  // ---- what happens ------------------------------------------------------------------------------------------
+  #sceneOf(oracle: BeatOracle): Omit<Scene, 'violate'> {
+    const { plan } = this
+    return {
+      scheduler: this.scheduler,
+      configuration: this.configuration,
+      timeouts: timeoutsOf(plan),
+      hasWatchdog: plan.hasWatchdog ?? true,
+      voters: () => votersNow(this.state, this.configuration),
+      cluster: this.cluster,
+      ledger: this.ledger,
+      oracle,
+      group: this.group,
+      pair: plan.pair ?? null,
+      pairTruth: this.pairTruth,
+      hasVouched: () => this.history.some(({ kind, text }) => kind === 'order' && text.includes(vouching)),
+      chronicle: this.#chronicle,
+      committed: this.#chronicle.committed,
+      state: () => this.state,
+    }
+  }
 
   get now(): number {
     return this.scheduler.now
@@ -131,10 +142,10 @@ export class Simulation {
   }
   /** The log as it is, folded. */
   get state(): State {
-    return this.#state
+    return this.#chronicle.state
   }
   get commits(): readonly Recorded[] {
-    return this.#committed
+    return this.#chronicle.committed
   }
   get hosts(): readonly string[] {
     return [...this.cluster.hosts.keys()]
@@ -173,19 +184,13 @@ export class Simulation {
 
   /** Every group that is wanted runs, whole, where the log says, and nowhere else. */
   isEverythingOnline(): boolean {
-    const groups = Object.values(this.#state.groups)
-    return (
-      groups.length > 0 &&
-      groups.every(({ name, ownership }) => {
-        if (ownership.status !== 'assigned' || ownership.phase !== 'online') return false
-        const runs = this.ledger.running().filter(({ group }) => group === name)
-        const wanted = Object.keys(this.#state.configuration.current?.groups[name]?.resources ?? {}).length
-        return runs.length === wanted && runs.every((run) => run.isUp && !run.isBroken && run.host === ownership.server)
-      })
-    )
+    return isEverythingOnline(this.state, this.ledger)
+  }
+  isWell(): boolean {
+    return isEverythingOnline(this.state, this.ledger) && areCopiesWell(this.group, this.#chronicle)
   }
   ownerOf(group: string): string | null {
-    const ownership = this.#state.groups[group]?.ownership
+    const ownership = this.state.groups[group]?.ownership
     return ownership?.status === 'assigned' ? ownership.server : null
   }
 
@@ -318,9 +323,13 @@ export class Simulation {
 
   /** An order of an operator, given on that server; what becomes of it is on the log. Answers whether an agent took it. */
   order(server: string, command: Command): boolean {
-    const body = JSON.stringify({ command, by: 'operator:test', waitMs: 0 })
-    const isTaken = ask(this.cluster.host(server), places.control, { method: 'POST', path: '/command', body }, () => {})
-    this.#note('order', `on ${server}: ${JSON.stringify(command)}${isTaken ? '' : ' (no agent there)'}`)
+    return this.ask(server, '/command', { command, by: operator, waitMs: 0 }, JSON.stringify(command))
+  }
+  /** What operators' commands ask of an agent. Answers whether there is one. */
+  ask(server: string, path: string, request: object, text: string): boolean {
+    const body = JSON.stringify(request)
+    const isTaken = ask(this.cluster.host(server), places.control, { method: 'POST', path, body }, () => {})
+    this.#note('order', `on ${server}: ${text}${isTaken ? '' : ' (no agent there)'}`)
     return isTaken
   }
 
@@ -342,8 +351,6 @@ export class Simulation {
       this.cluster.startAgent(name)
     }
   }
-
-  // ---- the record --------------------------------------------------------------------------------------------
 
   /** In a real process it would be the end. */
   readonly #unhandled = (bug: unknown): void => {
@@ -378,23 +385,16 @@ export class Simulation {
     this.#tell((observer) => observer.ended?.(run, this.now))
   }
 
-  /** The first replica that has a commit in its stream makes it one of the log. */
+  /** The first replica that has a commit in its stream makes it one of the log; in a pair that says nothing yet. */
   #applied(host: string, at: number, bytes: string): void {
-    if (at === this.#committed.length + 1) this.#commit(bytes)
+    if (!this.group.areApart && at === this.commits.length + 1) this.#chronicle.append(bytes)
     this.#tell((observer) => observer.applied?.(host, at, bytes))
   }
 
-  #commit(bytes: string): void {
-    const { commit, previous } = decodeCommit(bytes)
-    const last = this.#committed.at(-1)?.position ?? start
-    const position = { sequence: sequence(last.sequence + 1), hash: hash(digestOf('sha256', bytes, 'base64url')) }
-    const recorded: Recorded = { position, previous, commit, bytes }
-    if (previous !== last.hash) this.#violate(`commit ${position.sequence} does not follow from the one before`)
-    this.#committed.push(recorded)
-    this.group.remember(recorded)
-    const before = this.#state
-    this.#state = fold(before, [recorded])
+  #stands(recorded: Recorded, before: State, after: State): void {
+    const { position, commit } = recorded
     this.#note('commit', `#${position.sequence} ${commit.by}: ${commit.events.map(describeEvent).join('; ')}`)
-    this.#tell((observer) => observer.committed?.(recorded, before, this.#state))
+    this.#tell((observer) => observer.committed?.(recorded, before, after))
+    if (!this.group.areApart) this.group.remember(recorded)
   }
 }

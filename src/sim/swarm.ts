@@ -1,6 +1,7 @@
 /** What a seed means: a cluster, a mix of faults of its own, and how often they strike. Each run is bad in its own way. */
 import { deviceFaults } from './device-faults.ts'
 import { allFaults, type Fault, Peace } from './faults.ts'
+import { pairFaults } from './pair-faults.ts'
 import { type ClusterPlan, type GroupPlan, serverNames } from './plan.ts'
 import { Chance } from './random.ts'
 import type { Strike } from './seed.ts'
@@ -32,14 +33,21 @@ const sizes: readonly (readonly [servers: number, hasWitness: boolean])[] = [
 /** Faults strike for so many T. */
 const timeouts = 30
 
-export const scenarioOf = (seed: number, wish: Partial<ClusterPlan> = {}): Scenario => {
+/** `hasPairs`: some of the clusters with two servers are pairs. */
+export const scenarioOf = (seed: number, wish: Partial<ClusterPlan> = {}, hasPairs = false): Scenario => {
   const chance = new Chance(seed).split('scenario')
   const bare = planOf(chance.split('plan'))
-  const plan = { ...bare, ...devicesOf(bare, chance.split('devices')), ...wish }
+  const drawn = { ...bare, ...devicesOf(bare, chance.split('devices')) }
+  const plan: ClusterPlan = {
+    ...drawn,
+    ...(hasPairs && isFree(wish) ? pairOf(drawn, chance.split('pair')) : {}),
+    ...wish,
+  }
   const mix = chance.split('mix')
   const likelihood = mix.between(0.15, 0.7)
   const others = chance.split('device mix')
-  const chosen = allFaults(new Peace()).filter(() => mix.happens(likelihood))
+  const all = allFaults(new Peace())
+  const chosen = (plan.pair ? pairFaults(all, { plan }) : all).filter(() => mix.happens(likelihood))
   return {
     seed,
     plan,
@@ -85,6 +93,30 @@ const devicesOf = (plan: ClusterPlan, chance: Chance): Partial<ClusterPlan> => {
     ...(has() && otherTimeouts.length > 0 ? { otherTimeouts: [plan.timeoutMs, ...otherTimeouts] } : {}),
     ...(has() ? { otherVoters: otherVotersOf(plan, chance) } : {}),
   }
+}
+
+/** Of the clusters with two servers some have no witness: what is drawn for the others stays what it was. */
+const pairOf = (plan: ClusterPlan, chance: Chance): Partial<ClusterPlan> => {
+  if (plan.servers !== 2 || !chance.happens(pairShare)) return {}
+  return pairPlan(plan, { isSound: chance.happens(0.7), asksDisk: chance.happens(0.5) })
+}
+const pairShare = 1 / 3
+/** Nothing is wished that a pair cannot be. */
+const isFree = (wish: Partial<ClusterPlan>): boolean =>
+  !['pair', 'servers', 'hasWitness', 'source', 'pingTargets'].some((key) => key in wish) &&
+  (wish.timeoutMs ?? leastPairMs) >= leastPairMs
+
+const leastPairMs = 1000
+
+/** The same cluster as a pair. */
+export const pairPlan = (plan: ClusterPlan, pair: NonNullable<ClusterPlan['pair']>): ClusterPlan => {
+  const { otherVoters: _, keeps: __, otherTimeouts = [], ...bare } = plan
+  const others = otherTimeouts.filter((ms) => ms >= leastPairMs)
+  const rest = others.length > 0 ? { ...bare, otherTimeouts: others } : bare
+  // Questions take 100 ms at least, and must be answered while a lease lasts.
+  const slow =
+    plan.timeoutMs < leastPairMs ? { timeoutMs: leastPairMs, intervalMs: leastPairMs / 10, otherTimeouts: [] } : {}
+  return { ...rest, ...slow, servers: 2, hasWitness: false, pingTargets: plan.pingTargets || 1, pair }
 }
 
 const fewestOfThree = 3

@@ -1,7 +1,7 @@
 /**
  * `npm run sim -- [--minutes N] [--seed S] [--runs N] [--timeout MS] [--most-timeout MS] [--devices] [--shrink] [--speed [--every MS]]`: seeds from S on, for
  * so long; says what was simulated, and prints whatever failed. The same seeds as in the tests, and more. `--devices`: only
- * clusters with more than networks; `--most-timeout`: only those with so small a T, of which more fit into a minute; `--shrink`: whatever
+ * clusters with more than networks; `--pairs`: only those; `--most-timeout`: only those with so small a T, of which more fit into a minute; `--shrink`: whatever
  * failed is tried with fewer faults, and the smallest that fails is shown; `--speed`: clusters of three voters and one T, with a
  * fault in `--every` ms, for the figure that is printed in the end.
  */
@@ -18,6 +18,7 @@ const { values } = parseArgs({
     runs: { type: 'string' },
     timeout: { type: 'string' },
     'most-timeout': { type: 'string', default: 'Infinity' },
+    pairs: { type: 'boolean', default: false },
     devices: { type: 'boolean', default: false },
     shrink: { type: 'boolean', default: false },
     speed: { type: 'boolean', default: false },
@@ -28,7 +29,7 @@ const end = process.hrtime.bigint() + BigInt(Math.round(Number(values.minutes) *
 const most = values.runs === undefined ? Number.POSITIVE_INFINITY : Number(values.runs)
 const wish = values.timeout === undefined ? {} : { timeoutMs: Number(values.timeout) }
 const pace = values.speed ? { timeoutMs: 3000, ...wish, everyMs: Number(values.every) } : null
-const drawn = (seed: number) => (pace ? speedScenario(seed, pace) : scenarioOf(seed, wish))
+const drawn = (seed: number) => (pace ? speedScenario(seed, pace) : scenarioOf(seed, wish, values.pairs))
 
 let simulatedMs = 0
 let failed = 0
@@ -37,11 +38,12 @@ let strikes = 0
 const began = process.cpuUsage()
 for (let seed = Number(values.seed); runs < most && process.hrtime.bigint() < end; seed++) {
   const scenario = drawn(seed)
-  const { timeoutMs, fencing, hasCable, hasSharedDisk, pingTargets, otherTimeouts, otherVoters } = scenario.plan
+  const { timeoutMs, pair, fencing, hasCable, hasSharedDisk, pingTargets, otherTimeouts, otherVoters } = scenario.plan
   const hasDevices = [fencing, hasCable, hasSharedDisk, pingTargets, otherTimeouts, otherVoters].some(
     (one) => one !== undefined,
   )
   if (timeoutMs > Number(values['most-timeout']) || (values.devices && !hasDevices)) continue
+  if (values.pairs && !pair) continue
   const outcome = await runSeed(scenario)
   runs += 1
   strikes += outcome.strikes.length

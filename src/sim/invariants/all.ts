@@ -1,5 +1,6 @@
 /** Everything that must hold at every step. */
 import type { Invariant } from '../scene.ts'
+import { calmLog } from './calm-log.ts'
 import { growingEpochs } from './growing-epochs.ts'
 import { harmlessRefusals } from './harmless-refusals.ts'
 import { leased } from './leased.ts'
@@ -20,4 +21,5 @@ export const invariants: readonly Invariant[] = [
   harmlessRefusals,
   singleAlerts,
   saneLog,
+  calmLog,
 ]

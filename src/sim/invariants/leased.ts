@@ -1,4 +1,8 @@
-/** No group runs longer than R after the last lease its server can have had, by the beats that truly arrived. */
+/**
+ * No group runs past what its server's lease rests on: the promises of silence that a majority of voters truly made to it,
+ * as the beats that truly arrived say. Whatever T and R are, and whoever changes them: it is off before the first of these
+ * voters may speak against it. In a pair, what stands in for the other server counts as its answer.
+ */
 import type { Invariant, Scene } from '../scene.ts'
 
 /** Of floating-point sums, and of what is rounded to whole milliseconds. */
@@ -7,11 +11,16 @@ const toleranceMs = 2
 export const leased: Invariant = {
   name: 'a group runs only under a lease',
   watch: (scene) => {
-    const { scheduler, configuration, timeouts, voters, ledger, oracle, violate } = scene
+    const { scheduler, configuration, voters, ledger, oracle, pairTruth, violate } = scene
     const armed = new Set<string>()
-    /** In true time, latest: R holds what clocks may differ. */
     const endOf = (host: string) =>
-      oracle.answeredAt(host, voters()) + timeouts.most / (1 - configuration.heartbeat.clockRateError / 100)
+      Math.max(oracle.grantedUntil(host, voters()), pairTruth?.until(host) ?? Number.NEGATIVE_INFINITY)
+    const { timeout, release, clockRateError } = configuration.heartbeat
+    // A lease ends R before that; where R changes, nobody can say which one counted.
+    const isSteady = scene.timeouts.least === scene.timeouts.most
+    const rate = clockRateError / 100
+    const leadMs = isSteady ? Math.max(0, timeout / (1 + rate) - (timeout - release) / (1 - rate)) : 0
+    const agoOf = (host: string) => Math.round(scheduler.now - oracle.answeredAt(host, voters()))
     const look = (host: string) => {
       armed.delete(host)
       const runs = ledger.on(host)
@@ -20,7 +29,7 @@ export const leased: Invariant = {
       const end = endOf(host) + toleranceMs
       if (scheduler.now >= end && !isExcused(scene, host))
         violate(
-          `${host} runs ${first.group}/${first.resource} (epoch ${first.epoch}) although its lease ended, and R after it: the beats that a majority answered are from ${Math.round(scheduler.now - oracle.answeredAt(host, voters()))} ms ago`,
+          `${host} runs ${first.group}/${first.resource} (epoch ${first.epoch}) although the promises that its lease rested on have run out: the beats that a majority answered are from ${agoOf(host)} ms ago`,
         )
       else if (scheduler.now < end && end !== Number.POSITIVE_INFINITY) {
         armed.add(host)
@@ -28,16 +37,13 @@ export const leased: Invariant = {
       }
     }
     return {
-      // Under other voters a lease may end sooner.
+      // Under other voters, or with the other server back, a lease may end sooner.
       committed: (_, before, after) => {
-        if (before.configuration.voters !== after.configuration.voters) for (const host of [...armed]) look(host)
+        if (before.configuration.voters !== after.configuration.voters || before.logSides !== after.logSides)
+          for (const { name } of configuration.servers) if (!armed.has(name)) look(name)
       },
       began: ({ host, group, resource }) => {
-        const { release } = configuration.heartbeat
-        const timeout = timeouts.most
-        const leastRelease = timeouts.least === timeouts.most ? release : 0
-        const slack = (timeout * configuration.heartbeat.clockRateError) / 50 + toleranceMs
-        if (scheduler.now > oracle.answeredAt(host, voters()) + timeout - leastRelease + slack)
+        if (scheduler.now > endOf(host) - leadMs + toleranceMs)
           violate(`${host} starts ${group}/${resource} without a lease`)
         if (!armed.has(host)) look(host)
       },

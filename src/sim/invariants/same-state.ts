@@ -1,27 +1,27 @@
 /** Replay from the beginning gives the state that the log was folded to live; a snapshot is the replay up to its place. */
+import type { Recorded } from '../../events/index.ts'
 import { foldInPlace, freshState, type State } from '../../projections/state.ts'
 import { places } from '../cluster.ts'
-import type { Invariant, Scene } from '../scene.ts'
+import type { Invariant } from '../scene.ts'
 
 export const sameState: Invariant = {
   name: 'replay equals live',
   watch: (scene) => {
-    const replay = replaying(scene)
+    const replay = replaying()
     return {
       wrote: (host, path, content) => {
         if (path !== places.snapshot) return
         // cast: written by the product a moment ago.
         const { state } = JSON.parse(content) as { readonly state: string }
         const snapshot = JSON.parse(state) as State // cast: as above
-        if (canonical(snapshot) !== replay(snapshot.position.sequence))
+        if (canonical(snapshot) !== replay(scene.chronicle.upTo(snapshot.position)))
           scene.violate(`the snapshot of ${host} at ${snapshot.position.sequence} is not what the log says`)
       },
       settled: () => {
-        const end = scene.committed.length
         const whole = freshState()
         foldInPlace(whole, scene.committed)
         const replayed = canonical(whole)
-        if (canonical(scene.state()) !== replayed || replay(end) !== replayed)
+        if (canonical(scene.state()) !== replayed || replay(scene.committed) !== replayed)
           scene.violate('the state folded live is not that of a replay')
       },
     }
@@ -29,14 +29,15 @@ export const sameState: Invariant = {
 }
 
 /** The replay up to a place, as text: goes on from where it stood, begins anew for a place that lies before that. */
-const replaying = ({ committed }: Scene): ((until: number) => string) => {
+const replaying = (): ((commits: readonly Recorded[]) => string) => {
   let state = freshState()
   let text: string | null = null
-  return (until) => {
-    const at = state.position.sequence
-    if (text !== null && at === until) return text
-    if (until < at) state = freshState()
-    foldInPlace(state, committed.slice(state.position.sequence, until))
+  return (commits) => {
+    const { sequence, hash } = state.position
+    if (text !== null && sequence === commits.length && commits.at(-1)?.position.hash === hash) return text
+    // Or for another history.
+    if (sequence > 0 && commits[sequence - 1]?.position.hash !== hash) state = freshState()
+    foldInPlace(state, commits.slice(state.position.sequence))
     text = canonical(state)
     return text
   }

@@ -1,8 +1,11 @@
 /**
  * No server is declared down without supports of a majority for exactly its generation, each on the disk of its voter; and
- * none of them is given before T of silence, on a word that was not given, or taken back.
+ * none of them is given before T of silence, before its voter's promises have run out, on a word that was not given, or
+ * taken back. In a pair something
+ * may stand in for the support of the one that is declared down, if it truly was so.
  */
 import { z } from 'zod'
+import type { SupportReason } from '../../events/index.ts'
 import { places } from '../cluster.ts'
 import type { Invariant, Scene } from '../scene.ts'
 
@@ -20,6 +23,15 @@ export const supportedTakeover: Invariant = {
     const writtenAt = new Map<string, number>()
     /** By server: what it has ever given its word for, whatever became of that store. */
     const renounced = new Map<string, number>()
+    scene.oracle.listen({
+      promised: (voter, server, generation) => {
+        const support = stores.get(voter)?.supports[server]
+        if (support !== undefined && support.generation >= generation)
+          scene.violate(
+            `${voter} promises ${server} silence under generation ${generation}, whose removal it has supported`,
+          )
+      },
+    })
     return {
       wrote: (host, path, content) => {
         if (path !== places.voterStore) return
@@ -37,22 +49,55 @@ export const supportedTakeover: Invariant = {
         for (const event of commit.events) {
           if (event.type !== 'ServerDeclaredDown') continue
           const { server, generation, supports } = event.data
-          const voters = new Set(supports.map(({ voter }) => voter).filter((voter) => counted.includes(voter)))
+          const given = supports.filter(({ voter }) => counted.includes(voter))
+          const voters = new Set(given.map(({ voter }) => voter))
           if (voters.size < Math.floor(counted.length / 2) + 1)
             scene.violate(
               `commit ${position.sequence} declares ${server} down with ${voters.size} of ${counted.length} supports`,
             )
-          for (const voter of voters) {
+          for (const { voter, reason } of given) {
             const durable = stores.get(voter)?.supports[server]
-            if (durable === undefined || durable.generation < generation)
+            const isThere =
+              voter === server
+                ? standsIn(scene, reason, { server, generation, renounced: stores.get(server)?.renounced ?? 0 })
+                : durable !== undefined && durable.generation >= generation
+            if (!isThere)
               scene.violate(
-                `commit ${position.sequence} names a support of ${voter} for ${server} under generation ${generation}, but its disk holds ${durable?.generation ?? 'none'}`,
+                `commit ${position.sequence} names a support of ${voter} for ${server} under generation ${generation} (${reason}), but its disk holds ${durable?.generation ?? 'none'}`,
               )
           }
         }
       },
     }
   },
+}
+
+/** Whether that truly stands in for the voice of the server in a pair that is declared down. */
+const standsIn = (
+  { pair, pairTruth, configuration, timeouts, hasVouched }: Scene,
+  reason: SupportReason,
+  {
+    server,
+    generation,
+    renounced,
+  }: { readonly server: string; readonly generation: number; readonly renounced: number },
+): boolean => {
+  const survivor = configuration.servers.find(({ name }) => name !== server)?.name ?? ''
+  if (pair === null || pairTruth === null) return false
+  switch (reason) {
+    case 'silent':
+      return false
+    case 'renounced':
+      return renounced >= generation
+    case 'alone':
+      return pairTruth.isAlone(survivor)
+    case 'operator':
+      return hasVouched()
+    case 'np-resolution':
+      return pair.asksDisk === true || pairTruth.connectedMs(survivor) >= timeouts.least / 2
+    default:
+      return reason satisfies never
+  }
 }
 
 const noneTakenBack = ({ violate }: Scene, host: string, before: Store, now: Store): void => {
@@ -83,6 +128,10 @@ const noneEarly = (
   const decidedMs = decidedTimeouts * timeouts.most + leastDecidedMs + scheduler.now - beforeAt
   for (const [server, support] of Object.entries(now.supports)) {
     if (before?.supports[server]?.generation === support.generation || support.reason !== 'silent') continue
+    if (scheduler.now < oracle.boundUntil(host, server, support.generation) - toleranceMs)
+      violate(
+        `${host} supports the removal of ${server} under generation ${support.generation} before the silence that it promised is over`,
+      )
     if (oracle.sinceLongSilence(host, server) > decidedMs)
       violate(
         `${host} supports the removal of ${server} under generation ${support.generation} after ${Math.round(oracle.silence(host, server))} ms of silence`,
@@ -90,6 +139,8 @@ const noneEarly = (
   }
 }
 
+/** Clocks are read in whole milliseconds. */
+const toleranceMs = 2
 /** From the decision to support until the support is on disk, which may stall; a beat may come in between. */
 const decidedTimeouts = 4
 const leastDecidedMs = 1000

@@ -20,6 +20,8 @@ export type GroupParts = {
   readonly names: readonly string[]
   readonly network: SimulatedNetwork
   readonly interconnect: string
+  /** Topology `pair`: the log servers know nothing of each other, and each keeps a copy of its own. */
+  readonly areApart?: boolean
   /** Every replica's every commit, as it goes into its stream. */
   readonly applied: (replica: Replica, sequence: number, bytes: string) => void
 }
@@ -31,13 +33,15 @@ export class ReplicaGroup {
   readonly interconnect: string
   readonly stores = new Map<string, LogStore>()
   readonly replicas = new Map<string, Replica>()
+  readonly areApart: boolean
   readonly #attached = new Map<string, Set<Attached>>()
   readonly #told: GroupParts['applied']
   readonly #known = new Map<number, Recorded>()
 
-  constructor({ names, network, interconnect, applied }: GroupParts) {
+  constructor({ names, network, interconnect, areApart = false, applied }: GroupParts) {
     this.names = names
-    this.majority = Math.floor(names.length / 2) + 1
+    this.areApart = areApart
+    this.majority = areApart ? 1 : Math.floor(names.length / 2) + 1
     this.network = network
     this.interconnect = interconnect
     this.#told = applied
@@ -51,6 +55,11 @@ export class ReplicaGroup {
   read: typeof readNext = (digest, before, next) => {
     const known = this.#known.get(next.sequence)
     return known?.bytes === next.bytes && known.previous === before.hash ? known : readNext(digest, before, next)
+  }
+
+  /** Those that keep one log together with it. */
+  mates(name: string): readonly string[] {
+    return this.areApart ? [name] : this.names
   }
 
   /** The program of a log server. */
@@ -68,6 +77,7 @@ export class ReplicaGroup {
   /** A host lost its power. */
   lost(host: SimulatedHost): void {
     this.#down(host)
+    this.stores.get(host.name)?.powerLost(host.scheduler.now, host.chance)
   }
 
   #down(host: SimulatedHost): void {
@@ -101,7 +111,8 @@ export class ReplicaGroup {
     this.network.stream(from.via, from.process.host.name, server, () => {
       if (this.#standsStill(server)) return
       for (const [other, clients] of this.#attached)
-        for (const client of clients) if (client !== from) this.#deliver(server, other, { client, clients, bytes })
+        for (const client of this.areApart && other !== server ? [] : clients)
+          if (client !== from) this.#deliver(server, other, { client, clients, bytes })
     })
   }
 
@@ -122,7 +133,7 @@ export class ReplicaGroup {
   applied(replica: Replica, sequence: number, bytes: string): void {
     this.#told(replica, sequence, bytes)
     if (replica.role !== 'leader') return
-    for (const name of this.names)
+    for (const name of this.mates(replica.name))
       this.network.stream(this.interconnect, replica.name, name, () => this.#feed(name, sequence, bytes))
   }
 

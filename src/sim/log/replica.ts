@@ -11,12 +11,18 @@ import type { Entry, LogStore } from './store.ts'
 
 /** server/raft.go: minElectionTimeoutDefault, maxElectionTimeoutDefault, hbIntervalDefault, lostQuorumIntervalDefault. */
 const electionMs: readonly [number, number] = [4000, 9000]
-/** The group of a new stream is made by a leader there is already. */
+/** The group of a new stream is made by a leader there is already; and a log server that stands alone asks nobody. */
 const firstElectionMs: readonly [number, number] = [100, 700]
 const leaderBeatMs = 1000
 const lostQuorumMs = 10_000
 
-export type Proposal = { readonly id: string; readonly bytes: string; readonly expected: number }
+export type Proposal = {
+  readonly id: string
+  readonly bytes: string
+  readonly expected: number
+  /** What stands before it has this id. */
+  readonly afterId?: string | undefined
+}
 export type ReplicaAnswer =
   | { readonly is: 'stored'; readonly sequence: number; readonly duplicate: boolean }
   | { readonly is: 'conflict' }
@@ -64,7 +70,7 @@ export class Replica {
     this.#chance = process.host.chance.split(`log-${process.host.boots}-${process.identity.pid}`)
     this.#commit = store.applied
     const isNew = store.term === 0
-    this.#wait(isNew ? firstElectionMs : electionMs)
+    this.#wait(isNew || group.areApart ? firstElectionMs : electionMs)
     this.#watchLeader()
   }
 
@@ -73,12 +79,14 @@ export class Replica {
   }
 
   /** An append; not answered when it is not the leader (any more): such requests are lost. */
-  propose({ id, bytes, expected }: Proposal, answer: (answer: ReplicaAnswer) => void): void {
+  propose({ id, bytes, expected, afterId }: Proposal, answer: (answer: ReplicaAnswer) => void): void {
     if (!this.isServing) return
     const known = this.store.stream.findIndex((stored) => stored.id === id)
     // With one replica, the expectation is looked at before the id.
-    if (known >= 0 && this.#group.names.length > 1) answer({ is: 'stored', sequence: known + 1, duplicate: true })
+    if (known >= 0 && this.#group.mates(this.name).length > 1)
+      answer({ is: 'stored', sequence: known + 1, duplicate: true })
     else if (expected !== this.store.lastSequence) answer({ is: 'conflict' })
+    else if (afterId !== undefined && afterId !== this.store.lastId) answer({ is: 'conflict' })
     else {
       this.#lead({ id, bytes })
       this.#waiting.set(this.store.last, answer)
@@ -96,6 +104,14 @@ export class Replica {
       last: this.store.stream.length,
       current: [this.name, ...current],
     }
+  }
+
+  /** The stream is deleted, and made anew. */
+  empty(): void {
+    this.store.empty(this.process.host.scheduler.now)
+    this.#commit = 0
+    this.#ownFrom = 0
+    this.#waiting.clear()
   }
 
   /** Steps down in favour of another; requests on their way are lost. */
@@ -326,7 +342,7 @@ export class Replica {
   }
 
   #others(): readonly string[] {
-    return this.#group.names.filter((name) => name !== this.name)
+    return this.#group.mates(this.name).filter((name) => name !== this.name)
   }
 
   #synced(done: () => void): void {

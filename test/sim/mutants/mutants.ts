@@ -5,13 +5,41 @@
 import type { Mutant } from './mutant.ts'
 
 /** Everything that is about times happens sooner with short ones. */
-const plain = { hasCable: false, hasSharedDisk: false, pingTargets: 0, otherTimeouts: [], otherVoters: [] }
+const plain = { pair: null, hasCable: false, hasSharedDisk: false, pingTargets: 0, otherTimeouts: [], otherVoters: [] }
 const quick = { ...plain, timeoutMs: 1000, intervalMs: 80 }
+
+const quickPair = {
+  ...quick,
+  servers: 2,
+  hasWitness: false,
+  pingTargets: 1,
+  keeps: false,
+  pair: { isSound: true },
+}
 
 const anySafety =
   /one server runs|only under a lease|without a lease|takeovers are supported|epochs only grow|no anomalies/
 
 export const mutants: readonly Mutant[] = [
+  {
+    name: 'a server of a pair goes on alone without resolution',
+    rule: 'liveness-pair.ts, 3: a takeover needs to have been connected for all of T',
+    file: 'decisions/liveness-pair.ts',
+    find: "return pair.alone === null && hasBeenConnected && silentMs >= timeoutMs ? because('np-resolution') : []",
+    instead:
+      "return pair.alone === null && (hasBeenConnected || silentMs >= timeoutMs) ? because('np-resolution') : []",
+    seenBy: /takeovers are supported|one server runs|another commit/,
+    plan: quickPair,
+  },
+  {
+    name: 'a lease of a pair is stood in for without resolution',
+    rule: 'liveness-pair.ts, 1: only whoever is connected',
+    file: 'decisions/liveness-pair.ts',
+    find: 'return pair.alone === null && left > 0 && isSilent ? judgement.connectedAsOf : null',
+    instead: 'return pair.alone === null && left > 0 && isSilent ? now : null',
+    seenBy: anySafety,
+    plan: quickPair,
+  },
   {
     name: 'a lease needs no echo',
     rule: 'liveness.md rule 1',

@@ -1,0 +1,99 @@
+/** Two servers and nobody else, each with its copy of the log, and the product's own code keeping them alike. */
+import { describe, expect, test } from 'vitest'
+import { goAlone, handOver } from '../../src/sim/orders.ts'
+import type { ClusterPlan } from '../../src/sim/plan.ts'
+import { recover } from '../../src/sim/seed.ts'
+import type { Simulation } from '../../src/sim/simulation.ts'
+import { minutes, runningCluster, seconds } from './clusters.ts'
+
+const sound: Partial<ClusterPlan> = { hasWitness: false, pingTargets: 1, pair: { isSound: true } }
+const misjudged: Partial<ClusterPlan> = { ...sound, pair: { isSound: false } }
+
+const isOn = (sim: Simulation, server: string) => () => sim.isEverythingOnline() && sim.ownerOf('web') === server
+const count = (sim: Simulation, type: string) =>
+  sim.commits.flatMap(({ commit }) => commit.events).filter((event) => event.type === type).length
+
+describe('a pair', () => {
+  test.each([
+    ['s1', 's2'],
+    ['s2', 's1'],
+  ])('goes on without %s, and takes its copy of the log back', async (lost, left) => {
+    const sim = await runningCluster(sound)
+    sim.powerOff(lost)
+    expect(await sim.until(isOn(sim, left), seconds(10))).toBe(true)
+    expect(sim.state.logSides.head).toBe(left)
+    sim.powerOn(lost)
+    await recover(sim)
+  })
+  test('takes over from a server that is cut off, after that one has stopped', async () => {
+    const sim = await runningCluster(sound)
+    const mend = sim.isolate('s1')
+    expect(await sim.until(isOn(sim, 's2'), seconds(10))).toBe(true)
+    mend()
+    await recover(sim)
+  })
+  test('of which nobody reaches the target stops everything, and starts again with it', async () => {
+    const sim = await runningCluster(sound)
+    for (const host of sim.hosts) sim.isolate(host)
+    expect(await sim.until(() => sim.ledger.running().length === 0, seconds(4))).toBe(true)
+    sim.heal()
+    await recover(sim)
+  })
+  test('survives that both lose their power', async () => {
+    const sim = await runningCluster(sound)
+    for (const host of sim.hosts) sim.powerOff(host)
+    await sim.run(seconds(5))
+    sim.powerOn('s2')
+    await sim.run(seconds(20))
+    expect(sim.ledger.running()).toEqual([])
+    sim.powerOn('s1')
+    await recover(sim)
+  })
+  test('with only a cable left goes on where it was, and hands over when it is told to', async () => {
+    const sim = await runningCluster({ ...sound, hasCable: true })
+    for (const network of sim.plan.networks)
+      for (const [from, to] of [
+        ['s1', 's2'],
+        ['s2', 's1'],
+      ] as const)
+        sim.cut(network, from, to)
+    await sim.run(minutes(1))
+    expect(isOn(sim, 's1')()).toBe(true)
+    handOver(sim, 's1')
+    expect(await sim.until(isOn(sim, 's2'), seconds(10))).toBe(true)
+    sim.heal()
+    await recover(sim)
+  })
+  test('whose other server is gone for good goes on by an operator’s word', async () => {
+    const sim = await runningCluster(misjudged)
+    for (const host of sim.hosts) sim.powerOff(host)
+    await sim.run(seconds(5))
+    sim.powerOn('s2')
+    await sim.run(seconds(10))
+    goAlone(sim, 's2', seconds(30))
+    expect(await sim.until(isOn(sim, 's2'), seconds(40))).toBe(true)
+  })
+})
+
+describe('a pair of which both servers are judged connected, deaf to each other', () => {
+  test('ends with one history, and the other one is in a file, of which the log says so once', async () => {
+    const sim = await runningCluster(misjudged)
+    const mends = sim.plan.networks.flatMap((network) => [sim.cut(network, 's1', 's2'), sim.cut(network, 's2', 's1')])
+    expect(await sim.until(() => sim.ledger.on('s2').length > 0, seconds(10))).toBe(true)
+    expect(sim.ledger.on('s1').length).toBeGreaterThan(0)
+    for (const mend of mends) mend()
+    await recover(sim)
+    await sim.run(minutes(1))
+    // It was said again and again, hundreds of times a second: nobody took note that the log has it.
+    expect(count(sim, 'LogTailSetAside')).toBe(1)
+  })
+})
+
+// A disk counted as usable until T after it had failed, and as usable at present: its server ran on for T too long.
+test('a server that loses the disk by which it knew itself connected is off before the other starts', async () => {
+  const pair = { isSound: true, asksDisk: true }
+  const sim = await runningCluster({ ...sound, hasSharedDisk: true, pair })
+  sim.cluster.sharedDisk.detached.add('s1')
+  sim.isolate('s1')
+  expect(await sim.until(isOn(sim, 's2'), seconds(15))).toBe(true)
+})
