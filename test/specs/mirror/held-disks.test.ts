@@ -97,6 +97,7 @@ test('a copy that was active and is made void is not served', () => {
   disks.partition?.save({ ...disks.partition.state, role: 'active' })
   disks.void({ generation: first, epoch: 1, saves: 0, runs: [] })
   const state = disks.partition?.state
-  const word = { isCurrent: true, wasLast: true, generation: null }
+  // It was made void because the other side serves (`mustVoid`): it was not the last.
+  const word = { isCurrent: true, wasLast: false, generation: null }
   expect(state && mayActivate(state, state.boot, word)).toMatchObject({ may: false })
 })
