@@ -15,3 +15,9 @@ test.each([1, 6, 11, 16])(
     }
   },
 )
+
+// The data plane died while the first read of a mount waited for the log: whoever mounted it waited for ever.
+test('a mount whose data plane dies ends, and the group goes on', { timeout: timeoutMs }, async () => {
+  const { failure, history } = await runJoint(16, { faults: /power$|midst|kill mirror|freeze/ })
+  expect(failure, `${failure}\n${history.slice(-40).join('\n')}`).toBeNull()
+})

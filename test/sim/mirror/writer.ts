@@ -137,7 +137,16 @@ export class Writer {
     else account.answered(written, current(), fua)
   }
 
+  /** Whoever waits for a data plane that dies is told so, by the kernel: nobody waits for ever. */
   readonly #asked = (
     what: { do: 'flush' } | { do: 'read'; at: number; into: Uint8Array },
-  ): Promise<BlockError | null> => new Promise((resolve) => this.#engine.submit([{ ...what, settle: resolve }]))
+  ): Promise<BlockError | null> =>
+    new Promise((resolve) => {
+      const settle = (error: BlockError | null): void => {
+        forget()
+        resolve(error)
+      }
+      const forget = this.process.onExit(() => settle('EIO'))
+      this.#engine.submit([{ ...what, settle }])
+    })
 }
