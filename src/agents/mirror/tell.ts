@@ -55,10 +55,7 @@ export const mirrorTeller = (world: Pick<World, 'clock'>, parts: TellerParts): M
     },
     troubled: ({ operation, offsets, because }) =>
       tell('disk trouble', (state) => reportTrouble(state, { mirror: name, server: me, operation, offsets, because })),
-    resynced: (said) => {
-      const decide = aboutResync(said, parts)
-      if (decide?.(recorder.state())) tell(`resync ${said.state}`, decide)
-    },
+    resynced: resyncTeller(parts),
     died: (because) =>
       tell('data plane died', () => ({
         events: [{ type: 'MirrorProcessDied', data: { mirror: name, server: me, because: because.slice(0, 500) } }],
@@ -97,6 +94,27 @@ const extentTeller = ({ name, me, recorder, link }: TellerParts): (() => Promise
       underWay = null
     })
     return underWay
+  }
+}
+
+/** One after the other: that a resync was interrupted is news only once the log knows that it began. What is overtaken is not told. */
+const resyncTeller = (parts: TellerParts): MirrorTeller['resynced'] => {
+  const { name, recorder } = parts
+  let newest: ResyncSaid | null = null
+  let isTelling = false
+  const telling = async (): Promise<void> => {
+    isTelling = true
+    while (newest !== null) {
+      const said: ResyncSaid = newest
+      newest = null
+      const decide = aboutResync(said, parts)
+      if (decide?.(recorder.state())) await recorder.submit(`resync ${said.state} ${name}`, decide)
+    }
+    isTelling = false
+  }
+  return (said) => {
+    newest = said
+    if (!isTelling) void telling()
   }
 }
 

@@ -5,7 +5,7 @@
 import type { Cancel } from '../../world/world.ts'
 import { DiskTrouble } from '../disk.ts'
 import type { BlockRequest, Engine } from '../engine-interface.ts'
-import { type DataGeneration, joined, parted } from '../generations.ts'
+import { type DataGeneration, parted } from '../generations.ts'
 import { type Frame, frame } from '../peer/frame.ts'
 import type { PeerLink } from '../peer/link.ts'
 import { encodeMessage } from '../peer/messages.ts'
@@ -13,7 +13,7 @@ import { activated } from './activation.ts'
 import type { ActiveOptions } from './active-options.ts'
 import { Asker } from './asker.ts'
 import type { MirrorCondition, PairState } from './authority.ts'
-import { CatchUp } from './catch-up.ts'
+import { BringUp } from './bring-up.ts'
 import { DiskCare } from './disk-care.ts'
 import type { Begun } from './in-flight.ts'
 import { markedBlocks } from './intents.ts'
@@ -46,13 +46,12 @@ export class ActiveSide implements Engine {
   #hasBegun = false
   #early: (readonly BlockRequest[])[] = []
   #isJoined = false
-  #joinSequence: number | null = null
   readonly #asker: Asker
   #link: PeerLink | null = null
   #meeting: Meeting | null = null
   /** Of the other side, when writes were last acknowledged by it. */
   #session: string | null = null
-  #catchUp: CatchUp | null = null
+  readonly #bringUp: BringUp
   readonly #care: DiskCare
   /** Saves of the other side's metadata, as it said last. */
   peerSaves: number | null = null
@@ -95,6 +94,18 @@ export class ActiveSide implements Engine {
       guard: (run) => void this.#guarded(run),
       report: this.#report,
     })
+    this.#bringUp = new BringUp({
+      clock: options.clock,
+      side,
+      writes: this.#writes,
+      limits: options.limits.resync,
+      times: this.statistics.resyncAcknowledge,
+      guard: (run) => void this.#guarded(run),
+      report: this.#report,
+      joining: this.#joining,
+      joined: () => this.#askJoin(),
+      again: () => this.#meet(),
+    })
     // What was being written when this side last stopped may differ on the other.
     for (const block of markedBlocks(partition)) partition.dirty.add(block)
     this.#patience = options.clock.after(options.limits.connectMs, () => this.#break('the other side did not come'))
@@ -106,8 +117,8 @@ export class ActiveSide implements Engine {
   }
 
   /** What is copied now; null = nothing. */
-  get progress(): CatchUp['progress'] | null {
-    return this.#catchUp?.progress ?? null
+  get progress(): BringUp['progress'] {
+    return this.#bringUp.progress
   }
 
   readonly submit = (burst: readonly BlockRequest[]): void => {
@@ -134,7 +145,7 @@ export class ActiveSide implements Engine {
   readonly linkDown = (because: string): void => {
     this.#link = null
     this.#meeting = null
-    this.#endResync('interrupted', because)
+    this.#bringUp.interrupt(because)
     this.#care.stopVerify(because)
     if (this.#pair === 'resyncing' && !this.#mustAsk) this.#becomeAlone(because)
     else if (this.#pair === 'paired' || this.#pair === 'resyncing') {
@@ -161,7 +172,7 @@ export class ActiveSide implements Engine {
     this.#become('stopped', because)
     this.#patience()
     this.#tick()
-    this.#endResync('interrupted', because)
+    this.#bringUp.stop(because)
     this.#care.stopVerify(because)
     this.#care.giveUp()
     this.#link?.close(because)
@@ -191,17 +202,17 @@ export class ActiveSide implements Engine {
     this.peerSaves = at || null
     if (!this.#writes.replicates()) return
     this.#writes.acknowledged(sequence)
-    this.#catchUp?.acknowledged(sequence)
-    if (this.#joinSequence !== null && this.#joinSequence <= sequence) {
-      this.#joinSequence = null
-      this.#askJoin()
-    }
+    this.#bringUp.acknowledged(sequence)
   }
 
   readonly #refused = (one: Frame): void => {
-    const because = new TextDecoder().decode(one.payload)
-    if (one.epoch > this.#options.epoch) this.stop(`the other side refuses: ${because}`)
-    else this.#breakNow(`the other side refuses: ${because}`)
+    const because = `the other side refuses: ${new TextDecoder().decode(one.payload)}`
+    if (one.epoch > this.#options.epoch) {
+      this.stop(because)
+      return
+    }
+    if (this.#bringUp.refused(because)) this.#mustAsk = false
+    this.#breakNow(because)
   }
 
   /** Both states are known: what follows from it. */
@@ -237,6 +248,7 @@ export class ActiveSide implements Engine {
   readonly #goOn = (met: Met): void => {
     this.#patience()
     this.#session = met.state.session
+    this.#bringUp.forgetJoin()
     const frames = this.#writes.again()
     this.#become('paired', 'both sides have everything')
     this.#link?.send(frames)
@@ -245,32 +257,21 @@ export class ActiveSide implements Engine {
   }
 
   readonly #startResync = (met: Met, copy: 'differences' | 'everything'): void => {
-    const { partition, data } = this.#side
-    if (copy === 'everything') partition.dirty.addAll()
-    for (const { first, count } of met.runs) for (let n = first; n < first + count; n++) partition.dirty.add(n)
+    const { hindrance } = this.#bringUp
+    if (hindrance !== null) {
+      this.#become(this.#pair, hindrance)
+      return
+    }
     this.#session = met.state.session
-    const { clock, limits } = this.#options
-    const { resyncAcknowledge: times } = this.statistics
-    const guard = (run: () => void): void => void this.#guarded(run)
-    this.#catchUp = new CatchUp(
-      { clock, partition, data, send: this.#writes.send, finished: this.#join, guard, times },
-      { copy, limits: limits.resync, report: this.#report },
-    )
+    this.#bringUp.start(met, copy)
     this.#become('resyncing', copy === 'everything' ? 'everything is copied' : 'what differs is copied')
-    this.#catchUp.start()
+    this.#bringUp.run()
   }
 
-  /** From here on the other side may have everything, so this one may not go on alone without asking: saved first. */
-  readonly #join = (): void => {
-    const { partition } = this.#side
-    this.#endResync('ended')
+  /** From here on the other side may have everything, so this one may not go on alone without asking. */
+  readonly #joining = (): void => {
     this.#mustAsk = true
     this.#isJoined = false
-    partition.dirty.store()
-    const generations = joined(partition.state.generations)
-    partition.save({ ...partition.state, generations })
-    this.#writes.intents.adoptEarlier(this.#writes.sequence)
-    this.#joinSequence = this.#writes.send(frame('join', { payload: encodeMessage({ generations }) }))
   }
 
   readonly #askJoin = (): void => {
@@ -284,12 +285,6 @@ export class ActiveSide implements Engine {
       },
       isOver: () => this.#pair !== 'paired',
     })
-  }
-
-  readonly #endResync = (state: 'interrupted' | 'ended', because: string | null = null): void => {
-    const ended = this.#catchUp
-    this.#catchUp = null
-    ended?.end(state, because)
   }
 
   /** Once the other side has everything durably that was written so far. Null, or why it will not. */
@@ -316,7 +311,8 @@ export class ActiveSide implements Engine {
       return true
     })
     if (!isStored) return this.#because
-    if (this.#catchUp !== null) this.#catchUp.again()
+    if (this.#bringUp.isRunning) this.#bringUp.more()
+    else if (this.#pair === 'alone') this.#bringUp.atOnce()
     else if (this.#pair === 'paired' && dirty.marks.count > 0) this.#breakNow('an operator has ordered a resync')
     return null
   }
@@ -372,7 +368,7 @@ export class ActiveSide implements Engine {
 
   readonly #becomeAlone = (because: string): void => {
     this.#mustAsk = false
-    this.#joinSequence = null
+    this.#bringUp.forgetJoin()
     this.#session = null
     for (const block of this.#writes.intents.unflushedBlocks()) this.#side.partition.dirty.add(block)
     this.#become('alone', because)

@@ -9,6 +9,8 @@ export type CatchUpOptions = {
   readonly copy: ResyncReport['copy']
   readonly limits: ResyncLimits
   readonly report: ReportListener
+  /** The last attempt was refused: this one is news once it has come to something. */
+  readonly isRetry: boolean
 }
 
 export class CatchUp {
@@ -17,6 +19,7 @@ export class CatchUp {
   readonly #resync: Resync
   readonly #since: number
   #toldAt: number
+  #isTold: boolean
 
   constructor(port: ResyncPort, options: CatchUpOptions) {
     this.#port = port
@@ -24,6 +27,7 @@ export class CatchUp {
     this.#resync = new Resync(port, options.limits)
     this.#since = port.clock.now()
     this.#toldAt = this.#since
+    this.#isTold = !options.isRetry
   }
 
   get progress(): Omit<ResyncReport, 'say' | 'state' | 'because'> {
@@ -51,6 +55,15 @@ export class CatchUp {
 
   readonly #tell = (state: ResyncReport['state'], because: string | null = null): void => {
     this.#toldAt = this.#port.clock.now()
+    if (!this.#isTold) {
+      if (state === 'interrupted' || (state !== 'ended' && this.#resync.progress.doneBytes === 0)) return
+      this.#isTold = true
+      this.#report('started', null)
+    }
+    this.#report(state, because)
+  }
+
+  readonly #report = (state: ResyncReport['state'], because: string | null): void => {
     this.#options.report({ say: 'resync', state, ...this.progress, because })
   }
 }

@@ -164,3 +164,72 @@ describe('a copy that is split off', () => {
     expect(await settled).toMatch(/may lack something; the mirror is alone/)
   })
 })
+
+describe('a side that refuses what it is sent, again and again', () => {
+  /** Beta's metadata cannot be written until `mend`; counts the resyncs that alpha begins. */
+  const refusing = async (call: 'resync-begin' | 'join') => {
+    const pair = await paired()
+    const begun: number[] = []
+    let isBad = true
+    pair.crash('beta')
+    pair.write('alpha', 7, 1)
+    await pair.virtual.pass(3000)
+    pair.follow('beta')
+    const { metadata } = pair.servers.beta
+    pair.filter = (one) => {
+      if (one.kind === 'resync-begin') begun.push(pair.virtual.clock.now())
+      // From this frame on.
+      if (one.kind === call)
+        metadata.before = ({ do: what }) => {
+          if (isBad && what === 'write') throw new DiskTrouble('/dev/meta', 'write', 'EIO')
+        }
+      return one
+    }
+    const connectFor = async (ms: number): Promise<void> => {
+      // As the connector does it: at once when a connection is over.
+      for (let passed = 0; passed < ms; passed += 10) {
+        if (pair.servers.alpha.link === null) pair.connect()
+        await pair.virtual.pass(10)
+      }
+    }
+    const mend = (): void => {
+      isBad = false
+    }
+    return { pair, begun, mend, connectFor }
+  }
+
+  test.each(['resync-begin', 'join'] as const)('at %s, is tried again after pauses that grow', async (call) => {
+    const { pair, begun, mend, connectFor } = await refusing(call)
+    const said = pair.log.said.length
+    await connectFor(300_000)
+    const pauses = begun.slice(1).map((at, index) => Math.round((at - (begun[index] ?? 0)) / 1000))
+    expect(pauses).toEqual([1, 2, 4, 8, 16, 32, 60, 60, 60])
+    expect(pair.active('alpha').condition).toMatchObject({
+      pair: 'alone',
+      because: expect.stringMatching(/refuses: .*EIO; tried again in \d+ s/),
+    })
+    expect(pair.log.said.slice(said), 'the log is not asked again and again').toEqual([])
+    expect(pair.told('resync').filter(({ state }) => state === 'interrupted').length).toBeLessThan(2)
+    const copied: number[] = []
+    pair.filter = (one) => {
+      if (one.isResync) copied.push(one.at / blockBytes)
+      return one
+    }
+    mend()
+    await connectFor(61_000)
+    expect(pair.active('alpha').condition).toMatchObject({ pair: 'paired' })
+    expect([pair.areEqual(), copied.length < 3]).toEqual([true, true])
+  })
+
+  test('is tried again at once by an operator’s word', async () => {
+    const { pair, begun, mend, connectFor } = await refusing('resync-begin')
+    await connectFor(100_000)
+    const tried = begun.length
+    mend()
+    await connectFor(100)
+    expect(begun.length).toBe(tried)
+    expect(pair.active('alpha').resync(false)).toBeNull()
+    await connectFor(100)
+    expect(pair.active('alpha').condition).toMatchObject({ pair: 'paired' })
+  })
+})

@@ -1,0 +1,160 @@
+/**
+ * Bringing the other side up: one attempt after the other. Each ends with a join or is interrupted; what the other side
+ * has refused is tried again after a pause that grows, since its disk will hardly be better at once.
+ */
+import type { Cancel, Clock } from '../../world/world.ts'
+import { type Generations, joined } from '../generations.ts'
+import { frame } from '../peer/frame.ts'
+import { encodeMessage } from '../peer/messages.ts'
+import { CatchUp } from './catch-up.ts'
+import type { Met } from './meeting.ts'
+import type { ReportListener } from './report.ts'
+import type { ResyncLimits } from './resync.ts'
+import type { Side } from './standby.ts'
+import type { Duration } from './statistics.ts'
+import type { Writes } from './writes.ts'
+
+export type BringUpPort = {
+  readonly clock: Clock
+  readonly side: Side
+  readonly writes: Pick<Writes, 'send' | 'sequence' | 'intents'>
+  readonly limits: ResyncLimits
+  readonly times: Duration
+  /** Runs it; trouble with a disk ends the service. */
+  readonly guard: (run: () => void) => void
+  readonly report: ReportListener
+  /** The other side has everything, and is about to know. */
+  readonly joining: () => void
+  /** It knows, durably. */
+  readonly joined: () => void
+  /** A pause is over. */
+  readonly again: () => void
+}
+
+/** After the first refusal; each that follows doubles it. */
+const firstPauseMs = 1000
+/** A disk that was replaced or has recovered is noticed after so long; an operator's word is sooner. */
+const longestPauseMs = 60_000
+
+export class BringUp {
+  readonly #port: BringUpPort
+  #attempt: CatchUp | null = null
+  /** Of the join that is not answered, and what this side said of itself before it. */
+  #join: { readonly sequence: number; readonly before: Generations } | null = null
+  #pauseMs = 0
+  #refusedAt = Number.NEGATIVE_INFINITY
+  #refusal: string | null = null
+  #timer: Cancel = () => {}
+
+  constructor(port: BringUpPort) {
+    this.#port = port
+  }
+
+  get isRunning(): boolean {
+    return this.#attempt !== null
+  }
+
+  /** What is copied now; null = nothing. */
+  get progress(): CatchUp['progress'] | null {
+    return this.#attempt?.progress ?? null
+  }
+
+  /** Why nothing is copied yet; null: it may begin. */
+  get hindrance(): string | null {
+    return this.#refusal === null ? null : `${this.#refusal}; tried again in ${Math.ceil(this.#leftMs / 1000)} s`
+  }
+
+  readonly start = ({ runs }: Met, copy: 'differences' | 'everything'): void => {
+    const { clock, side, writes, limits, times, guard, report } = this.#port
+    const { partition, data } = side
+    if (copy === 'everything') partition.dirty.addAll()
+    for (const { first, count } of runs) for (let n = first; n < first + count; n++) partition.dirty.add(n)
+    this.#attempt = new CatchUp(
+      { clock, partition, data, send: writes.send, finished: this.#finish, guard, times },
+      { copy, limits, report, isRetry: this.#wasRefusedLately },
+    )
+  }
+
+  /** Copies; apart from `start`, so that whoever is told of it first knows that it has begun. */
+  readonly run = (): void => this.#attempt?.start()
+
+  /** More was marked, maybe where this has been already. */
+  readonly more = (): void => this.#attempt?.again()
+
+  /** The other side has done everything up to this one. */
+  readonly acknowledged = (sequence: number): void => {
+    this.#attempt?.acknowledged(sequence)
+    if (this.#join === null || this.#join.sequence > sequence) return
+    this.#join = null
+    this.#port.joined()
+  }
+
+  readonly interrupt = (because: string): void => this.#end('interrupted', because)
+
+  /** Whether the last join has arrived does not matter any more. */
+  readonly forgetJoin = (): void => {
+    this.#join = null
+  }
+
+  /**
+   * The other side does not do what it is told. True: what it refused was to be brought up, so both are as they were
+   * before. The log was not asked to call it current: this side is still alone there, and needs no new word.
+   * @throws DiskTrouble
+   */
+  readonly refused = (because: string): boolean => {
+    const { clock, side } = this.#port
+    const { partition } = side
+    const join = this.#join
+    this.#join = null
+    if (join !== null) partition.save({ ...partition.state, generations: join.before })
+    this.interrupt(because)
+    this.#pauseMs = this.#wasRefusedLately ? Math.min(longestPauseMs, this.#pauseMs * 2) : firstPauseMs
+    this.#refusedAt = clock.now()
+    this.#refusal = because
+    this.#timer()
+    this.#timer = clock.after(this.#pauseMs, this.atOnce)
+    return join !== null
+  }
+
+  /** Waits no longer. */
+  readonly atOnce = (): void => {
+    this.#timer()
+    this.#refusal = null
+    this.#port.guard(this.#port.again)
+  }
+
+  readonly stop = (because: string): void => {
+    this.#timer()
+    this.interrupt(because)
+  }
+
+  get #leftMs(): number {
+    return Math.max(0, this.#refusedAt + this.#pauseMs - this.#port.clock.now())
+  }
+
+  /** Longer ago, it has nothing to do with what is now. */
+  get #wasRefusedLately(): boolean {
+    return this.#port.clock.now() - this.#refusedAt <= 2 * longestPauseMs
+  }
+
+  /** Saved before it is sent: from here on the other side may have everything. */
+  readonly #finish = (): void => {
+    const { side, writes, joining } = this.#port
+    const { partition } = side
+    this.#end('ended')
+    joining()
+    partition.dirty.store()
+    const before = partition.state.generations
+    const generations = joined(before)
+    partition.save({ ...partition.state, generations })
+    writes.intents.adoptEarlier(writes.sequence)
+    const sequence = writes.send(frame('join', { payload: encodeMessage({ generations }) }))
+    this.#join = { sequence, before }
+  }
+
+  readonly #end = (state: 'interrupted' | 'ended', because: string | null = null): void => {
+    const ended = this.#attempt
+    this.#attempt = null
+    ended?.end(state, because)
+  }
+}
