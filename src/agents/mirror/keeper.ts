@@ -43,6 +43,8 @@ export type Serving = { readonly ok: true; readonly served: Served } | { readonl
 const lookMs = 500
 const againMs = 1000
 const orderMs = 15_000
+/** Of the time to leave: so long both sides may take to agree that nothing differs. */
+const inStepPart = 0.5
 /** Marking everything, or formatting a large partition. */
 const rewriteMs = 60_000
 
@@ -126,16 +128,18 @@ export class MirrorKeeper {
     this.#isFresh = false
     this.#wanted = null
     if (this.#link.status === null) return false
-    const { answer } = await this.#link.order({ do: 'leave' }, timeoutMs)
+    const { answer } = await this.#link.order({ do: 'leave', withinMs: timeoutMs * inStepPart }, timeoutMs)
     this.#shown = null
     if (answer === 'done') void this.#teller.left()
     this.wake()
     return answer === 'done'
   }
 
-  /** Calls once when it is served no longer though nobody has told it to leave. */
+  /** Calls once when it is served no longer though nobody has told it to leave; soon, if that was so before anybody looked. */
   readonly onLoss = (lost: (because: string) => void): Cancel => {
     this.#losses.add(lost)
+    const because = this.#stopped
+    if (because !== null) queueMicrotask(() => this.#losses.delete(lost) && lost(because))
     return () => this.#losses.delete(lost)
   }
 

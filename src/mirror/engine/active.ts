@@ -15,10 +15,10 @@ import { Asker } from './asker.ts'
 import type { MirrorCondition, PairState } from './authority.ts'
 import { BringUp } from './bring-up.ts'
 import { DiskCare } from './disk-care.ts'
+import { HeldBack } from './held-back.ts'
 import type { Begun } from './in-flight.ts'
 import { markedBlocks } from './intents.ts'
 import { Meeting, type Met, meet } from './meeting.ts'
-import { keepable } from './outgoing.ts'
 import type { MirrorReport } from './report.ts'
 import { peerStateOf, type Side } from './standby.ts'
 import { Statistics } from './statistics.ts'
@@ -39,12 +39,8 @@ export class ActiveSide implements Engine {
   /** The log has not recorded that this side goes on alone, so it must before anything is acknowledged without the other. */
   #mustAsk = true
   #isBreaking = false
-  /**
-   * Not even reads are answered before the log or the other side has confirmed this copy: 1. Alpha loses its power, and
-   * with it a write that beta has. 2. It serves again and is read without it. 3. Beta takes over, and there it is.
-   */
-  #hasBegun = false
-  #early: (readonly BlockRequest[])[] = []
+  readonly #heldBack = new HeldBack()
+  #isLeaving = false
   #isJoined = false
   readonly #asker: Asker
   #link: PeerLink | null = null
@@ -122,14 +118,11 @@ export class ActiveSide implements Engine {
   }
 
   readonly submit = (burst: readonly BlockRequest[]): void => {
-    if (this.#pair === 'stopped') {
+    if (this.#pair === 'stopped' || this.#isLeaving) {
       for (const { settle } of burst) settle('ESHUTDOWN')
       return
     }
-    if (!this.#hasBegun) {
-      this.#early.push(burst.map(keepable))
-      return
-    }
+    if (this.#heldBack.take(burst)) return
     const begun = this.#guarded(() => this.#writes.perform(burst))
     if (begun === null) this.#writes.failed(burst)
     else this.#took(burst, begun)
@@ -164,6 +157,19 @@ export class ActiveSide implements Engine {
       else if (one.kind === 'digest' || one.kind === 'read-data') this.#care.answered(one)
       else if (this.#meeting?.take(one)) this.#meet()
     })
+  }
+
+  /**
+   * Nobody uses it any more. Where both sides are in step, and say so in time, nothing is marked afterwards, so nothing has
+   * to be copied when they meet again. Otherwise the marks say where to look.
+   */
+  readonly leaveInStep = async (because: string, limitMs: number): Promise<void> => {
+    const { clock } = this.#options
+    this.#isLeaving = true
+    const inTime = new Promise<string>((resolve) => void clock.after(limitMs, () => resolve('not in time')))
+    const lacks = limitMs > 0 ? await Promise.race([this.settled(), inTime]) : 'not asked'
+    if (lacks === null && this.#pair === 'paired') this.#guarded(() => this.#writes.tidyUp())
+    this.stop(because)
   }
 
   /** Serves nothing any more: another epoch, a disk that fails, an order. What was not acknowledged is refused. */
@@ -389,8 +395,6 @@ export class ActiveSide implements Engine {
     this.#pair = pair
     this.#because = because
     this.#options.changed(this.condition)
-    if (pair === 'holding' || this.#hasBegun) return
-    this.#hasBegun = true
-    for (const burst of this.#early.splice(0)) this.submit(burst)
+    if (pair !== 'holding') this.#heldBack.release(this.submit)
   }
 }

@@ -67,7 +67,7 @@ export class Intents {
     this.#flushedBelow = 0
   }
 
-  /** Nothing differs: marks of an earlier life are void, those of flushed regions not needed. On disk afterwards. */
+  /** Marks of regions that both sides have flushed go, durably. @throws DiskTrouble */
   readonly tidyUp = (): void => {
     this.#forget(0)
     this.#partition.intent.store()

@@ -100,6 +100,15 @@ export class Writes {
     this.#port.side.data.flush()
   }
 
+  /** Both sides have flushed everything, and nobody writes any more: this copy says so, unless something is marked. @throws DiskTrouble */
+  readonly tidyUp = (): void => {
+    const { partition } = this.#port.side
+    if (this.inFlight.count > 0 || partition.dirty.marks.count > 0) return
+    this.intents.tidyUp()
+    // Durable only after the marks are gone: until then this copy was active, and is doubted.
+    if (partition.intent.marks.count === 0) partition.save({ ...partition.state, role: 'idle' })
+  }
+
   /** The burst could not be performed. */
   readonly failed = (burst: readonly BlockRequest[]): void => {
     for (const one of burst) if (!this.#elsewhere.has(one)) one.settle('EIO')

@@ -141,7 +141,7 @@ class MirrorProcess {
       case 'activate':
         return doneUnless(await this.#activate(said))
       case 'leave':
-        this.#leave()
+        await this.#leaveInStep(said.withinMs)
         return done
       case 'expose':
         return doneUnless(await this.#expose())
@@ -243,6 +243,17 @@ class MirrorProcess {
       this.#leave()
       throw error
     }
+  }
+
+  /** Nobody is served from here on; both sides may agree for so long that nothing differs. */
+  readonly #leaveInStep = async (withinMs: number): Promise<void> => {
+    const side = this.#side
+    if (side instanceof ActiveSide) {
+      this.#stopServing()
+      this.#stopServing = () => {}
+      await side.leaveInStep('this side leaves', withinMs)
+    }
+    if (side === this.#side) this.#leave()
   }
 
   /** What is cached is flushed: nothing is lost by a power cut from here on. */

@@ -93,7 +93,7 @@ export const fromAgent = z.discriminatedUnion('do', [
     /** How long the other side is waited for; 0 when it is known to be down. */
     connectMs: z.number().int().min(0).optional(),
   }),
-  z.object({ do: z.literal('leave'), id: z.number() }),
+  z.object({ do: z.literal('leave'), id: z.number(), withinMs: z.number().min(0).default(0) }),
   formatOrder,
   voidOrder,
   z.object({ do: z.literal('status'), id: z.number() }),

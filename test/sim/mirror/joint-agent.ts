@@ -54,6 +54,7 @@ export class JointAgent {
   readonly #keeper: MirrorKeeper
   #isBusy = false
   #mayStartAt = 0
+  #watched: Writer | null = null
   #start = new AbortController()
 
   constructor(parts: AgentParts) {
@@ -148,6 +149,7 @@ export class JointAgent {
       return
     }
     if (!isMine) return
+    if (writer?.isMounted && this.#keeper.isServing) this.#watch(writer)
     if (owned.phase === 'stopping') {
       await this.#takeDown()
       await this.#parts.view.submit('stopped', (state) => {
@@ -162,6 +164,13 @@ export class JointAgent {
     }
   }
 
+  /** What an earlier agent has mounted, too. */
+  readonly #watch = (writer: Writer): void => {
+    if (this.#watched === writer) return
+    this.#watched = writer
+    this.#keeper.onLoss(() => void this.#parts.unmount())
+  }
+
   readonly #startGroup = async (owned: Assigned): Promise<void> => {
     const { view, world } = this.#parts
     if (world.clock.now() < this.#mayStartAt || !view.state().groups.web) return
@@ -170,7 +179,8 @@ export class JointAgent {
     const serving = await this.#keeper.serve(owned.epoch, { timeoutMs: serveMs, signal: this.#start.signal })
     cancel()
     if (serving.ok && !this.#start.signal.aborted && (await this.#parts.mount(owned.epoch))) {
-      this.#keeper.onLoss(() => void this.#parts.unmount())
+      const writer = this.#parts.writer()
+      if (writer) this.#watch(writer)
       await this.#record(owned, 'GroupOnline', { durationMs: 1, adopted: false })
       return
     }

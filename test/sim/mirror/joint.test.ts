@@ -1,8 +1,10 @@
 /** Two servers with a mirror disk through any faults: see joint.ts. */
 import { expect, test } from 'vitest'
+import { serverName } from '../../../src/events/index.ts'
 import { Chance } from '../../../src/sim/random.ts'
+import { order } from './faults.ts'
 import { Joint, networks, otherOf, servers } from './joint.ts'
-import { mirror } from './joint-agent.ts'
+import { group, mirror } from './joint-agent.ts'
 import { planOf, recover, runJoint } from './seed.ts'
 
 const timeoutMs = 180_000
@@ -52,3 +54,50 @@ test.each(['/dev/data', '/dev/meta'])(
     await recover(joint)
   },
 )
+
+test('a group that is moved, and a cluster that is stopped and started, need no resync', {
+  timeout: timeoutMs,
+}, async () => {
+  const joint = new Joint(4, { ...planOf(new Chance(4)), initial: 'none', writesEvery: [2, 20] })
+  for (const name of servers) joint.powerOn(name)
+  const isServed = (): boolean => joint.serving !== null && joint.state.mirrors[mirror]?.stale === null
+  expect(await joint.until(isServed, 60_000)).toBe(true)
+  await joint.run(5000)
+  const said = joint.history.length
+  for (let move = 0; move < 4; move++) {
+    const from = joint.serving
+    if (from === null) throw new Error('it is not served')
+    order(joint, joint.chance, { do: 'move-group', group, server: serverName(otherOf(from)) })
+    expect(await joint.until(() => isServed() && joint.serving === otherOf(from), 30_000)).toBe(true)
+    await joint.run(3000)
+  }
+  order(joint, joint.chance, { do: 'stop-group', group })
+  expect(await joint.until(() => joint.state.groups.web?.ownership.status === 'stopped', 30_000)).toBe(true)
+  await joint.run(2000)
+  for (const name of servers) joint.powerOff(name)
+  for (const name of servers) joint.powerOn(name)
+  await joint.run(5000)
+  order(joint, joint.chance, { do: 'start-group', group, server: null })
+  expect(await joint.until(isServed, 60_000)).toBe(true)
+  expect(joint.history.slice(said).filter((one) => /broke|resync/.test(one))).toEqual([])
+  await recover(joint)
+})
+
+test('a data plane that stopped while no agent was there is noticed by the next one', {
+  timeout: timeoutMs,
+}, async () => {
+  const joint = new Joint(4, { ...planOf(new Chance(4)), initial: 'none', writesEvery: [2, 20] })
+  for (const name of servers) joint.powerOn(name)
+  expect(await joint.until(() => joint.serving !== null && joint.state.mirrors[mirror]?.stale === null, 60_000)).toBe(
+    true,
+  )
+  const { serving } = joint
+  const writer = serving && joint.writerOf(serving)
+  if (!writer) throw new Error('it was never served')
+  joint.kill(serving, 'agent')
+  joint.fail(serving, '/dev/data', 'any')
+  expect(await writer.write(1)).toBe(false)
+  joint.disks.mendAll()
+  expect(await joint.until(() => joint.writerOf(serving) !== writer, 20_000)).toBe(true)
+  await recover(joint)
+})

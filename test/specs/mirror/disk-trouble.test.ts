@@ -1,6 +1,7 @@
 /** What one disk cannot do, the other one does. */
 import { describe, expect, test } from 'vitest'
 import { DiskTrouble } from '../../../src/mirror/disk.ts'
+import { Standby } from '../../../src/mirror/engine/standby.ts'
 import type { BlockError } from '../../../src/mirror/engine-interface.ts'
 import { blockBytes, MirrorPair, type Name } from './mirror-pair.ts'
 
@@ -136,7 +137,7 @@ test("trouble with the other side's disk is told there, and breaks the mirror", 
 test('a side that follows and leaves on purpose is not waited for', async () => {
   const pair = await paired()
   const { side } = pair.servers.beta
-  if (side && 'leave' in side) side.leave()
+  if (side instanceof Standby) side.leave()
   const written = pair.write('alpha', 3, 1)
   await pair.virtual.pass(5)
   expect(written.answer).toBeNull()
