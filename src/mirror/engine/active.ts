@@ -213,12 +213,11 @@ export class ActiveSide implements Engine {
 
   readonly #refused = (one: Frame): void => {
     const because = `the other side refuses: ${new TextDecoder().decode(one.payload)}`
-    if (one.epoch > this.#options.epoch) {
-      this.stop(because)
-      return
+    if (one.epoch > this.#options.epoch) this.stop(because)
+    else {
+      if (this.#bringUp.refused(because)) this.#mustAsk = false
+      this.#breakNow(because)
     }
-    if (this.#bringUp.refused(because)) this.#mustAsk = false
-    this.#breakNow(because)
   }
 
   /** Both states are known: what follows from it. */
@@ -259,7 +258,8 @@ export class ActiveSide implements Engine {
     this.#become('paired', 'both sides have everything')
     this.#link?.send(frames)
     this.#care.again()
-    if (!this.#isJoined) this.#askJoin()
+    // The other side saves this epoch with the first frame that it does: the log must not know of it before.
+    if (!this.#isJoined) this.#guarded(() => this.#writes.drain(() => this.#pair === 'paired' && this.#askJoin()))
   }
 
   readonly #startResync = (met: Met, copy: 'differences' | 'everything'): void => {

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { DiskTrouble } from '../../../src/mirror/disk.ts'
+import type { MirrorJoin } from '../../../src/mirror/engine/authority.ts'
 import { Standby } from '../../../src/mirror/engine/standby.ts'
 import { MirrorPair, type Name, other, type PairOptions } from './mirror-pair.ts'
 
@@ -287,6 +288,21 @@ describe('after an orderly leave', () => {
     const pair = await afterLeave()
     expect(await servedBy(pair, name)).toBe(0)
     expect(pair.log.said).toEqual(['join'])
+  })
+
+  test('the side that follows next has saved the epoch before the log calls it current', async () => {
+    const pair = await afterLeave()
+    pair.follow('alpha')
+    expect(pair.activate('beta')).toBeNull()
+    const { joinMirror } = pair.log
+    const epochs: (number | undefined)[] = []
+    Reflect.set(pair.log, 'joinMirror', async (event: MirrorJoin) => {
+      epochs.push(pair.servers.alpha.partition?.state.epoch)
+      return joinMirror(event)
+    })
+    pair.connect()
+    await pair.virtual.pass(500)
+    expect([epochs, pair.log.said]).toEqual([[pair.log.epoch], ['join']])
   })
 
   test('of a side that cannot reach the other one in time the marks stay', async () => {
