@@ -5,6 +5,10 @@ import type { Limit } from '../resources/driver.ts'
 /** `isFinal`: waiting does not help. */
 export type Hindrance = { readonly because: string; readonly isFinal: boolean }
 
+/** What a served mirror is to be mounted from. */
+export type Served = { readonly sizeBytes: number }
+export type Serving = { readonly ok: true; readonly served: Served } | { readonly ok: false; readonly because: string }
+
 type Waited = {
   /** Called whenever something may have changed. */
   readonly looks: Set<() => void>

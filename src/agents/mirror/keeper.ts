@@ -14,8 +14,9 @@ import type { FromPlane, PlaneCondition, PlaneStatus } from '../../mirror/proces
 import type { State } from '../../projections/state.ts'
 import type { Cancel, World } from '../../world/world.ts'
 import type { Recorder } from '../recorder.ts'
+import type { Limit } from '../resources/driver.ts'
 import { logAuthority } from './authority.ts'
-import { type Hindrance, unhindered } from './hindrance.ts'
+import { type Hindrance, type Serving, unhindered } from './hindrance.ts'
 import { type MirrorOrders, mirrorOrders } from './orders.ts'
 import { type MirrorPlaces, settingsOf } from './places.ts'
 import { type OrderAnswer, PlaneLink, type Told } from './plane-link.ts'
@@ -34,10 +35,6 @@ export type KeeperParts = {
   /** A data plane ended without having been told to (F4). */
   readonly planeDied?: (because: string) => void
 }
-
-/** What a served mirror is to be mounted from. */
-export type Served = { readonly sizeBytes: number }
-export type Serving = { readonly ok: true; readonly served: Served } | { readonly ok: false; readonly because: string }
 
 /** Looks again at what nobody tells. */
 const lookMs = 500
@@ -62,6 +59,7 @@ export class MirrorKeeper {
   #isFresh = true
   /** The session whose claims this agent has put on the log; null: they have to be shown. */
   #shown: string | null = null
+  #claims = 0
   #refusal: string | null = null
   #stopped: string | null = null
   #isBusy = false
@@ -92,7 +90,7 @@ export class MirrorKeeper {
       say: (what, fields) => say(what, { mirror: name, ...fields }),
     })
     this.#teller = mirrorTeller(world, { name, me, recorder, link: this.#link })
-    this.#orders = mirrorOrders(world, { ...parts, link: this.#link, rewritten: this.#rewritten })
+    this.#orders = mirrorOrders(world, { ...parts, link: this.#link, rewritten: this.#unshow })
     this.wake()
   }
 
@@ -104,10 +102,7 @@ export class MirrorKeeper {
   }
 
   /** Serves it under `epoch`; resolves once the log knows of it, so that it may be mounted. */
-  readonly serve = async (
-    epoch: Epoch,
-    limit: { readonly timeoutMs: number; readonly signal: AbortSignal },
-  ): Promise<Serving> => {
+  readonly serve = async (epoch: Epoch, limit: Limit): Promise<Serving> => {
     this.#isFresh = false
     this.#wanted = epoch
     this.#refusal = null
@@ -128,8 +123,9 @@ export class MirrorKeeper {
     this.#isFresh = false
     this.#wanted = null
     if (this.#link.status === null) return false
+    this.#unshow()
     const { answer } = await this.#link.order({ do: 'leave', withinMs: timeoutMs * inStepPart }, timeoutMs)
-    this.#shown = null
+    this.#unshow()
     if (answer === 'done') void this.#teller.left()
     this.wake()
     return answer === 'done'
@@ -231,7 +227,7 @@ export class MirrorKeeper {
         return this.#told(await this.#link.order(step, orderMs), 'follow')
       case 'leave':
         this.#parts.say('a mirror is followed no longer', { mirror: this.#parts.name, because: step.because })
-        this.#shown = null
+        this.#unshow()
         return this.#told(await this.#link.order({ do: 'leave' }, orderMs), 'leave')
       case 'part':
       case 'connect':
@@ -240,7 +236,7 @@ export class MirrorKeeper {
       case 'format':
       case 'void':
         this.#parts.say('the cluster partition of a mirror is written anew', { mirror: this.#parts.name, ...step })
-        this.#shown = null
+        this.#unshow()
         return this.#told(await this.#link.order(step, rewriteMs), step.do)
       case 'activate': {
         const { connectMs, ...order } = step
@@ -266,13 +262,16 @@ export class MirrorKeeper {
     await this.#link.refresh()
   }
 
-  readonly #rewritten = (): void => {
+  /** What it claims changes: what was read before must not be recorded after. */
+  readonly #unshow = (): void => {
     this.#shown = null
+    this.#claims += 1
   }
 
   /** Before anything is served or followed, and never by a status that is older than what was done since. */
   readonly #show = async (before: PlaneStatus): Promise<void> => {
     const { name, me, recorder } = this.#parts
+    const number = this.#claims
     const status = (await this.#link.refresh()) ?? before
     const { current: generation, pending, base } = status.generations
     const boot = this.#world.bootId()
@@ -286,7 +285,10 @@ export class MirrorKeeper {
       dataBytes: status.mirror === null ? (status.disks?.dataBytes ?? 0) : status.dataBytes,
       because: status.because ?? '',
     }
-    const { answer } = await recorder.submit(`show ${name}`, (state) => seeSide(state, claims))
+    const { answer } = await recorder.submit(`show ${name}`, (state) =>
+      number === this.#claims ? seeSide(state, claims) : null,
+    )
+    if (number !== this.#claims) return
     if (answer === 'given-up') this.#notBefore = this.#world.clock.now() + againMs
     else this.#shown = status.session
   }
@@ -380,7 +382,7 @@ export class MirrorKeeper {
 
   readonly #died = (because: string): void => {
     const wasServed = this.#wanted !== null
-    this.#shown = null
+    this.#unshow()
     this.#parts.say('the data plane of a mirror has died', { mirror: this.#parts.name, because })
     this.#parts.planeDied?.(`of mirror ${this.#parts.name}: ${because}`)
     this.#teller.died(because)

@@ -101,3 +101,13 @@ test('a data plane that stopped while no agent was there is noticed by the next 
   expect(await joint.until(() => joint.writerOf(serving) !== writer, 20_000)).toBe(true)
   await recover(joint)
 })
+
+// Seed 407: what a side claimed was read before it left, and recorded after the log knew of the marks that it had cleared.
+test.each([407, 421])(
+  'a side that has left is believed, whatever it claimed just before: seed %i',
+  { timeout: timeoutMs },
+  async (seed) => {
+    const { failure, history } = await runJoint(seed, { faults: /power|backup|restore|operator/ })
+    expect(failure, `${failure}\n${history.slice(-40).join('\n')}`).toBeNull()
+  },
+)

@@ -69,10 +69,13 @@ const live = async (joint: Joint, wish: JointWish): Promise<void> => {
 export const recover = async (joint: Joint): Promise<void> => {
   const end = joint.now + healMs
   // An operator gives up a copy only where the cluster does not help itself.
-  const patience = joint.now + healMs / 3
+  let patience = joint.now + healMs / 3
   while (!(await isWholeForLong(joint))) {
     if (joint.now > end) throw new MirrorViolation(`not whole again: ${whatIsWrong(joint)}`)
-    tend(joint, joint.now > patience)
+    const isImpatient = joint.now > patience
+    tend(joint, isImpatient)
+    // What he has ordered takes its time.
+    if (isImpatient) patience = joint.now + healMs / 8
   }
   const { serving } = joint
   const writer = serving && joint.writerOf(serving)
