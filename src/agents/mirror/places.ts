@@ -100,14 +100,31 @@ type Ends = {
   readonly port: number
 }
 
-const connectsOf = (state: State, { me, peer, networks, port }: Ends) => {
+const connectsOf = (state: State, ends: Ends) => {
+  const { me, peer, port } = ends
+  return networksBetween(state, ends).map((network) => {
+    const address = (server: string): string => addressesOf(state, server)[network] ?? ''
+    return { own: { address: address(me), port }, peer: { address: address(peer), port } }
+  })
+}
+
+const addressesOf = (state: State, server: string): Readonly<Record<string, string>> =>
+  state.configuration.current?.servers.find(({ name }) => name === server)?.addresses ?? {}
+
+/** Those that both servers have, the best first. */
+const networksBetween = (state: State, { me, peer, networks }: Omit<Ends, 'port'>): readonly string[] => {
   const configuration = state.configuration.current
   if (configuration === null) return []
-  const addressesOf = (server: string) => configuration.servers.find(({ name }) => name === server)?.addresses ?? {}
-  return (networks ?? networksOf(configuration)).flatMap((network) => {
-    const [own, theirs] = [addressesOf(me)[network], addressesOf(peer)[network]]
-    return own === undefined || theirs === undefined
-      ? []
-      : [{ own: { address: own, port }, peer: { address: theirs, port } }]
-  })
+  const [own, theirs] = [addressesOf(state, me), addressesOf(state, peer)]
+  return (networks ?? networksOf(configuration)).filter(
+    (network) => own[network] !== undefined && theirs[network] !== undefined,
+  )
+}
+
+/** Networks that a mirror is connected over, the best first: what a data plane calls its paths. */
+export const connectNames = (state: State, name: string, me: ServerName): readonly string[] => {
+  const peer = otherOf(state, name, me)
+  const configuration = mirrorConfigurationOf(state, name)
+  if (peer === null || configuration === null) return []
+  return networksBetween(state, { me, peer, networks: configuration.connects ?? null })
 }

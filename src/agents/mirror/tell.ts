@@ -1,4 +1,4 @@
-/** What an agent tells the log of the mirror it serves: resyncs, extents that were written, trouble with disks, the death of its data plane. */
+/** What an agent tells the log of the mirror it serves: resyncs, extents that were written, lost connects, trouble with disks, the death of its data plane. */
 import { z } from 'zod'
 import { interruptResync, recordDirty, reportResync, reportTrouble, startResync } from '../../decisions/mirror-agent.ts'
 import { constructedMirror, otherOf, ownershipOf } from '../../decisions/mirror-pair.ts'
@@ -6,6 +6,7 @@ import { epochOf, type MirrorName, type ServerName, sequence } from '../../event
 import type { PlaneCondition, PlaneStatus, ResyncSaid, TroubleSaid } from '../../mirror/process/sayings.ts'
 import type { World } from '../../world/world.ts'
 import type { Decide, Recorder } from '../recorder.ts'
+import { connectTeller } from './connects.ts'
 import type { PlaneLink } from './plane-link.ts'
 
 export type TellerParts = {
@@ -41,10 +42,13 @@ const touched = z.object({
 export const mirrorTeller = (world: Pick<World, 'clock'>, parts: TellerParts): MirrorTeller => {
   const { name, me, recorder } = parts
   const extents = extentTeller(parts)
+  const connects = connectTeller(world, parts)
   let nextAt = 0
   const tell = (what: string, decide: Decide): void => void recorder.submit(`${what} ${name}`, decide)
   return {
-    look: ({ does }) => {
+    look: (status) => {
+      connects(status)
+      const { does } = status
       if (does !== 'serve' || world.clock.now() < nextAt) return
       nextAt = world.clock.now() + touchedMs
       void extents()
