@@ -4,7 +4,8 @@
  * "Memory-pressure deadlock").
  */
 import { closeSync, constants, fdatasyncSync, fstatSync, openSync, readFileSync, readSync, writeSync } from 'node:fs'
-import { addressOf, errno, punchHole, SystemCallFailed, zeroRange } from '../world/libc.ts'
+import { errno, punchHole, SystemCallFailed, zeroRange } from '../world/libc.ts'
+import { alignedBytes, isAligned } from './aligned-memory.ts'
 import { type Disk, type DiskPlace, DiskTrouble, writeZeros } from './disk.ts'
 
 export type DirectDiskOptions = {
@@ -14,8 +15,6 @@ export type DirectDiskOptions = {
   readonly exclusive: boolean
 }
 
-/** Memory on this boundary suits every disk, those with sectors of 4 KiB included. */
-const boundary = 4096
 /** One call's worth of aligned memory: longer ones are done in pieces. */
 const bounceBytes = 1_048_576
 
@@ -53,10 +52,12 @@ class DirectDisk implements Disk {
     this.#check(at, into.length)
     const place = { operation: 'read', at, length: into.length } as const
     tried(this.#path, `read ${into.length} bytes at ${at}`, place, () => {
+      const isFit = isAligned(into)
       for (let done = 0; done < into.length; done += bounceBytes) {
         const piece = Math.min(bounceBytes, into.length - done)
-        if (readSync(this.#fd, this.#bounce, 0, piece, at + done) !== piece) throw new Error('the disk ends early')
-        into.set(this.#bounce.subarray(0, piece), done)
+        const target = isFit ? into.subarray(done, done + piece) : this.#bounce
+        if (readSync(this.#fd, target, 0, piece, at + done) !== piece) throw new Error('the disk ends early')
+        if (!isFit) into.set(this.#bounce.subarray(0, piece), done)
       }
     })
   }
@@ -65,10 +66,12 @@ class DirectDisk implements Disk {
     this.#check(at, bytes.length)
     const place = { operation: 'write', at, length: bytes.length } as const
     tried(this.#path, `write ${bytes.length} bytes at ${at}`, place, () => {
+      const isFit = isAligned(bytes)
       for (let done = 0; done < bytes.length; done += bounceBytes) {
         const piece = Math.min(bounceBytes, bytes.length - done)
-        this.#bounce.set(bytes.subarray(done, done + piece))
-        if (writeSync(this.#fd, this.#bounce, 0, piece, at + done) !== piece) throw new Error('written only in part')
+        const source = isFit ? bytes.subarray(done, done + piece) : this.#bounce
+        if (!isFit) this.#bounce.set(bytes.subarray(done, done + piece))
+        if (writeSync(this.#fd, source, 0, piece, at + done) !== piece) throw new Error('written only in part')
       }
     })
   }
@@ -112,13 +115,6 @@ class DirectDisk implements Disk {
 }
 
 const unsupported: ReadonlySet<number> = new Set([errno.EOPNOTSUPP, errno.ENOSYS, errno.ENODEV])
-
-/** Memory that direct I/O takes: V8 does not move what is this large. */
-const alignedBytes = (length: number): Uint8Array => {
-  const memory = new Uint8Array(length + boundary)
-  const skip = (boundary - Number(addressOf(memory) % BigInt(boundary))) % boundary
-  return memory.subarray(skip, skip + length)
-}
 
 /** A file need not be a multiple of its block; the rest is not used. */
 const measure = (fd: number): { readonly size: number; readonly blockBytes: number } => {

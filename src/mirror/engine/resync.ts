@@ -1,5 +1,6 @@
 /** Copies what the other side lacks, in the background, over the same ordered connection as the writes themselves. */
 import type { Cancel, Clock } from '../../world/world.ts'
+import { alignedBytes } from '../aligned-memory.ts'
 import type { ClusterPartition } from '../cluster-partition.ts'
 import type { Disk } from '../disk.ts'
 import { type Frame, frame, maxPayloadBytes } from '../peer/frame.ts'
@@ -49,6 +50,8 @@ type Copied = {
 export class Resync {
   readonly #port: ResyncPort
   readonly #limits: ResyncLimits
+  /** What is sent may be overwritten afterwards. */
+  readonly #chunk = alignedBytes(maxPayloadBytes)
   #cursor = 0
   #underWay: Copied[] = []
   #arrived: Copied[] = []
@@ -151,7 +154,7 @@ export class Resync {
     const bytes = Math.min(count * blockBytes, dataBytes - at)
     let sequence = 0
     for (let done = 0; done < bytes; done += maxPayloadBytes) {
-      const payload = new Uint8Array(Math.min(maxPayloadBytes, bytes - done))
+      const payload = this.#chunk.subarray(0, Math.min(maxPayloadBytes, bytes - done))
       data.read(at + done, payload)
       const range = { at: at + done, length: payload.length, isResync: true }
       // What was never used need not travel; it reads as zeros there too, whatever was there before.

@@ -1,6 +1,7 @@
 /** Turns what the kernel asks of the block file into requests to the engine, and each outcome into one answer. */
 import assert from 'node:assert/strict'
 import type { BlockError, BlockRequest, Engine } from '../engine-interface.ts'
+import { SpareBuffers } from '../spare-buffers.ts'
 import { type FuseError, maxPayloadBytes, oldestMinor, outHeaderBytes, protocolMajor } from './numbers.ts'
 import {
   address,
@@ -18,7 +19,7 @@ import { decodeRequest, type FuseRequest } from './request.ts'
 /** A discard of a whole disk is one request: it is done in pieces, so that everybody else has a turn in between. */
 const pieceBytes = 67_108_864
 
-/** One answer: a whole one, sent at once. */
+/** One answer: a whole one, sent at once. The bytes are the caller's again when it returns. */
 export type Answer = (reply: Uint8Array) => void
 export type ServedDisk = { readonly engine: Engine; readonly readOnly: boolean }
 type Range = { readonly at: number; readonly length: number }
@@ -27,6 +28,7 @@ export class BlockFile {
   readonly #engine: Engine
   readonly #readOnly: boolean
   readonly #answer: Answer
+  readonly #spare = new SpareBuffers()
   #burst: BlockRequest[] = []
 
   constructor({ engine, readOnly }: ServedDisk, answer: Answer) {
@@ -105,7 +107,7 @@ export class BlockFile {
     if (length > maxPayloadBytes) this.#answer(failed(blankReply(bytes, 0), 'EINVAL'))
     else if (inside === 0) this.#answer(blankReply(bytes, 0))
     else {
-      const reply = Buffer.allocUnsafeSlow(outHeaderBytes + length)
+      const reply = this.#spare.take(outHeaderBytes + length)
       address(reply, bytes)
       const objection = this.#objection({ at, length: inside })
       if (objection !== null) this.#answer(failed(reply, objection))
@@ -149,6 +151,8 @@ export class BlockFile {
       isSettled = true
       if (error !== null) this.#answer(failed(reply, error))
       else this.#answer(readBytes === undefined ? reply : shortened(reply, readBytes))
+      // Sent by now, as a whole.
+      if (readBytes !== undefined) this.#spare.give(reply)
     }
   }
 

@@ -2,12 +2,13 @@
 import { closeSync, constants, openSync, writeSync } from 'node:fs'
 import { Socket, type SocketConstructorOpts } from 'node:net'
 import { mount, readNow, SystemCallFailed } from '../../world/libc.ts'
-import { maxPayloadBytes } from './numbers.ts'
+import { alignedBytes, boundary } from '../aligned-memory.ts'
+import { maxPayloadBytes, writePayloadAt } from './numbers.ts'
 
 /** Room for the largest request; the kernel refuses to be read into less. */
 const requestBytes = maxPayloadBytes + 4096
 /** What is taken at once: four of the largest, or some thousand small ones. */
-const burstBytes = 4 * requestBytes
+const burstBytes = 4 * requestBytes + 4096
 
 export type FuseDevicePort = {
   /** Requests that came together; the bytes are overwritten by what comes next. */
@@ -26,7 +27,7 @@ export class FuseDevice {
   /** Mounts a file system of one file over the file `path`. @throws SystemCallFailed when that is not permitted. */
   constructor(path: string, port: FuseDevicePort) {
     this.#port = port
-    this.#buffer = Buffer.allocUnsafeSlow(burstBytes)
+    this.#buffer = alignedBytes(burstBytes)
     this.#fd = openSync('/dev/fuse', constants.O_RDWR | constants.O_NONBLOCK)
     try {
       mount('baton-mirror', path, 'fuse', `fd=${this.#fd},rootmode=100000,user_id=0,group_id=0,allow_other`)
@@ -57,7 +58,7 @@ export class FuseDevice {
   /** Node polls only what it takes for a socket or a pipe; a pipe's handle takes any descriptor. */
   readonly #listen = (): Socket => {
     const handle = pipeHandleOf(this.#fd)
-    const onread = { buffer: this.#buffer.subarray(0, requestBytes), callback: this.#readable }
+    const onread = { buffer: this.#buffer.subarray(firstPlace, firstPlace + requestBytes), callback: this.#readable }
     const options = { handle, onread, readable: true, writable: true, pauseOnCreate: true }
     // cast: Node's own servers make their sockets this way; the types know only handles of sockets that are not connected.
     const socket = new Socket(options as unknown as SocketConstructorOpts)
@@ -72,9 +73,9 @@ export class FuseDevice {
 
   /** The first of a burst was read; as many more as there are and as there is room for. */
   readonly #readable = (length: number): boolean => {
-    const requests = [this.#buffer.subarray(0, length)]
+    const requests = [this.#buffer.subarray(firstPlace, firstPlace + length)]
     try {
-      for (let at = nextPlace(length); at + requestBytes <= burstBytes; ) {
+      for (let at = nextPlace(firstPlace + length); at + requestBytes <= burstBytes; ) {
         const room = this.#buffer.subarray(at, at + requestBytes)
         const more = readNow(this.#fd, room)
         if (more === null) break
@@ -96,8 +97,9 @@ export class FuseDevice {
   }
 }
 
-/** Numbers in a request are read where they lie: on a boundary of eight. */
-const nextPlace = (end: number): number => Math.ceil(end / 8) * 8
+/** So that the bytes of a write lie on a boundary: direct I/O takes them from there, without a copy. */
+const nextPlace = (end: number): number => Math.ceil((end + writePayloadAt) / boundary) * boundary - writePayloadAt
+const firstPlace = nextPlace(0)
 
 type PipeHandle = { readonly open: (fd: number) => number | undefined }
 type PipeConstructor = new (type: number) => PipeHandle

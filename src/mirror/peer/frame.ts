@@ -1,5 +1,6 @@
 /** What travels between the two sides of a mirror: one header per chunk, checked by itself, and its payload. */
 import { crc32, zstdCompressSync, zstdDecompressSync } from 'node:zlib'
+import { alignedBytes } from '../aligned-memory.ts'
 import { type DataGeneration, dataGeneration } from '../generations.ts'
 
 const kinds = [
@@ -87,12 +88,16 @@ const worthCompressing = 512
 
 export type Encoded = { readonly bytes: Buffer; readonly before: number; readonly after: number }
 
-/** All frames in one piece of new memory: what they point to may be overwritten afterwards. */
-export const encodeFrames = (frames: readonly Frame[], compress: boolean): Encoded => {
+/** All frames in one piece of other memory, which `take` gives: what they point to may be overwritten afterwards. */
+export const encodeFrames = (
+  frames: readonly Frame[],
+  compress: boolean,
+  take: (length: number) => Buffer = Buffer.allocUnsafe,
+): Encoded => {
   const packed = frames.map((one) => (compress ? compressed(one) : { one, payload: one.payload, isCompressed: false }))
   const before = frames.reduce((sum, { payload }) => sum + payload.length, 0)
   const after = packed.reduce((sum, { payload }) => sum + payload.length, 0)
-  const bytes = Buffer.allocUnsafe(headerBytes * frames.length + after)
+  const bytes = take(headerBytes * frames.length + after)
   let place = 0
   for (const { one, payload, isCompressed } of packed) {
     writeHeader(bytes.subarray(place, place + headerBytes), one, payload, isCompressed)
@@ -180,7 +185,7 @@ export class FrameReader {
       this.#finish(header, bytes.subarray(0, header.bytes))
       return header.bytes
     }
-    if (this.#payload.length < header.bytes) this.#payload = Buffer.allocUnsafeSlow(header.bytes)
+    if (this.#payload.length < header.bytes) this.#payload = alignedBytes(header.bytes)
     const now = Math.min(header.bytes - this.#payloadFilled, bytes.length)
     this.#payload.set(bytes.subarray(0, now), this.#payloadFilled)
     this.#payloadFilled += now

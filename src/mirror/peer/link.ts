@@ -6,13 +6,15 @@
 import { timingSafeEqual } from 'node:crypto'
 import type { Cancel, World } from '../../world/world.ts'
 import type { MirrorId } from '../generations.ts'
+import { SpareBuffers } from '../spare-buffers.ts'
 import { encodeFrames, type Frame, FrameReader, frame, maxPayloadBytes } from './frame.ts'
 import { encodeMessage, type Hello, parseHello, protocolVersions } from './messages.ts'
 
 /** Bytes to and from somewhere: a socket, or a simulation. */
 export type Channel = {
   /** `isFull`: take no more until `drained`. */
-  readonly send: (bytes: Uint8Array) => void
+  /** `taken`: the bytes are the caller's again. */
+  readonly send: (bytes: Uint8Array, taken?: () => void) => void
   /** Sent, but not yet with the kernel. */
   readonly waitingBytes: () => number
   readonly close: () => void
@@ -78,6 +80,7 @@ export class PeerLink {
   readonly #limits: LinkLimits
   readonly #user: LinkUser
   readonly #channel: Channel
+  readonly #spare = new SpareBuffers()
   readonly #reader: FrameReader
   readonly #hello: Uint8Array
   #peerHello: Uint8Array | null = null
@@ -125,11 +128,11 @@ export class PeerLink {
   }
 
   readonly #write = (frames: readonly Frame[]): void => {
-    const { bytes, before, after } = encodeFrames(frames, this.#limits.compress)
+    const { bytes, before, after } = encodeFrames(frames, this.#limits.compress, this.#spare.take)
     this.statistics.sentBytes += bytes.length
     this.statistics.payloadBytes += before
     this.statistics.compressedBytes += after
-    this.#channel.send(bytes)
+    this.#channel.send(bytes, () => this.#spare.give(bytes))
   }
 
   readonly #received = (bytes: Uint8Array): void => {

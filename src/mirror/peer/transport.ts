@@ -95,8 +95,8 @@ const channelOf = (socket: Socket, end: ChannelEnd): Channel => {
   })
   socket.on('close', () => end.closed(trouble))
   return {
-    send: (bytes) => {
-      if (socket.writable) socket.write(bytes)
+    send: (bytes, taken) => {
+      if (socket.writable) socket.write(bytes, () => taken?.())
     },
     waitingBytes: () => socket.writableLength,
     close: () => {

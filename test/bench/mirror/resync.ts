@@ -23,6 +23,8 @@ const reference: readonly Peer[] = [{ who: 'CLUSTERPRO 2003', median: 6.6, max: 
 export const benchResync = async (folder: string, extent: Extent, progress: Progress): Promise<readonly Figure[]> => {
   const place = await mirroredPlace(folder, extent.sizeBytes)
   try {
+    // What reads as zeros does not travel.
+    await run('dd', 'if=/dev/urandom', `of=${place.device}`, 'bs=1M', 'oflag=direct', 'status=none', count(extent))
     const megabytes = extent.sizeBytes / 1e6
     const [speeds, ratios]: [number[], number[]] = [[], []]
     for (let trial = 0; trial < extent.trials; trial++) {
@@ -84,6 +86,8 @@ const resyncMs = async ({ active }: MirroredPlace, meanwhile: () => Promise<unkn
   )
   return ended.heardAt - began.heardAt
 }
+
+const count = ({ sizeBytes }: Extent): string => `count=${sizeBytes / mebi}`
 
 const at = <T>(list: readonly T[], index: number): T | undefined => (index < 0 ? undefined : list[index])
 
