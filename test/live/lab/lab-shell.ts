@@ -6,8 +6,8 @@ import { within } from './until.ts'
 /** A step is a few `ip` calls; the kernel takes tens of milliseconds for the slowest. */
 const stepTimeoutMs = 20_000
 
-/** The shell's single-digit descriptors that are free: 3 to 9. */
-const mostHeldFiles = 7
+/** Two mirror disks on two servers are eight. */
+const mostHeldFiles = 16
 
 /**
  * The one process of the lab's own network namespace: a shell that runs what it is told, and whose life is the
@@ -24,7 +24,11 @@ export class LabShell {
 
   constructor() {
     // Its own session: Ctrl-C is for the harness, which then ends the lab in order.
-    this.#child = spawn('unshare', ['--net', 'sh'], { stdio: ['pipe', 'pipe', 'pipe'], detached: true })
+    // It is bash that holds more files than there are digits.
+    this.#child = spawn('unshare', ['--net', 'bash', '--noprofile', '--norc'], {
+      stdio: ['pipe', 'pipe', 'pipe'],
+      detached: true,
+    })
     this.#exited = once(this.#child, 'close').then(() => this.#wake())
     this.#child.stdin?.on('error', () => undefined)
     for (const stream of [this.#child.stdout, this.#child.stderr]) {
@@ -47,7 +51,8 @@ export class LabShell {
   /** Keeps a file open as long as the lab lives. */
   async hold(path: string): Promise<void> {
     if (this.#heldFiles >= mostHeldFiles) throw new LabTrouble(`a lab has at most ${mostHeldFiles} disks`)
-    await this.#step(`exec ${3 + this.#heldFiles++}<'${path}'`, `hold ${path}`)
+    this.#heldFiles += 1
+    await this.#step(`exec {held}<'${path}'`, `hold ${path}`)
   }
 
   async end(): Promise<void> {
