@@ -2,8 +2,9 @@
 import { describe, expect, test } from 'vitest'
 import { goAlone, handOver } from '../../src/sim/orders.ts'
 import type { ClusterPlan } from '../../src/sim/plan.ts'
-import { recover } from '../../src/sim/seed.ts'
+import { recover, runSeed } from '../../src/sim/seed.ts'
 import type { Simulation } from '../../src/sim/simulation.ts'
+import { scenarioOf } from '../../src/sim/swarm.ts'
 import { minutes, runningCluster, seconds } from './clusters.ts'
 
 const sound: Partial<ClusterPlan> = { hasWitness: false, pingTargets: 1, pair: { isSound: true } }
@@ -87,6 +88,15 @@ describe('a pair of which both servers are judged connected, deaf to each other'
     // It was said again and again, hundreds of times a second: nobody took note that the log has it.
     expect(count(sim, 'LogTailSetAside')).toBe(1)
   })
+})
+
+// A commit came while the copies were compared. What had been read was held against where the other copy had ended before:
+// s1, which was only behind, took the log for split, and forgot a renunciation whose generation stands on the log.
+test('a server that is behind while commits come gives up nothing that stands on the log', async () => {
+  const devices = { hasCable: false, hasSharedDisk: false, otherTimeouts: [], otherVoters: [], keeps: false }
+  const quick = { servers: 2, hasWitness: false, timeoutMs: 1000, intervalMs: 80, pingTargets: 1 }
+  const { failure } = await runSeed(scenarioOf(36, { ...devices, ...quick, pair: { isSound: true } }))
+  expect(failure, failure ?? '').toBeNull()
 })
 
 // A disk counted as usable until T after it had failed, and as usable at present: its server ran on for T too long.

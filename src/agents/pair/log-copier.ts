@@ -196,14 +196,16 @@ class Copier implements LogCopier {
 
   /** Our copy is not a part of the other's. What of it was never read as standing may go; anything else is a split. */
   async #diverged(ownEnd: Sequence, peerEnd: Sequence): Promise<void> {
-    const { log } = this.#parts
+    const { log, peer } = this.#parts
     // What is read here stands; the other copy is not it, and is for its own server to mend.
     if (log.reads() === 'own') return this.#set({ peer: 'behind', behind: 0, split: null })
     const common = await this.#commonEnd(ownEnd, peerEnd)
-    const reached = log.reached().sequence
-    const isOnPeer =
-      reached <= peerEnd && (await this.#positionAt(this.#parts.peer, reached))?.hash === log.reached().hash
-    if (reached <= common || isOnPeer) return this.#setAside(common, ownEnd)
+    // 1. Reading goes on meanwhile, beyond the end that the other copy had when this look began.
+    // 2. Held against that end, what was read from the other copy would seem not to be on it: a split that is none.
+    // 3. This server would then give its history up, and forget renunciations that stand on the log. So it asks anew.
+    const isOnPeer = log.reached().sequence <= common || (await this.#isRead(peer))
+    if (log.reads() !== 'peer') return
+    if (isOnPeer) return this.#setAside(common, ownEnd)
     // The other copy only ends too soon: its disk was lost, or it is being filled. That is not for this side to mend.
     const isShorter = common === peerEnd
     this.#set({ peer: 'behind', behind: 0, split: isShorter ? null : { common, isOurs: false } })
