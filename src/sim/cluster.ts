@@ -87,7 +87,11 @@ export class Cluster {
     const { configuration, chance } = parts
     this.beatBytes = new BeatBytes(configuration)
     this.cable = new SerialCable(configuration, { ...parts, chance: chance.split('cable') })
-    this.sharedDisk = new SharedDisk(configuration, { ...parts, chance: chance.split('shared disk') })
+    this.sharedDisk = new SharedDisk(configuration, {
+      ...parts,
+      chance: chance.split('shared disk'),
+      wrote: (server, beganAt) => parts.pairTruth?.wrote(server, beganAt),
+    })
     this.outside = new Outside(configuration, {
       network: parts.network,
       now: () => parts.scheduler.now,

@@ -1,6 +1,7 @@
 /**
- * What truly stands in for the other server of a pair: answers of NP targets that truly came, and what the log said to
- * whom. From it follows, past all agents, the latest moment to which a server may run anything by these.
+ * What truly stands in for the other server of a pair: answers of NP targets that truly came, beats that truly were written
+ * to a disk that is asked, and what the log said to whom. From it follows, past all agents, the latest moment to which a
+ * server may run anything by these.
  */
 import type { Configuration, Recorded, VoterName } from '../events/index.ts'
 import { pairMembersOf } from '../projections/configuration.ts'
@@ -18,9 +19,17 @@ export type PairTruthParts = {
   readonly leaseMs: number
   /** Between two answers, while questions are answered. */
   readonly pauseMs: number
+  /** What is configured to say that a server is connected, and whether one of them is enough. */
+  readonly methods: readonly Method[]
+  readonly rule: 'any' | 'all'
 }
 
+/** NP targets that answer; a shared disk that takes beats. */
+type Method = 'targets' | 'disk'
+
 type Known = {
+  /** As of when each method says that it is connected, since its agent began. */
+  seenAt: Readonly<Record<Method, number>>
   /** When the newest question was asked that counted, since its agent began. */
   stoodInAt: number
   /** Of this and of earlier agents: what they ran they may run until then. */
@@ -34,6 +43,7 @@ type Known = {
 
 /** Of times that were rounded. */
 const toleranceMs = 5
+const unseen: Known['seenAt'] = { targets: Number.NEGATIVE_INFINITY, disk: Number.NEGATIVE_INFINITY }
 
 export class PairTruth {
   readonly #parts: PairTruthParts
@@ -46,6 +56,7 @@ export class PairTruth {
   /** An agent began anew: by questions alone it holds no lease. */
   reborn(server: string): void {
     const known = this.#of(server)
+    known.seenAt = unseen
     known.stoodInAt = Number.NEGATIVE_INFINITY
     known.bornAt = this.#parts.now()
   }
@@ -53,13 +64,14 @@ export class PairTruth {
   /** A target answered what the server had asked then. */
   answered(server: string, askedAt: number): void {
     const known = this.#of(server)
-    const { now, leaseMs, timeoutMs, pauseMs } = this.#parts
     const { since, last } = known.connected
-    known.connected = { since: askedAt - last > pauseMs ? askedAt : since, last: askedAt }
-    // Only a lease that lives is stood in for.
-    if (now() > Math.max(this.#heardAt(server), known.stoodInAt) + leaseMs + toleranceMs) return
-    known.stoodInAt = Math.max(known.stoodInAt, askedAt)
-    known.until = Math.max(known.until, askedAt + timeoutMs)
+    known.connected = { since: askedAt - last > this.#parts.pauseMs ? askedAt : since, last: askedAt }
+    this.#seen(server, 'targets', askedAt)
+  }
+
+  /** The shared disk took a beat that the server began to write then, and let itself be read after that. */
+  wrote(server: string, beganAt: number): void {
+    this.#seen(server, 'disk', beganAt)
   }
 
   told(server: string, recorded: readonly Recorded[]): void {
@@ -96,6 +108,20 @@ export class PairTruth {
     return this.isAlone(server) ? Number.POSITIVE_INFINITY : this.#of(server).until
   }
 
+  #seen(server: string, method: Method, at: number): void {
+    const { now, leaseMs, timeoutMs, methods, rule } = this.#parts
+    if (!methods.includes(method)) return
+    const known = this.#of(server)
+    known.seenAt = { ...known.seenAt, [method]: Math.max(known.seenAt[method], at) }
+    const times = methods.map((one) => known.seenAt[one])
+    // One is enough, so the newest of them; but where all are needed, the oldest.
+    const asOf = rule === 'any' ? Math.max(...times) : Math.min(...times)
+    // Only a lease that lives is stood in for.
+    if (now() > Math.max(this.#heardAt(server), known.stoodInAt) + leaseMs + toleranceMs) return
+    known.stoodInAt = Math.max(known.stoodInAt, asOf)
+    known.until = Math.max(known.until, asOf + timeoutMs)
+  }
+
   #heardAt(server: string): number {
     const { oracle, members } = this.#parts
     const at = oracle.answeredAt(server, members)
@@ -107,6 +133,7 @@ export class PairTruth {
     if (known) return known
     const never = Number.NEGATIVE_INFINITY
     const made: Known = {
+      seenAt: unseen,
       stoodInAt: never,
       until: never,
       bornAt: never,
@@ -126,6 +153,7 @@ export const pairTruthOf = (
 ): PairTruth | null => {
   const members = pairMembersOf(configuration)
   const { timeout, release, clockRateError } = configuration.heartbeat
+  const { ping, http, disk, rule } = configuration.npResolution
   const rate = 1 - clockRateError / 100
   return (
     members &&
@@ -136,6 +164,8 @@ export const pairTruthOf = (
       timeoutMs: timeout / rate,
       leaseMs: (timeout - release) / rate,
       pauseMs: 2 * answerPauseOf(configuration),
+      methods: [...(ping || http ? (['targets'] as const) : []), ...(disk ? (['disk'] as const) : [])],
+      rule,
     })
   )
 }

@@ -10,6 +10,14 @@ import type { Chance } from './random.ts'
 /** A piece of the size that heartbeats are written in. `beat`: what was written there, whole. */
 type Piece = { bytes: Uint8Array; beat: Uint8Array | null }
 
+export type SharedDiskParts = {
+  readonly scheduler: Scheduler
+  readonly chance: Chance
+  readonly oracle: BeatOracle
+  /** That server has written a beat, and read what others wrote. */
+  readonly wrote: (server: string, beganAt: number) => void
+}
+
 export class SharedDisk {
   readonly #devices: ReadonlyMap<string, string>
   readonly #pieces: Piece[]
@@ -18,11 +26,14 @@ export class SharedDisk {
   readonly #oracle: BeatOracle
   /** What each process found in a piece at its first look proves nothing. */
   readonly #firstSeen = new WeakMap<SimulatedProcess, Map<number, Uint8Array | null>>()
+  /** By process, when it began to write what it has written; it is told as soon as it has read after that. */
+  readonly #beganAt = new WeakMap<SimulatedProcess, number>()
+  readonly #wrote: (server: string, beganAt: number) => void
   #stalledUntil = 0
   /** Servers that cannot reach it. */
   readonly detached = new Set<string>()
 
-  constructor(configuration: Configuration, parts: { scheduler: Scheduler; chance: Chance; oracle: BeatOracle }) {
+  constructor(configuration: Configuration, parts: SharedDiskParts) {
     const { servers, cluster } = configuration
     this.#devices = new Map(
       servers.flatMap(({ name, diskHeartbeat: device }) => (device === undefined ? [] : [[name, device] as const])),
@@ -32,6 +43,7 @@ export class SharedDisk {
     this.#scheduler = parts.scheduler
     this.#chance = parts.chance
     this.#oracle = parts.oracle
+    this.#wrote = parts.wrote
   }
 
   get isThere(): boolean {
@@ -98,6 +110,10 @@ export class SharedDisk {
   #read(process: SimulatedProcess, first: number, count: number): Uint8Array {
     const seen = this.#firstSeen.get(process) ?? new Map<number, Uint8Array | null>()
     this.#firstSeen.set(process, seen)
+    const beganAt = this.#beganAt.get(process)
+    // Whatever was written before the disk had to be opened anew does not count.
+    if (beganAt !== undefined && first > 0) this.#wrote(process.host.name, beganAt)
+    this.#beganAt.delete(process)
     const all = new Uint8Array(count * slotBytes)
     for (const [at, piece] of this.#pieces.slice(first, first + count).entries()) {
       all.set(piece.bytes, at * slotBytes)
@@ -115,6 +131,7 @@ export class SharedDisk {
     const beat = readSlot(bytes)
     const whole = typeof beat === 'string' ? null : beat
     if (whole !== null) this.#oracle.sent(process.host.name, whole)
+    const beganAt = this.#scheduler.now
     // Half done, others may see it so; and a power failure leaves it so.
     this.#whenFree(0.1, () => {
       if (!process.host.isOn || this.detached.has(process.host.name)) return
@@ -126,6 +143,7 @@ export class SharedDisk {
     return this.#call(process, () => {
       piece.bytes = Uint8Array.from(bytes)
       piece.beat = whole
+      this.#beganAt.set(process, beganAt)
     })
   }
 }

@@ -99,6 +99,18 @@ test('a server that is behind while commits come gives up nothing that stands on
   expect(failure, failure ?? '').toBeNull()
 })
 
+// The simulator knew of answers of ping targets alone, and took this server for one that ran without a lease.
+test('a server that is cut off runs on by the disk that is asked, as long as one method is enough', async () => {
+  const sim = await runningCluster({ ...sound, hasSharedDisk: true, pair: { isSound: false, asksDisk: true } })
+  sim.order('s1', { do: 'suspend-cluster' })
+  expect(await sim.until(() => sim.state.cluster.suspended, seconds(5))).toBe(true)
+  sim.powerOff('s2')
+  await sim.run(seconds(1))
+  for (const host of sim.hosts) sim.isolate(host)
+  await sim.run(seconds(30))
+  expect(isOn(sim, 's1')()).toBe(true)
+})
+
 // A disk counted as usable until T after it had failed, and as usable at present: its server ran on for T too long.
 test('a server that loses the disk by which it knew itself connected is off before the other starts', async () => {
   const pair = { isSound: true, asksDisk: true }
