@@ -8,11 +8,11 @@ import type { World } from '../world/world.ts'
 import { lateLog } from './late-log.ts'
 import type { BeatChannel, LogLink, LogLinkOptions, OpenLogLink } from './log-link.ts'
 import { type LogServer, logServer } from './log-server.ts'
+import { untilDone } from './until-done.ts'
 import { logServersOf } from './voter-kit.ts'
 
 const connectMs = 10_000
 const streamMs = 30_000
-const pauseMs = 250
 
 /** `natsServer`: path of nats-server. */
 export const quorumLogLink =
@@ -96,16 +96,7 @@ class QuorumLogLink implements LogLink {
     )
   }
 
-  /** Tries for as long as the agent lives: machines of a cluster come up one by one. */
-  async #untilDone<T>(what: string, attempt: () => Promise<T>): Promise<T | null> {
-    while (!this.#isClosed) {
-      try {
-        return await attempt()
-      } catch (trouble) {
-        this.#options.say(what, { trouble: trouble instanceof Error ? trouble.message : String(trouble) })
-      }
-      await new Promise<void>((resolve) => this.#world.clock.after(pauseMs, resolve))
-    }
-    return null
+  #untilDone<T>(what: string, attempt: () => Promise<T>): Promise<T | null> {
+    return untilDone(this.#world, { what, say: this.#options.say, isOver: () => this.#isClosed }, attempt)
   }
 }

@@ -5,13 +5,13 @@ import { ensureStream } from '../../events/jetstream-stream.ts'
 import type { World } from '../../world/world.ts'
 import type { OpenLogLink } from '../log-link.ts'
 import { type LogServer, logServer } from '../log-server.ts'
+import { untilDone } from '../until-done.ts'
 import { hostPort, KitUnusable, localAddress } from '../voter-kit.ts'
 import { logSide } from './log-side.ts'
 import { type OpenPairTransport, type PairTransport, pairLogLinkBy, type ReachedSide } from './pair-log-link.ts'
 
 const connectMs = 10_000
 const streamMs = 30_000
-const pauseMs = 250
 
 /** `natsServer`: path of nats-server. */
 export const pairLogLink = (natsServer: string): OpenLogLink =>
@@ -85,16 +85,7 @@ class NatsPair implements PairTransport {
     return connection
   }
 
-  /** Tries for as long as the agent lives: machines of a cluster come up one by one. */
-  async #untilDone<T>(what: string, attempt: () => Promise<T>): Promise<T | null> {
-    while (!this.#isClosed) {
-      try {
-        return await attempt()
-      } catch (trouble) {
-        this.#options.say(what, { trouble: trouble instanceof Error ? trouble.message : String(trouble) })
-      }
-      await new Promise<void>((resolve) => this.#world.clock.after(pauseMs, resolve))
-    }
-    return null
+  #untilDone<T>(what: string, attempt: () => Promise<T>): Promise<T | null> {
+    return untilDone(this.#world, { what, say: this.#options.say, isOver: () => this.#isClosed }, attempt)
   }
 }

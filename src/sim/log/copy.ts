@@ -15,7 +15,7 @@ import {
 import type { Cancel, World } from '../../world/world.ts'
 import type { PairParts } from './pair.ts'
 import { Reading } from './reading.ts'
-import type { Replica, ReplicaAnswer } from './replica.ts'
+import { appendResultOf, type Replica, type ReplicaAnswer } from './replica.ts'
 
 /** As jetstream-log.ts, jetstream-api.ts and log-side.ts have them. */
 const appendMs = 1000
@@ -144,21 +144,9 @@ export class SimulatedCopy implements LogSide {
   }
 
   #resultOf(answer: ReplicaAnswer, after: Position, bytes: string): AppendResult {
-    switch (answer.is) {
-      case 'stored':
-        if (answer.sequence !== after.sequence + 1) return { result: 'conflict' }
-        this.#heard(answer.sequence)
-        return {
-          result: 'appended',
-          position: { sequence: sequence(answer.sequence), hash: this.#world.digest(bytes) },
-        }
-      case 'conflict':
-        return { result: 'conflict' }
-      case 'no-responders':
-        return { result: 'unavailable', because: 'no responders' }
-      default:
-        return answer satisfies never
-    }
+    const result = appendResultOf(answer, after, this.#world.digest(bytes))
+    if (result.result === 'appended') this.#heard(result.position.sequence)
+    return result
   }
 
   /** Asks the log server; `otherwise` when nothing comes back in time. */

@@ -18,7 +18,7 @@ import type { BeatOracle } from '../beats.ts'
 import type { SimulatedProcess } from '../process.ts'
 import type { ReplicaGroup } from './group.ts'
 import { Reading } from './reading.ts'
-import type { Replica, ReplicaAnswer, ReplicaStatus } from './replica.ts'
+import { appendResultOf, type Replica, type ReplicaAnswer, type ReplicaStatus } from './replica.ts'
 
 /** As jetstream-log.ts has them. */
 const appendMs = 1000
@@ -209,21 +209,9 @@ class SimulatedLink implements LogLink {
   }
 
   #resultOf(answer: ReplicaAnswer, after: Position, bytes: string): AppendResult {
-    switch (answer.is) {
-      case 'stored':
-        if (answer.sequence !== after.sequence + 1) return { result: 'conflict' }
-        this.#heard(answer.sequence)
-        return {
-          result: 'appended',
-          position: { sequence: sequence(answer.sequence), hash: this.#world.digest(bytes) },
-        }
-      case 'conflict':
-        return { result: 'conflict' }
-      case 'no-responders':
-        return { result: 'unavailable', because: 'no responders' }
-      default:
-        return answer satisfies never
-    }
+    const result = appendResultOf(answer, after, this.#world.digest(bytes))
+    if (result.result === 'appended') this.#heard(result.position.sequence)
+    return result
   }
 
   #follow(after: Position, reader: LogReader): Subscription {

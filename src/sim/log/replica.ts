@@ -3,7 +3,7 @@
  * elections 4 to 9 s after the last contact, a leader that serves only once it has a commit of its own, conflicts with
  * proposals that are not committed, requests that are lost while the leader changes, reading without quorum.
  */
-
+import { type AppendResult, type Hash, type Position, sequence } from '../../events/index.ts'
 import type { SimulatedProcess } from '../process.ts'
 import type { Chance } from '../random.ts'
 import type { ReplicaGroup } from './group.ts'
@@ -27,6 +27,23 @@ export type ReplicaAnswer =
   | { readonly is: 'stored'; readonly sequence: number; readonly duplicate: boolean }
   | { readonly is: 'conflict' }
   | { readonly is: 'no-responders' }
+
+/** What whoever asked for an append after `after` makes of the answer. `hash`: of the commit that was to be stored. */
+export const appendResultOf = (answer: ReplicaAnswer, after: Position, hash: Hash): AppendResult => {
+  switch (answer.is) {
+    case 'stored':
+      return answer.sequence === after.sequence + 1
+        ? { result: 'appended', position: { sequence: sequence(answer.sequence), hash } }
+        : { result: 'conflict' }
+    case 'conflict':
+      return { result: 'conflict' }
+    case 'no-responders':
+      return { result: 'unavailable', because: 'no responders' }
+    default:
+      return answer satisfies never
+  }
+}
+
 export type ReplicaStatus = {
   readonly leader: string
   readonly hasQuorum: boolean

@@ -88,6 +88,7 @@ export class MirrorCluster {
     return this.cluster.ownerOf('db').catch(() => null)
   }
 
+  /** Of the torture alone: when a fault begins is part of what is tried. */
   async pause(ms: number): Promise<void> {
     await setTimeout(ms)
   }

@@ -1,5 +1,3 @@
-/** The cluster of the acceptance walk: two groups with a mirror disk each, one with nothing but the management address. */
-import { setTimeout } from 'node:timers/promises'
 import { expect } from 'vitest'
 import { mirrorOf } from '../../../src/projections/mirrors.ts'
 import type { Lab } from '../lab/lab.ts'
@@ -81,7 +79,6 @@ export class WalkCluster {
     for (const server of servers) {
       const isAsked = async () => {
         const { code } = await this.cluster.baton(server, ['server', 'start', server, '--wait', '0s'])
-        if (code !== 0) await setTimeout(500)
         return code === 0
       }
       await until(isAsked, mirrorMs, `${server} to return`)

@@ -1,12 +1,10 @@
 /** D8: several mirror connects, and what goes over which. And a mirror of 1 TiB. */
-import { mkdtemp, open, readFile, rm } from 'node:fs/promises'
+import { open, readFile } from 'node:fs/promises'
 import { connect, createServer, type Server, type Socket } from 'node:net'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { expect } from 'vitest'
 import { liveTest } from '../lab/live-test.ts'
 import { until } from '../lab/until.ts'
-import { activation, freePort, type PairOptions, type Plane, startPair } from './plane.ts'
+import { activation, freePort, type Plane, withPair } from './plane.ts'
 
 const limitMs = 60_000
 const mib = 1_048_576
@@ -52,21 +50,6 @@ class Cable {
         to.write(bytes)
       })
     }
-  }
-}
-
-const withPair = async (options: PairOptions, body: (alpha: Plane, beta: Plane) => Promise<void>): Promise<void> => {
-  const folder = await mkdtemp(join(tmpdir(), 'baton-mirror-'))
-  try {
-    const { alpha, beta } = await startPair(folder, options)
-    try {
-      await body(alpha, beta)
-    } finally {
-      alpha.kill()
-      beta.kill()
-    }
-  } finally {
-    await rm(folder, { recursive: true })
   }
 }
 

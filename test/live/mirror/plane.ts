@@ -1,8 +1,9 @@
 /** A data plane as a process of its own, and the agent's end of its control socket. */
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { truncate, writeFile } from 'node:fs/promises'
+import { mkdtemp, rm, truncate, writeFile } from 'node:fs/promises'
 import { connect, createServer, type Socket } from 'node:net'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { now, until } from '../lab/until.ts'
@@ -147,6 +148,25 @@ export const startPair = async (
     throw error
   }
   return { alpha, beta }
+}
+
+/** Both in a folder of their own; ends them, whatever the body did. */
+export const withPair = async (
+  options: PairOptions,
+  body: (alpha: Plane, beta: Plane) => Promise<void>,
+): Promise<void> => {
+  const folder = await mkdtemp(join(tmpdir(), 'baton-mirror-'))
+  try {
+    const { alpha, beta } = await startPair(folder, options)
+    try {
+      await body(alpha, beta)
+    } finally {
+      alpha.kill()
+      beta.kill()
+    }
+  } finally {
+    await rm(folder, { recursive: true })
+  }
 }
 
 /** What a log says of a copy that it calls current. */

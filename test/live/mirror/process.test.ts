@@ -1,32 +1,17 @@
 /** Two real data planes on loopback, written to by other people's NBD clients, one of them killed. */
 import { execFile } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { readFile, writeFile } from 'node:fs/promises'
 import { promisify } from 'node:util'
 import { expect } from 'vitest'
 import { liveTest } from '../lab/live-test.ts'
 import { until } from '../lab/until.ts'
-import { activation, type Plane, startPair } from './plane.ts'
+import { activation, type Plane, withPair } from './plane.ts'
 
 const execute = promisify(execFile)
 const sizeBytes = 32 * 1_048_576
 const limitMs = 30_000
-const mirrored = async (body: (alpha: Plane, beta: Plane) => Promise<void>): Promise<void> => {
-  const folder = await mkdtemp(join(tmpdir(), 'baton-mirror-'))
-  try {
-    const { alpha, beta } = await startPair(folder, { sizeBytes, settings: { reconnectMs: 1000 } })
-    try {
-      await body(alpha, beta)
-    } finally {
-      alpha.kill()
-      beta.kill()
-    }
-  } finally {
-    await rm(folder, { recursive: true })
-  }
-}
+const pair = { sizeBytes, settings: { reconnectMs: 1000 } }
 
 const uriOf = (plane: Plane) => `nbd+unix:///?socket=${plane.path('nbd')}`
 
@@ -34,7 +19,7 @@ liveTest(
   'a mirror disk is copied, written, survives the loss of its standby, and then of its active side',
   { needs: ['nbdcopy'], timeoutMs: 150_000 },
   () =>
-    mirrored(async (alpha, beta) => {
+    withPair(pair, async (alpha, beta) => {
       const same = async () => (await readFile(alpha.path('data'))).equals(await readFile(beta.path('data')))
       const copyIn = async (plane: Plane): Promise<Buffer> => {
         const content = randomBytes(sizeBytes)
