@@ -22,6 +22,9 @@ const signal = async (mirrored: MirrorCluster, server: string, what: NodeJS.Sign
   if (mirrored.cluster.host(server).isOn) await mirrored.signalPlane(server, what).catch(() => undefined)
 }
 
+const yes = () => true
+const no = () => false
+
 const other = (server: string): string => (server === 's1' ? 's2' : 's1')
 
 export const mirrorFaults: readonly MirrorFault[] = [
@@ -78,7 +81,9 @@ export const mirrorFaults: readonly MirrorFault[] = [
     {
       name: `the agent of ${server} is killed`,
       happen: async ({ cluster }) => {
-        if (cluster.host(server).isOn) await cluster.signal(server, 'agent', 'SIGKILL').catch(() => undefined)
+        // One that has not reached its guardian yet would be started again by the service manager, which hosts lack.
+        const isGuarded = cluster.host(server).isOn && (await cluster.status(server).then(yes, no))
+        if (isGuarded) await cluster.signal(server, 'agent', 'SIGKILL').catch(() => undefined)
         return nothing
       },
     },
