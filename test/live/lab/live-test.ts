@@ -13,7 +13,7 @@ const defaultTimeoutMs = 60_000
 
 /**
  * Clusters with time-outs of a second share two cores with whatever else the machine does: a test that fails is tried once
- * more, which the report tells ("retry x1"). A promise that was broken is not: no second try excuses it.
+ * more, which the report tells ("retry x1") with what went wrong at first. A promise that was broken is not: no second try excuses it.
  */
 const secondTry = { count: 1, condition: ({ message }: { message: string }) => !broken.test(message) }
 const broken = /two instances at once|^the log:|acknowledged|TWICE/m
@@ -26,5 +26,16 @@ export const liveTest = (
 ): void => {
   const reasons = missing(needs)
   if (reasons.length > 0) test.skip(`${name} [skipped: ${reasons.join('; ')}]`, () => undefined)
-  else test(name, { timeout: timeoutMs, ...(isOnce ? {} : { retry: secondTry }) }, body)
+  else if (isOnce) test(name, { timeout: timeoutMs }, body)
+  else test(name, { timeout: timeoutMs, retry: secondTry }, toldOf(body))
+}
+
+/** The runner forgets the failure of a test that passes at its second try. */
+const toldOf = (body: (context: TestContext) => Promise<void>) => async (context: TestContext) => {
+  try {
+    await body(context)
+  } catch (error) {
+    console.error(`${context.task.name}: ${error instanceof Error ? error.message : String(error)}`)
+    throw error
+  }
 }
