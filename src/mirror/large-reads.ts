@@ -27,5 +27,7 @@ export const readInLargePieces = (accepted: Socket, received: (bytes: Buffer) =>
   const options = { handle, onread, allowHalfOpen: true, readable: true, writable: true, pauseOnCreate: true }
   // cast: Node's own servers make their sockets this way; the types know only handles of sockets that are not connected.
   const socket: Socket = new Socket(options as unknown as SocketConstructorOpts)
+  // Its server counts the accepted one as a connection for as long as that lives, and has room for so many.
+  socket.once('close', () => accepted.destroy())
   return socket
 }

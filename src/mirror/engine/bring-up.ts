@@ -138,7 +138,7 @@ export class BringUp {
   }
 
   /** Saved before it is sent: from here on the other side may have everything. */
-  readonly #finish = (): void => {
+  readonly #finish = (flushedBelow: number): void => {
     const { side, writes, joining } = this.#port
     const { partition } = side
     this.#end('ended')
@@ -147,6 +147,8 @@ export class BringUp {
     const before = partition.state.generations
     const generations = joined(before)
     partition.save({ ...partition.state, generations })
+    // Else whatever no service ever flushes would be copied anew after each break.
+    writes.intents.flushed(flushedBelow)
     writes.intents.adoptEarlier(writes.sequence)
     const sequence = writes.send(frame('join', { payload: encodeMessage({ generations }) }))
     this.#join = { sequence, before }

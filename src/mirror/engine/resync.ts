@@ -12,8 +12,8 @@ export type ResyncPort = {
   readonly data: Disk
   /** Sends under the next number, which it answers. */
   readonly send: (one: Frame) => number
-  /** The other side has everything, durably. */
-  readonly finished: () => void
+  /** The other side has everything, and both sides have flushed all that was written under a number below this one. */
+  readonly finished: (flushedBelow: number) => void
   /** From sending to acknowledgement. */
   readonly times: Duration
   /** Runs it; trouble with a disk ends the service. */
@@ -115,7 +115,7 @@ export class Resync {
     this.#arrived = this.#arrived.filter((one) => one.sequence >= sequence)
     if (dirty.marks.count > 0) return
     this.isOver = true
-    this.#port.finished()
+    this.#port.finished(sequence)
   }
 
   readonly #leftBytes = (): number => {

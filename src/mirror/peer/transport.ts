@@ -94,6 +94,8 @@ const channelOf = (socket: Socket, end: ChannelEnd): Channel => {
     trouble = error.message
   })
   socket.on('close', () => end.closed(trouble))
+  // Nothing can follow: what was sent to it would be waited for until it counts as silent.
+  socket.on('end', () => socket.destroy())
   return {
     send: (bytes, taken) => {
       if (socket.writable) socket.write(bytes, () => taken?.())

@@ -1,11 +1,15 @@
 /** D8: several mirror connects, and what goes over which. And a mirror of 1 TiB. */
-import { open, readFile } from 'node:fs/promises'
+import { execFile } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
+import { open, readFile, writeFile } from 'node:fs/promises'
 import { connect, createServer, type Server, type Socket } from 'node:net'
+import { promisify } from 'node:util'
 import { expect } from 'vitest'
 import { liveTest } from '../lab/live-test.ts'
 import { until } from '../lab/until.ts'
 import { activation, freePort, type Plane, withPair } from './plane.ts'
 
+const execute = promisify(execFile)
 const limitMs = 60_000
 const mib = 1_048_576
 const generation = '1'.repeat(16)
@@ -119,6 +123,32 @@ liveTest(
     } finally {
       for (const cable of cables) cable.cut()
     }
+  },
+)
+
+liveTest(
+  'a mirror that is broken again and again is whole again each time, and what was copied once is not copied anew',
+  { needs: ['nbdcopy'], timeoutMs: 240_000 },
+  async () => {
+    const sizeBytes = 8 * mib
+    await withPair({ sizeBytes }, async (alpha, beta) => {
+      await pairUp(alpha, beta, sizeBytes)
+      await writeFile(alpha.path('image'), randomBytes(sizeBytes))
+      // Nobody asks for a flush.
+      await execute('nbdcopy', [alpha.path('image'), `nbd+unix:///?socket=${alpha.path('nbd')}`])
+      const copied: unknown[] = []
+      // Of connections that were lost no trace may be left: there is room for sixteen at a time.
+      for (let time = 0; time < 20; time++) {
+        const from = alpha.said.length
+        expect(await alpha.order({ do: 'part', because: 'to try it' })).toMatchObject({ say: 'done' })
+        await until(() => alpha.condition() === 'alone', limitMs, 'the break')
+        expect(await alpha.order({ do: 'connect' })).toMatchObject({ say: 'done' })
+        const ended = () => alpha.said.slice(from).find((one) => one.say === 'resync' && one.state === 'ended')
+        copied.push((await until(ended, limitMs, `resync ${time + 1} to end`)).doneBytes)
+        await until(() => alpha.condition() === 'paired', limitMs, 'both sides to be equal')
+      }
+      expect(copied).toEqual([sizeBytes, ...Array.from({ length: 19 }, () => 0)])
+    })
   },
 )
 

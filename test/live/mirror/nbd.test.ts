@@ -1,6 +1,7 @@
 /** Other people's NBD clients against ours: each of them reads the protocol in its own way. */
 import { execFile } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
 import { mkdtemp, readFile, rm, truncate, writeFile } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -149,5 +150,16 @@ liveTest('a client that talks garbage and one that is killed half-way harm no ot
     await writeFile(file, content)
     await run('nbdcopy', uri, join(folder, 'copy'))
     expect((await readFile(join(folder, 'copy'))).equals(content)).toBe(true)
+  }),
+)
+
+liveTest('a client that has gone leaves its place to the next, however many there were', { needs: [] }, () =>
+  served(async ({ socket }) => {
+    for (let client = 0; client < 40; client++) {
+      const connection = connect(socket)
+      const [greeting] = await once(connection, 'data', { signal: AbortSignal.timeout(10_000) })
+      expect(greeting.subarray(0, 8).toString()).toBe('NBDMAGIC')
+      connection.destroy()
+    }
   }),
 )
