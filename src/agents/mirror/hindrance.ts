@@ -1,4 +1,10 @@
-/** Waiting for something that has a reason not to be so yet. */
+/** Waiting for something that has a reason not to be so yet: that a mirror may be mounted. */
+import { needsFormat, sideVerdict } from '../../decisions/mirror-agent.ts'
+import { mirrorObjection } from '../../decisions/mirror-fitness.ts'
+import { constructedMirror, ownershipOf } from '../../decisions/mirror-pair.ts'
+import type { Epoch, MirrorName, ServerName } from '../../events/index.ts'
+import type { PlaneStatus } from '../../mirror/process/sayings.ts'
+import type { State } from '../../projections/state.ts'
 import type { World } from '../../world/world.ts'
 import type { Limit } from '../resources/driver.ts'
 
@@ -38,3 +44,30 @@ export const unhindered = (
     signal.addEventListener('abort', look)
     look()
   })
+
+type Asked = {
+  readonly name: MirrorName
+  readonly me: ServerName
+  readonly epoch: Epoch
+  readonly status: PlaneStatus | null
+  /** The log has what this side claims. */
+  readonly isShown: boolean
+}
+
+/** Why it may not be mounted yet under this ownership; null: it may. */
+export const servingHindrance = (state: State, { name, me, epoch, status, isShown }: Asked): Hindrance | null => {
+  const not = (because: string, isFinal = false) => ({ because, isFinal })
+  const owned = ownershipOf(state, name)
+  if (owned?.server !== me || owned.epoch !== epoch) return not(`epoch ${epoch} is over`, true)
+  const mirror = constructedMirror(state, name)
+  if (mirror === null) return not('the log has not recorded the mirror yet')
+  if (status === null) return not('the data plane is not reached yet')
+  if (status.disks === null) return not(status.because ?? 'its partitions cannot be opened', true)
+  if (status.does === 'serve' && mirror.epoch === epoch) return null
+  if (needsFormat(state, name, me)) return not('its cluster partition is not formatted yet')
+  const isJudged = isShown && sideVerdict(state, name, me) !== null
+  const objection = isJudged ? mirrorObjection(state, name, me) : null
+  if (objection !== null) return not(objection, true)
+  const { condition } = status
+  return not(condition ? `${condition.pair}: ${condition.because}` : (status.because ?? 'it is not served yet'))
+}

@@ -3,11 +3,9 @@
  * log. Level-triggered: what to do next is planned anew from the log and from what the process says of itself.
  */
 import { constructMirror } from '../../decisions/construct-mirror.ts'
-import { needsFormat, seeSide, sideVerdict } from '../../decisions/mirror-agent.ts'
-import { mirrorObjection } from '../../decisions/mirror-fitness.ts'
 import { constructedMirror, ownershipOf } from '../../decisions/mirror-pair.ts'
 import { type MirrorStep, planMirror } from '../../decisions/plan-mirror.ts'
-import { type Epoch, epochOf, type MirrorName, type ServerName, sequence } from '../../events/index.ts'
+import type { Epoch, MirrorName, ServerName } from '../../events/index.ts'
 import { dataGeneration } from '../../mirror/generations.ts'
 import { randomHex } from '../../mirror/process/random-hex.ts'
 import type { FromPlane, PlaneCondition, PlaneStatus } from '../../mirror/process/sayings.ts'
@@ -16,7 +14,8 @@ import type { Cancel, World } from '../../world/world.ts'
 import type { Recorder } from '../recorder.ts'
 import type { Limit } from '../resources/driver.ts'
 import { logAuthority } from './authority.ts'
-import { type Hindrance, type Serving, unhindered } from './hindrance.ts'
+import { type Claims, claimsOf } from './claims.ts'
+import { type Hindrance, type Serving, servingHindrance, unhindered } from './hindrance.ts'
 import { type MirrorOrders, mirrorOrders } from './orders.ts'
 import { type MirrorPlaces, settingsOf } from './places.ts'
 import { type OrderAnswer, PlaneLink, type Told } from './plane-link.ts'
@@ -51,15 +50,13 @@ export class MirrorKeeper {
   readonly #link: PlaneLink
   readonly #teller: MirrorTeller
   readonly #orders: MirrorOrders
+  readonly #claims: Claims
   readonly #authority: ReturnType<typeof logAuthority>
   readonly #waiting = new Set<() => void>()
   readonly #losses = new Set<(because: string) => void>()
   #wanted: Epoch | null = null
   /** Nobody has said yet what is wanted: what an earlier agent left goes on. */
   #isFresh = true
-  /** The session whose claims this agent has put on the log; null: they have to be shown. */
-  #shown: string | null = null
-  #claims = 0
   #refusal: string | null = null
   #stopped: string | null = null
   #isBusy = false
@@ -90,7 +87,8 @@ export class MirrorKeeper {
       say: (what, fields) => say(what, { mirror: name, ...fields }),
     })
     this.#teller = mirrorTeller(world, { name, me, recorder, link: this.#link })
-    this.#orders = mirrorOrders(world, { ...parts, link: this.#link, rewritten: this.#unshow })
+    this.#claims = claimsOf(world, { name, me, recorder, link: this.#link })
+    this.#orders = mirrorOrders(world, { ...parts, link: this.#link, rewritten: this.#claims.change })
     this.wake()
   }
 
@@ -123,9 +121,9 @@ export class MirrorKeeper {
     this.#isFresh = false
     this.#wanted = null
     if (this.#link.status === null) return false
-    this.#unshow()
+    this.#claims.change()
     const { answer } = await this.#link.order({ do: 'leave', withinMs: timeoutMs * inStepPart }, timeoutMs)
-    this.#unshow()
+    this.#claims.change()
     if (answer === 'done') void this.#teller.left()
     this.wake()
     return answer === 'done'
@@ -211,7 +209,7 @@ export class MirrorKeeper {
 
   readonly #planned = (status: PlaneStatus, diskBytes: number): MirrorStep => {
     const { name, me } = this.#parts
-    const isShown = this.#shown !== null && this.#shown === status.session
+    const isShown = this.#claims.areShownBy(status)
     const isLetGo = this.#wanted === null && !this.#isFresh
     const plane = { ...status, diskBytes, isShown, isLetGo, waitedMs: this.#world.clock.now() - this.#since }
     return planMirror(this.#state, { name, me, wanted: this.#wanted, plane })
@@ -222,12 +220,13 @@ export class MirrorKeeper {
       case 'rest':
         return
       case 'show':
-        return this.#show(status)
+        if (!(await this.#claims.show(status))) this.#notBefore = this.#world.clock.now() + againMs
+        return
       case 'follow':
         return this.#told(await this.#link.order(step, orderMs), 'follow')
       case 'leave':
         this.#parts.say('a mirror is followed no longer', { mirror: this.#parts.name, because: step.because })
-        this.#unshow()
+        this.#claims.change()
         return this.#told(await this.#link.order({ do: 'leave' }, orderMs), 'leave')
       case 'part':
       case 'connect':
@@ -236,7 +235,7 @@ export class MirrorKeeper {
       case 'format':
       case 'void':
         this.#parts.say('the cluster partition of a mirror is written anew', { mirror: this.#parts.name, ...step })
-        this.#unshow()
+        this.#claims.change()
         return this.#told(await this.#link.order(step, rewriteMs), step.do)
       case 'activate': {
         const { connectMs, ...order } = step
@@ -262,37 +261,6 @@ export class MirrorKeeper {
     await this.#link.refresh()
   }
 
-  /** What it claims changes: what was read before must not be recorded after. */
-  readonly #unshow = (): void => {
-    this.#shown = null
-    this.#claims += 1
-  }
-
-  /** Before anything is served or followed, and never by a status that is older than what was done since. */
-  readonly #show = async (before: PlaneStatus): Promise<void> => {
-    const { name, me, recorder } = this.#parts
-    const number = this.#claims
-    const status = (await this.#link.refresh()) ?? before
-    const { current: generation, pending, base } = status.generations
-    const boot = this.#world.bootId()
-    const claims = {
-      ...{ mirror: name, server: me, id: status.mirror, generation, pending, base, role: status.role, boot },
-      epoch: epochOf(sequence(status.epoch)),
-      isConsistent: status.isConsistent,
-      isSameBoot: status.boot === boot,
-      session: status.session,
-      saves: status.saves,
-      dataBytes: status.mirror === null ? (status.disks?.dataBytes ?? 0) : status.dataBytes,
-      because: status.because ?? '',
-    }
-    const { answer } = await recorder.submit(`show ${name}`, (state) =>
-      number === this.#claims ? seeSide(state, claims) : null,
-    )
-    if (number !== this.#claims) return
-    if (answer === 'given-up') this.#notBefore = this.#world.clock.now() + againMs
-    else this.#shown = status.session
-  }
-
   readonly #construct = async (): Promise<void> => {
     const { name, me, recorder } = this.#parts
     const epoch = this.#wanted
@@ -309,27 +277,12 @@ export class MirrorKeeper {
     })
   }
 
-  /** Why it may not be mounted yet; null: it may. `isFinal`: waiting does not help. */
   readonly #hindrance = (epoch: Epoch): Hindrance | null => {
-    const { name, me } = this.#parts
-    const not = (because: string, isFinal = false) => ({ because, isFinal })
-    if (this.#wanted !== epoch) return not('it is to be served no longer', true)
-    if (this.#stopped !== null) return not(this.#stopped, true)
-    if (this.#refusal !== null) return not(this.#refusal, true)
-    const owned = ownershipOf(this.#state, name)
-    if (owned?.server !== me || owned.epoch !== epoch) return not(`epoch ${epoch} is over`, true)
-    const mirror = constructedMirror(this.#state, name)
-    if (mirror === null) return not('the log has not recorded the mirror yet')
     const { status } = this.#link
-    if (status === null) return not('the data plane is not reached yet')
-    if (status.disks === null) return not(status.because ?? 'its partitions cannot be opened', true)
-    if (status.does === 'serve' && mirror.epoch === epoch) return null
-    const isShown = this.#shown === status.session && sideVerdict(this.#state, name, me) !== null
-    if (needsFormat(this.#state, name, me)) return not('its cluster partition is not formatted yet')
-    const objection = isShown ? mirrorObjection(this.#state, name, me) : null
-    if (objection !== null) return not(objection, true)
-    const { condition } = status
-    return not(condition ? `${condition.pair}: ${condition.because}` : (status.because ?? 'it is not served yet'))
+    const because = this.#wanted === epoch ? (this.#stopped ?? this.#refusal) : 'it is to be served no longer'
+    if (because !== null) return { because, isFinal: true }
+    const isShown = status !== null && this.#claims.areShownBy(status)
+    return servingHindrance(this.#state, { ...this.#parts, epoch, status, isShown })
   }
 
   readonly #asked = async ({ break: broken, join }: Extract<FromPlane, { say: 'ask' }>) => {
@@ -382,7 +335,7 @@ export class MirrorKeeper {
 
   readonly #died = (because: string): void => {
     const wasServed = this.#wanted !== null
-    this.#unshow()
+    this.#claims.change()
     this.#parts.say('the data plane of a mirror has died', { mirror: this.#parts.name, because })
     this.#parts.planeDied?.(`of mirror ${this.#parts.name}: ${because}`)
     this.#teller.died(because)
