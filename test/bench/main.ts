@@ -4,8 +4,8 @@
  *   npm run bench -- [crash survivor election move process append replay start idle mirror]
  *                       [--trials N] [--quick] [--on FOLDER] [--json] [--save]
  *
- * `--quick` and `--on` are for `mirror`: only whether it works, in seconds; where the files of all disks lie (the folder for
- * temporary files unless told). `--save` makes what is found the baseline that later runs are held against.
+ * `mirror` is `mirror-device mirror-files mirror-resync mirror-writers`. `--quick` and `--on` are for these: only whether it
+ * works, in seconds; where the files of all disks lie (the folder for temporary files unless told). `--save` makes what is found the baseline that later runs are held against.
  */
 import { parseArgs } from 'node:util'
 import { removeKits } from '../live/cluster/kits.ts'
@@ -16,7 +16,7 @@ import { benchCrash, benchElection, benchSurvivor } from './crash.ts'
 import { type Figure, isReached, medianOf, worstOf } from './figure.ts'
 import { benchIdle } from './idle.ts'
 import { describeMachine, findTools, machineInWords } from './machine.ts'
-import { benchMirror } from './mirror/mirror.ts'
+import { benchMirror, mirrorBenches } from './mirror/mirror.ts'
 import { benchMove } from './move.ts'
 import { benchProcess } from './process.ts'
 import { benchReplay } from './replay.ts'
@@ -39,11 +39,18 @@ const benchmarks: Readonly<Record<string, Benchmark>> = {
   replay: { needs: [], run: benchReplay },
   start: { needs: ['nats-server'], run: benchStart },
   idle: { needs: onHosts, run: benchIdle },
-  mirror: {
-    needs: ['root', 'fuse', 'losetup', 'mkfs.ext4', 'fio', 'socat'],
-    run: (trials, progress) => benchMirror(trials, progress, { isQuick: flags.quick, on: flags.on }),
-  },
+  ...Object.fromEntries(
+    Object.entries(mirrorBenches).map(([name, part]): [string, Benchmark] => [
+      name,
+      {
+        needs: ['root', 'fuse', 'losetup', 'mkfs.ext4', 'fio', 'socat'],
+        run: (trials, progress) => benchMirror(part, trials, progress, { isQuick: flags.quick, on: flags.on }),
+      },
+    ]),
+  ),
 }
+/** The names that a name stands for: `mirror` is all that begins with it. */
+const namedBy = (name: string): readonly string[] => (name === 'mirror' ? Object.keys(mirrorBenches) : [name])
 
 const defaultTrials = 10
 
@@ -57,7 +64,7 @@ const { values: flags, positionals } = parseArgs({
     save: { type: 'boolean', default: false },
   },
 })
-const chosen = positionals.length > 0 ? positionals : Object.keys(benchmarks)
+const chosen = positionals.length > 0 ? positionals.flatMap(namedBy) : Object.keys(benchmarks)
 const trials = Number(flags.trials)
 const unknown = chosen.filter((name) => benchmarks[name] === undefined)
 if (unknown.length > 0 || !Number.isInteger(trials) || trials < 1) {

@@ -24,22 +24,29 @@ export type MirrorBenchOptions = {
   readonly on?: string | undefined
 }
 
+type Part = (folder: string, extent: Extent, progress: (text: string) => void) => Promise<readonly Figure[]>
+
+/** Each by itself: what one finds is worth having where another fails. */
+export const mirrorBenches: Readonly<Record<string, Part>> = {
+  'mirror-device': benchRaw,
+  'mirror-files': benchFiles,
+  'mirror-resync': benchResync,
+  'mirror-writers': benchThrottled,
+}
+
 export const benchMirror = async (
+  part: Part,
   trials: number,
   progress: (text: string) => void,
   { isQuick, on = tmpdir() }: MirrorBenchOptions,
 ): Promise<readonly Figure[]> => {
   const extent: Extent = isQuick ? { trials: 1, ...quick } : { trials: Math.min(trials, maxTrials), ...full }
-  const figures: Figure[] = []
-  for (const part of [benchRaw, benchFiles, benchResync, benchThrottled]) {
-    const folder = await mkdtemp(join(on, 'baton-bench-mirror-'))
-    // PostgreSQL runs as somebody else.
-    await chmod(folder, 0o755)
-    try {
-      figures.push(...(await part(folder, extent, progress)))
-    } finally {
-      await rm(folder, { recursive: true })
-    }
+  const folder = await mkdtemp(join(on, 'baton-bench-mirror-'))
+  // PostgreSQL runs as somebody else.
+  await chmod(folder, 0o755)
+  try {
+    return await part(folder, extent, progress)
+  } finally {
+    await rm(folder, { recursive: true })
   }
-  return figures
 }

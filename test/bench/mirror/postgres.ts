@@ -1,5 +1,5 @@
 /** PostgreSQL with its data on the disk that is measured. */
-import { mkdir } from 'node:fs/promises'
+import { mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { postgresDirectory } from '../../live/lab/needs.ts'
 import { run } from './places.ts'
@@ -38,6 +38,7 @@ export const openBank = async (folder: string): Promise<Bank | null> => {
   )
   const stop = async (): Promise<void> => {
     await as(join(programs, 'pg_ctl'), 'stop', '--wait', '--mode=fast', '--pgdata', data)
+    await rm(place, { recursive: true })
   }
   const pgbench = (...argv: readonly string[]) => as('pgbench', '--host', place, '--username=bank', ...argv, 'postgres')
   try {

@@ -1,21 +1,29 @@
 /** The disk as services see it: the same work on a file system on a local disk and on a mirrored one, in turns. */
-import { mkdir } from 'node:fs/promises'
-import { join } from 'node:path'
-import type { Figure } from '../figure.ts'
+import { randomBytes } from 'node:crypto'
+import { mkdir, rm, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { now } from '../../live/lab/until.ts'
+import type { Figure, Peer } from '../figure.ts'
 import { files, fio, raw } from './fio.ts'
+import { openGluster } from './gluster.ts'
 import { localPlace, mirroredPlace, type Place, run, unmirroredPlace } from './places.ts'
-import { openBank } from './postgres.ts'
+import { type Bank, openBank } from './postgres.ts'
 
 export type Extent = { readonly trials: number; readonly seconds: number; readonly sizeBytes: number }
 type Progress = (text: string) => void
 
 /** What is done on each of two places, in turns, and what is found by it. */
-type Work = { readonly name: string; readonly atLeast?: number; readonly do: (on: number) => Promise<number> }
+type Work = {
+  readonly name: string
+  readonly atLeast?: number
+  readonly peers?: readonly Peer[]
+  readonly do: (on: number) => Promise<number>
+}
 
 /** The median is of ratios of neighbours: what else the machine does meets both. */
 const compared = async (what: string, works: readonly Work[], trials: number, progress: Progress) => {
   const figures: Figure[] = []
-  for (const { name, atLeast, do: work } of works) {
+  for (const { name, atLeast, peers, do: work } of works) {
     const values: number[] = []
     for (let trial = 0; trial < trials; trial++) {
       // Who comes first has a warm machine, or a cold one.
@@ -33,6 +41,7 @@ const compared = async (what: string, works: readonly Work[], trials: number, pr
       unit: 'ratio',
       values,
       ...(atLeast === undefined ? {} : { target: { atLeast } }),
+      ...(peers === undefined ? {} : { peers }),
     })
   }
   return figures
@@ -68,64 +77,117 @@ export const benchRaw = async (folder: string, extent: Extent, progress: Progres
   }
 }
 
-const fileTargets: Readonly<Record<string, number>> = {
-  '4 KiB and fsync, one writer': 0.75,
-  '4 KiB and fsync, eight writers': 0.5,
-  '1 MiB and fsync': 0.8,
-}
-const bankTargets = [
-  { name: 'pgbench, one client', clients: 1, atLeast: 0.85 },
-  { name: 'pgbench, eight clients', clients: 8, atLeast: 0.75 },
-] as const
+/** What the reference product's makers printed in 2003, on their machines: a copy with sync ÷ a local one. */
+const reference: readonly Peer[] = [{ who: 'CLUSTERPRO 2003', median: 0.94, max: 0.94 }]
 
-/** ext4 on the mirrored device ÷ ext4 on a local loop device. */
+/** What the mirror is held against, and what is aimed at: by name of the work, and by number of clients. */
+type Rival = {
+  readonly what: string
+  readonly open: (folder: string, sizeBytes: number) => Promise<Mounted | string>
+  readonly atLeast: {
+    readonly files: Readonly<Record<string, number>>
+    readonly bank: Readonly<Record<number, number>>
+  }
+}
+type Mounted = { readonly folder: string; readonly close: () => Promise<void> }
+
+const localDisk: Rival = {
+  what: 'mirror ÷ local:',
+  open: async (folder, sizeBytes) => mounted(folder, 'local', await localPlace(folder, sizeBytes)),
+  atLeast: {
+    files: {
+      '4 KiB and fsync, one writer': 0.75,
+      '4 KiB and fsync, eight writers': 0.5,
+      '1 MiB and fsync': 0.8,
+    },
+    bank: { 1: 0.85, 8: 0.75 },
+  },
+}
+const gluster: Rival = {
+  what: 'mirror ÷ GlusterFS:',
+  open: openGluster,
+  atLeast: {
+    files: { '4 KiB and fsync, one writer': 1.1, '4 KiB and fsync, eight writers': 2, '1 MiB and fsync': 3 },
+    bank: { 1: 1.5, 8: 1.7 },
+  },
+}
+
+/** ext4 on the mirrored device ÷ ext4 on a local loop device, and ÷ GlusterFS with two replicas. */
 export const benchFiles = async (folder: string, extent: Extent, progress: Progress): Promise<readonly Figure[]> => {
-  const base = await mounted(folder, 'local', await localPlace(folder, extent.sizeBytes))
+  const mirror = await mounted(folder, 'mirror', await mirroredPlace(folder, extent.sizeBytes))
   try {
-    const mirrored = await mounted(folder, 'mirror', await mirroredPlace(folder, extent.sizeBytes))
-    try {
-      const folders = [base.folder, mirrored.folder]
-      return [
-        ...(await compared('ext4:', fileWorks(folders, extent), extent.trials, progress)),
-        ...(await benchBanks(folders, extent, progress)),
-      ]
-    } finally {
-      await mirrored.close()
+    const figures: Figure[] = []
+    for (const rival of [localDisk, gluster]) {
+      const base = await rival.open(folder, extent.sizeBytes)
+      if (typeof base === 'string') {
+        progress(`${rival.what} skipped: ${base}`)
+        continue
+      }
+      try {
+        figures.push(...(await against(rival, [base.folder, mirror.folder], extent, progress)))
+      } finally {
+        await base.close()
+      }
     }
+    return figures
   } finally {
-    await base.close()
+    await mirror.close()
   }
 }
 
-const fileWorks = (folders: readonly string[], { seconds }: Extent): readonly Work[] =>
-  Object.entries(files).map(([name, options]) => ({
-    name,
-    atLeast: fileTargets[name] ?? 0,
-    do: async (on) => (await fio({ folder: at(folders, on) }, seconds, options)).perSecond,
-  }))
+const against = async (rival: Rival, folders: readonly string[], extent: Extent, progress: Progress) => [
+  ...(await compared(rival.what, fileWorks(folders, rival, extent), extent.trials, progress)),
+  ...(await benchBanks(folders, rival, extent, progress)),
+]
 
-const benchBanks = async (folders: readonly string[], extent: Extent, progress: Progress) => {
-  const banks = [await openBank(at(folders, 0))]
+const fileWorks = (folders: readonly string[], { atLeast }: Rival, { seconds }: Extent): readonly Work[] => [
+  ...Object.entries(files).map(([name, options]): Work => {
+    const target = atLeast.files[name]
+    return {
+      name,
+      ...(target === undefined ? {} : { atLeast: target }),
+      do: async (on) => (await fio({ folder: at(folders, on) }, seconds, options)).perSecond,
+    }
+  }),
+  { name: 'copies of 64 MiB with sync', peers: reference, do: (on) => copiesPerSecond(at(folders, on), seconds) },
+]
+
+/** Files as a person copies them, each on the disk before the next. */
+const copiesPerSecond = async (folder: string, seconds: number): Promise<number> => {
+  const [image, copy] = [join(dirname(folder), 'image'), join(folder, 'copy')]
+  await writeFile(image, randomBytes(64 * 2 ** 20))
+  const began = now()
+  let copies = 0
+  for (; copies === 0 || now() - began < seconds * 1000; copies++)
+    await run('dd', `if=${image}`, `of=${copy}`, 'bs=1M', 'conv=fsync', 'status=none')
+  const perSecond = copies / ((now() - began) / 1000)
+  await Promise.all([rm(image), rm(copy)])
+  return perSecond
+}
+
+const benchBanks = async (folders: readonly string[], { what, atLeast }: Rival, extent: Extent, progress: Progress) => {
+  const banks: (Bank | null)[] = []
   try {
-    banks.push(await openBank(at(folders, 1)))
-    if (banks.some((bank) => bank === null)) {
+    for (const folder of folders) banks.push(await openBank(folder))
+    if (banks.includes(null)) {
       progress('pgbench is skipped: PostgreSQL is not installed')
       return []
     }
-    const works = bankTargets.map(({ name, clients, atLeast }): Work => {
+    const works = Object.entries(atLeast.bank).map(([clients, target]): Work => {
+      const perSecond = async (on: number) => at(banks, on)?.perSecond(Number(clients), extent.seconds)
       return {
-        name,
-        atLeast,
-        do: async (on) => (await at(banks, on)?.perSecond(clients, extent.seconds)) ?? Number.NaN,
+        name: `pgbench, ${clients === '1' ? 'one client' : 'eight clients'}`,
+        atLeast: target,
+        do: async (on) => (await perSecond(on)) ?? Number.NaN,
       }
     })
-    return await compared('ext4:', works, extent.trials, progress)
+    return await compared(what, works, extent.trials, progress)
   } finally {
     for (const bank of banks) await bank?.stop()
   }
 }
 
-const mounted = async (folder: string, name: string, { device, close }: Place) => {
+const mounted = async (folder: string, name: string, { device, close }: Place): Promise<Mounted> => {
   const mountPoint = join(folder, `on-${name}`)
   try {
     await run('mkfs.ext4', '-q', '-F', device)

@@ -79,7 +79,8 @@ export const postgresDirectory = (): string | null => {
 const inKernel = (type: string): string | null =>
   readFileSync('/proc/filesystems', 'utf8').includes(`\t${type}\n`) ? null : `no ${type} in this kernel`
 
-const onPath = (program: string): string | null =>
+/** Why this program cannot be run; null when it can. */
+export const onPath = (program: string): string | null =>
   searchPath().some((directory) => isProgram(directory, program)) ? null : `${program} is not on PATH`
 
 const searchPath = (): string[] => (process.env.PATH ?? '').split(delimiter)
