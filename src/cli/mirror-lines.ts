@@ -13,7 +13,7 @@ import type { Lacking } from '../projections/mirror-history.ts'
 import { lackingOn, shortOf, sideOf } from '../projections/mirror-sides.ts'
 import type { Mirror, Resync } from '../projections/mirrors.ts'
 import type { State } from '../projections/state.ts'
-import { bytesInWords, durationInWords } from '../projections/wording.ts'
+import { bytesInWords, durationInWords, listInWords } from '../projections/wording.ts'
 import { lackingInWords, orderInWords, percentOf } from '../projections/words-of-mirrors.ts'
 import type { Colours } from './deps.ts'
 import { indent, row, table } from './table.ts'
@@ -47,6 +47,7 @@ const oneMirror = (state: State, name: string, look: MirrorLook): readonly strin
     ...(forced ? [yellow(`by the word of ${forced.by}: ${forced.lost}`)] : []),
     ...(split ? [yellow(`the copy of ${split.server} is split off since ${formatTime(split.at, look.zone)}`)] : []),
     ...(mayConnect ? [] : [yellow(`its sides do not connect: baton mirror connect ${name}`)]),
+    ...growthNotes(mirror).map(yellow),
     ...orders.map(({ order, server, by }) => yellow(`ordered by ${by} on ${server}: ${orderInWords[order]}`)),
     ...(verified
       ? [
@@ -62,6 +63,15 @@ const oneMirror = (state: State, name: string, look: MirrorLook): readonly strin
     ...(stale === null ? [] : indent(mapLines(mirror, stale))),
     ...(mirror.resync ? indent(resyncLines(mirror.resync, look.colours)) : []),
   ]
+}
+
+/** What the log has named, and who has yet to take it in. */
+const growthNotes = ({ dataBytes, sides }: Mirror): readonly string[] => {
+  if (dataBytes === undefined) return []
+  const behind = Object.entries(sides).flatMap(([server, { seen }]) =>
+    seen && seen.dataBytes < dataBytes ? [server] : [],
+  )
+  return behind.length === 0 ? [] : [`grows to ${bytesInWords(dataBytes)}: not yet on ${listInWords(behind)}`]
 }
 
 const sideRow = (state: State, mirror: Mirror, server: string, { colours, zone }: MirrorLook): readonly string[] => {

@@ -31,7 +31,11 @@ const plain = [
   ['verify', 'verify-mirror', 'Compares both copies by checksums while the service runs; copies nothing.'],
   ['split', 'split-mirror', 'Takes the copy of the standby off, consistent, for a backup.'],
   ['rejoin', 'rejoin-mirror', 'Ends `split`: what was written meanwhile is copied to it.'],
-  ['resize', 'resize-mirror', 'Takes in what was added to both data partitions.'],
+  [
+    'resize',
+    'resize-mirror',
+    'Takes in what was added to both data partitions, while the group runs: the mirror grows, then its file system.',
+  ],
 ] as const
 
 type StatusOptions = ReadOptions & { readonly watch?: boolean }

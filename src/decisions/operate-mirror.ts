@@ -130,6 +130,7 @@ const onActive = (state: State, mirror: Mirror, order: MirrorOrder, facts: Facts
   const other = otherOf(state, name, owned.server)
   if (order !== 'break' && other !== null && serverOf(state.servers, other).status !== 'up')
     return { refused: `${other}, which has the other copy, is not there`, possible: `start ${other}` }
+  if (order === 'resize' && other !== null && !facts.reachable.has(other)) return notHeard(other)
   return ordered(mirror, owned.server, order)
 }
 

@@ -11,12 +11,15 @@ import type { State } from '../projections/state.ts'
 import { isForced, logWordOf, mayFollow, mustVoid, needsFormat, sideVerdict } from './mirror-agent.ts'
 import { mirrorObjection } from './mirror-fitness.ts'
 import { constructedMirror, mirrorConfigurationOf, otherOf, ownershipOf } from './mirror-pair.ts'
+import { lackingSize, mayServeLarger, mustGrow } from './resize-mirror.ts'
 
 /** The process as it is. */
 export type PlaneSeen = {
   readonly does: 'nothing' | 'follow' | 'serve'
   /** Size of the data partition, however much of it is mirrored. */
   readonly diskBytes: number
+  /** How much of it is mirrored, by its cluster partition; 0 = that cannot be read. */
+  readonly dataBytes: number
   readonly isConsistent: boolean
   /** Of the ownership under which it serves, or has served. */
   readonly epoch: number
@@ -36,6 +39,8 @@ export type MirrorStep =
   | { readonly do: 'rest'; readonly because: string | null }
   | { readonly do: 'show' | 'follow' | 'connect' | 'expose' }
   | { readonly do: 'part'; readonly because: string }
+  /** Asked again until it has: whoever grows already goes on. */
+  | { readonly do: 'grow'; readonly dataBytes: number }
   | { readonly do: 'leave'; readonly because: string }
   | FormatStep
   | {
@@ -84,7 +89,7 @@ export const planMirror = (state: State, { name, me, wanted, plane }: MirrorWish
   return (
     parting(state, name, plane) ??
     rewriting(state, { name, me, wanted, plane }, { mirror, configuration }) ??
-    (wanted === null ? following(state, name, me, plane) : serving(state, name, me, wanted))
+    (wanted === null ? following(state, name, me, plane) : serving(state, name, me, { wanted, plane }))
   )
 }
 
@@ -94,7 +99,13 @@ const whileServed = (state: State, name: string, me: ServerName, plane: PlaneSee
   const isOver = owned?.server !== me || owned.epoch !== epoch
   if (isLetGo && isOver) return { do: 'leave', because: 'this ownership is over' }
   if (!isShown) return { do: 'show' }
-  return parting(state, name, plane) ?? rest(null)
+  const larger = mayServeLarger(state, name, me) ? growing(state, name, me, plane) : null
+  return parting(state, name, plane) ?? larger ?? rest(null)
+}
+
+const growing = (state: State, name: string, me: ServerName, { dataBytes: has }: PlaneSeen): MirrorStep | null => {
+  const dataBytes = mustGrow(state, name, me, has)
+  return dataBytes === null ? null : { do: 'grow', dataBytes }
 }
 
 /** By an operator's word both sides stay apart, or connect again; null: as it is. */
@@ -131,6 +142,9 @@ const rewriting = (
   if (plane.does === 'follow' || plane.isExposed)
     return { do: 'leave', because: 'its cluster partition is written anew' }
   if (format === null && lacks?.copy === 'differences') {
+    // What it lacks may lie beyond its end.
+    const dataBytes = lackingSize(mirror, plane.dataBytes)
+    if (dataBytes !== null) return { do: 'grow', dataBytes }
     const { known } = sideOf(mirror, me)
     const { generation = null, epoch = 0, saves = null } = known ?? {}
     return { do: 'void', generation, epoch, saves: saves ?? 0, runs: lacks.runs }
@@ -138,7 +152,7 @@ const rewriting = (
   return formatStep(state, { mirror, configuration }, { me, plane, generation: format?.generation ?? null })
 }
 
-/** Both sides mirror as much as the smaller one has. */
+/** Both sides mirror as much as the smaller one had when they were made, or what the log has named since. */
 export const formatStep = (
   state: State,
   { mirror, configuration }: Known,
@@ -151,32 +165,39 @@ export const formatStep = (
   if (isAwaited && plane.waitedMs < longestWaitMs) return rest(`${other} has not shown its partition yet`)
   if (theirs && theirs.id === mirror.id && theirs.dataBytes > plane.diskBytes)
     return rest(`the data partition has ${plane.diskBytes} bytes, the mirror ${theirs.dataBytes}`)
-  const all = theirs && theirs.dataBytes > 0 ? Math.min(theirs.dataBytes, plane.diskBytes) : plane.diskBytes
+  const least = theirs && theirs.dataBytes > 0 ? Math.min(theirs.dataBytes, plane.diskBytes) : plane.diskBytes
+  const all = mirror.dataBytes ?? least
+  if (all > plane.diskBytes) return rest(`the data partition has ${plane.diskBytes} bytes, the mirror ${all}`)
   const saves = sideOf(mirror, me).known?.saves ?? 0
   return { do: 'format', generation, dataBytes: all - (all % 4096), blockBytes, regionBytes, saves }
 }
 
-const following = (
-  state: State,
-  name: string,
-  me: ServerName,
-  { does, isExposed, isConsistent }: PlaneSeen,
-): MirrorStep => {
+const following = (state: State, name: string, me: ServerName, plane: PlaneSeen): MirrorStep => {
+  const { does, isExposed, isConsistent } = plane
   const owned = ownershipOf(state, name)
   // What was acknowledged here is flushed: a machine that is shut down now has lost nothing of it.
   const because = owned === null ? 'nobody serves it' : owned.server === me ? null : mayFollow(state, name, me)
   const isSplitOff = constructedMirror(state, name)?.split?.server === me
   if (isSplitOff && isConsistent && does === 'nothing') return isExposed ? rest(because) : { do: 'expose' }
   if (isExposed) return { do: 'leave', because: 'it is split off no longer' }
-  if (does === 'follow') return because === null ? rest(null) : { do: 'leave', because }
-  return because === null && owned?.server !== me ? { do: 'follow' } : rest(because)
+  if (does === 'follow' && because !== null) return { do: 'leave', because }
+  // It follows first: as long as the other side has not grown either, it can.
+  if (does !== 'follow' && because === null && owned?.server !== me) return { do: 'follow' }
+  return growing(state, name, me, plane) ?? rest(because)
 }
 
-const serving = (state: State, name: string, me: ServerName, wanted: Epoch): MirrorStep => {
+const serving = (
+  state: State,
+  name: string,
+  me: ServerName,
+  { wanted, plane }: { readonly wanted: Epoch; readonly plane: PlaneSeen },
+): MirrorStep => {
   const owned = ownershipOf(state, name)
   if (owned?.server !== me || owned.epoch !== wanted) return rest(`epoch ${wanted} is over`)
   const objection = mirrorObjection(state, name, me)
   if (objection !== null) return rest(objection)
+  const larger = growing(state, name, me, plane)
+  if (larger !== null) return larger
   const mirror = constructedMirror(state, name)
   const other = otherOf(state, name, me)
   const isThere = whyApart(mirror) === null && other !== null && serverOf(state.servers, other).status === 'up'

@@ -135,6 +135,31 @@ export const mirrorEvents = {
     differentBytes: bytes,
     differences: runs,
   }),
+  /**
+   * What `server` has for the resize that was ordered at `ordered`: its data partition, as much of it as it mirrors, its
+   * cluster partition, and how large that must be for a mirror of all of its data partition. `because`: it cannot tell.
+   */
+  MirrorSideMeasured: z.object({
+    mirror,
+    server: decode.server,
+    ordered: decode.sequence,
+    dataBytes: bytes,
+    mirroredBytes: bytes,
+    metadataBytes: bytes,
+    neededBytes: bytes,
+    because: words,
+  }),
+  /**
+   * So much is mirrored from here on. Each side grows to it as soon as it can, and is neither served nor followed with
+   * for long before it has: what was added is zeros on both of them then.
+   */
+  MirrorResized: z.object({
+    mirror,
+    server: decode.server,
+    ordered: decode.sequence,
+    fromBytes: bytes,
+    dataBytes: bytes,
+  }),
   /** An operator made a copy current that may lack acknowledged writes. `lost` says what, in words and numbers. */
   MirrorForced: z.object({
     mirror,

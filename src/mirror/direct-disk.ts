@@ -33,7 +33,7 @@ export const openDisk = (path: string, options: DirectDiskOptions): Disk => {
 type Opened = { readonly path: string; readonly fd: number; readonly size: number; readonly blockBytes: number }
 
 class DirectDisk implements Disk {
-  readonly size: number
+  #size: number
   readonly blockBytes: number
   readonly #path: string
   readonly #fd: number
@@ -44,8 +44,17 @@ class DirectDisk implements Disk {
   constructor({ path, fd, size, blockBytes }: Opened) {
     this.#path = path
     this.#fd = fd
-    this.size = size
+    this.#size = size
     this.blockBytes = blockBytes
+  }
+
+  get size(): number {
+    return this.#size
+  }
+
+  readonly measure = (): number => {
+    this.#size = tried(this.#path, 'ask for its size', null, () => measure(this.#fd)).size
+    return this.#size
   }
 
   readonly read = (at: number, into: Uint8Array): void => {

@@ -7,8 +7,10 @@
  * process must be another one.
  */
 export type Disk = {
-  /** In bytes; a multiple of `blockBytes`. */
+  /** In bytes; a multiple of `blockBytes`. As it was measured last. */
   readonly size: number
+  /** Asks the device anew how large it is; that is its `size` from here on. @throws DiskTrouble */
+  readonly measure: () => number
   /** Offset and length of every call are multiples of this. */
   readonly blockBytes: number
   /** @throws DiskTrouble */

@@ -53,6 +53,8 @@ export const tellMirror = ({ type, data }: MirrorEvent, { before, after, moment 
       return data.outcome === 'failed' ? told('mirrorOrderFailed', data.server, data.server, data.detail) : []
     case 'MirrorResyncProgressed':
     case 'MirrorDirtyRecorded':
+    case 'MirrorSideMeasured':
+    case 'MirrorResized':
     case 'MirrorOrdered':
     case 'MirrorConnectAllowed':
       return []

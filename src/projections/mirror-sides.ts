@@ -31,7 +31,11 @@ export type Side = {
   readonly seen: (Claims & { readonly at: WallTime; readonly sequence: Sequence; readonly verdict: SideVerdict }) | null
   readonly trouble: { readonly operation: string; readonly because: string; readonly at: WallTime } | null
   readonly lostNetworks: readonly string[]
+  /** How large its partitions were for the last resize; none before the first. */
+  readonly measured?: Measured
 }
+
+export type Measured = Omit<Extract<MirrorEvent, { type: 'MirrorSideMeasured' }>['data'], 'mirror' | 'server'>
 
 const nothing: Side = { known: null, seen: null, trouble: null, lostNetworks: [] }
 

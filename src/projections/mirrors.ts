@@ -56,6 +56,8 @@ export type Mirror = {
   /** Null: never constructed. */
   readonly id: string | null
   readonly initial: InitialCopy
+  /** What both sides are to mirror since it was resized; none: as much as it was made with. */
+  readonly dataBytes?: number
   /** Has every acknowledged write: the one that served last. */
   readonly current: ServerName | null
   /** May lack some; null = both have everything. */
@@ -316,6 +318,14 @@ const foldSide = (mirror: Mutable, { type, data }: OfSide, { at, sequence }: Mom
         if (known && saves !== undefined && saves > (known.saves ?? -1))
           know(mirror, server, { generation: known.generation, saves })
       }
+      return
+    case 'MirrorSideMeasured': {
+      const { mirror: _, server, ...measured } = data
+      change(mirror, server, { measured })
+      return
+    }
+    case 'MirrorResized':
+      mirror.dataBytes = data.dataBytes
       return
     case 'MirrorVerified':
       mirror.verified = { at, checkedBytes: data.checkedBytes, differentBytes: data.differentBytes }

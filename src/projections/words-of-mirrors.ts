@@ -30,6 +30,10 @@ export const describeMirror = ({ type, data }: MirrorEvent): string => {
       return data.differentBytes === 0
         ? `${name} was verified: ${bytesInWords(data.checkedBytes)} are equal`
         : `${name} was verified: ${bytesInWords(data.differentBytes)} of ${bytesInWords(data.checkedBytes)} differ`
+    case 'MirrorSideMeasured':
+      return `${name}: ${data.server} ${data.because === '' ? `has a data partition of ${bytesInWords(data.dataBytes)}, ${bytesInWords(data.mirroredBytes)} of it are mirrored` : `cannot tell how large its partitions are: ${data.because}`}`
+    case 'MirrorResized':
+      return `${name} grows from ${bytesInWords(data.fromBytes)} to ${bytesInWords(data.dataBytes)}`
     case 'MirrorForced':
       return `${name}: the copy of ${data.server} was made current by force; given up: ${data.lost}`
     case 'MirrorSplit':

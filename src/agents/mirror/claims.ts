@@ -22,12 +22,15 @@ export type Claims = {
   readonly show: (before: PlaneStatus) => Promise<boolean>
 }
 
+/** A process, and what it has: once it has grown it has something else to show. */
+const claimant = ({ session, dataBytes }: PlaneStatus): string => `${session} ${dataBytes}`
+
 export const claimsOf = (world: Pick<World, 'bootId'>, { name, me, recorder, link }: ClaimsParts): Claims => {
-  /** The session whose claims are on the log. */
+  /** Whose claims are on the log. */
   let shown: string | null = null
   let changes = 0
   return {
-    areShownBy: ({ session }) => shown !== null && shown === session,
+    areShownBy: (status) => shown !== null && shown === claimant(status),
     change: () => {
       shown = null
       changes += 1
@@ -41,7 +44,7 @@ export const claimsOf = (world: Pick<World, 'bootId'>, { name, me, recorder, lin
       )
       if (number !== changes) return true
       if (answer === 'given-up') return false
-      shown = status.session
+      shown = claimant(status)
       return true
     },
   }

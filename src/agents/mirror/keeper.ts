@@ -231,6 +231,7 @@ export class MirrorKeeper {
       case 'part':
       case 'connect':
       case 'expose':
+      case 'grow':
         return this.#told(await this.#link.order(step, orderMs), step.do)
       case 'format':
       case 'void':

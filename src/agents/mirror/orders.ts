@@ -2,22 +2,15 @@
 import { finishOrder, openOrders, recordSplit } from '../../decisions/mirror-agent.ts'
 import { constructedMirror, mirrorConfigurationOf, otherOf } from '../../decisions/mirror-pair.ts'
 import { formatStep } from '../../decisions/plan-mirror.ts'
-import { epochOf, type MirrorName, type ServerName, sequence } from '../../events/index.ts'
+import { epochOf, sequence } from '../../events/index.ts'
 import type { PlaneStatus, VerifySaid } from '../../mirror/process/sayings.ts'
 import type { Mirror, OpenOrder } from '../../projections/mirrors.ts'
 import type { State } from '../../projections/state.ts'
 import type { World } from '../../world/world.ts'
-import type { Recorder } from '../recorder.ts'
+import { done, failed, type OrdersParts, type Outcome } from './order-outcome.ts'
 import type { PlaneLink } from './plane-link.ts'
+import { growOnTop, resize, sizeUp } from './resize.ts'
 
-export type OrdersParts = {
-  readonly name: MirrorName
-  readonly me: ServerName
-  readonly recorder: Pick<Recorder, 'submit' | 'state'>
-  readonly link: PlaneLink
-  /** What this side claims has been changed by hand: it has to be shown anew. */
-  readonly rewritten: () => void
-}
 export type MirrorOrders = {
   /** One look at what is open; resolves when nothing more can be done now. */
   readonly carryOut: (status: PlaneStatus) => Promise<void>
@@ -27,12 +20,6 @@ export type MirrorOrders = {
   readonly died: () => void
 }
 
-/** What came of it; null: not yet. */
-type Outcome = { readonly outcome: 'done' | 'failed'; readonly detail: string } | null
-const done = (detail: string): Outcome => ({ outcome: 'done', detail })
-const failed = (detail: string): Outcome => ({ outcome: 'failed', detail })
-
-const resizeMs = 60_000
 const formatMs = 60_000
 
 export const mirrorOrders = (world: World, parts: OrdersParts): MirrorOrders => {
@@ -82,15 +69,19 @@ export const mirrorOrders = (world: World, parts: OrdersParts): MirrorOrders => 
         if (status.does !== 'serve') return failed('it is not served here')
         beside(order, () => verify(parts, verification))
         return null
-      case 'resize':
-        beside(order, () => ask(parts))
+      case 'resize': {
+        const outcome = await resize(parts, order, status)
+        if (outcome === null || 'outcome' in outcome) return outcome
+        beside(order, () => growOnTop(world, parts, outcome.sizeBytes))
         return null
+      }
       default:
         return order.order satisfies never
     }
   }
   return {
     carryOut: async (status) => {
+      await sizeUp(parts, status)
       for (const order of openOrders(recorder.state(), name, me))
         if (!underWay.has(order.sequence)) await finish(order, await one(order, status))
     },
@@ -103,12 +94,6 @@ export const mirrorOrders = (world: World, parts: OrdersParts): MirrorOrders => 
 
 const isJoinedSince = ({ stale, sequence: at }: Mirror, order: OpenOrder): boolean =>
   stale === null && at > order.sequence
-
-/** What the data plane does by itself, if it can. */
-const ask = async ({ link }: OrdersParts): Promise<Outcome> => {
-  const answer = await link.order({ do: 'resize' }, resizeMs)
-  return answer.answer === 'done' ? done('') : failed(answer.because)
-}
 
 /** Who waits for the end of a comparison. */
 type Verification = { settle: (said: VerifySaid | null) => void }

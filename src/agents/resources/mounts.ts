@@ -1,7 +1,7 @@
 /** What is mounted where, and what the machine mounts by itself. */
 import type { World } from '../../world/world.ts'
 
-export type Mount = { readonly source: string; readonly mountPoint: string }
+export type Mount = { readonly source: string; readonly mountPoint: string; readonly fileSystem: string }
 
 /** Blanks are written as \040 in both tables. */
 const unescaped = (text: string): string =>
@@ -14,17 +14,18 @@ const linesOf = async (world: World, path: string): Promise<readonly string[]> =
 export const mounts = async (world: World): Promise<readonly Mount[]> =>
   (await linesOf(world, '/proc/self/mountinfo')).map((line) => {
     const [place = '', origin = ''] = line.split(' - ')
-    return { source: unescaped(origin.split(' ')[1] ?? ''), mountPoint: unescaped(place.split(' ')[4] ?? '') }
+    const [fileSystem = '', source = ''] = origin.split(' ')
+    return { source: unescaped(source), mountPoint: unescaped(place.split(' ')[4] ?? ''), fileSystem }
   })
 
 /** Entries of fstab(5) that are mounted without anybody asking. */
 export const automaticMounts = async (world: World): Promise<readonly Mount[]> =>
   (await linesOf(world, '/etc/fstab')).flatMap((line) => {
-    const [source = '', mountPoint = '', , options = ''] = line.split(/\s+/)
+    const [source = '', mountPoint = '', fileSystem = '', options = ''] = line.split(/\s+/)
     if (options.split(',').includes('noauto')) return []
     const [, tag, value] = /^(UUID|LABEL|PARTUUID|PARTLABEL)="?([^"]*)"?$/.exec(source) ?? []
     const device = tag === undefined ? unescaped(source) : `/dev/disk/by-${tag.toLowerCase()}/${value}`
-    return [{ source: device, mountPoint: unescaped(mountPoint) }]
+    return [{ source: device, mountPoint: unescaped(mountPoint), fileSystem }]
   })
 
 /** Those of `list` that are of the device, by whatever path. */

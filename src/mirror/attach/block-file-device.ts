@@ -84,6 +84,26 @@ export const cleanUpBlockFile = async (world: AttachWorld, path: string, limit: 
   return gone
 }
 
+/** The block file has grown to `sizeBytes`: so does the loop device that is on it, whatever is mounted from it. */
+export const enlargeBlockDevice = async (
+  world: AttachWorld,
+  { path, sizeBytes, device }: BlockFile & { readonly device: string },
+  limit: Limit,
+): Promise<AttachOutcome> => {
+  const run = runner(world, limit)
+  // Older kernels take the size that the file system of the file was asked for last.
+  const stat = await run(['stat', '--format', '%s', path])
+  if (stat.code !== 0) return failureOf(stat, `asking ${path} for its size`)
+  if (Number(stat.stdout) !== sizeBytes)
+    return failed(`${path} has ${stat.stdout.trim()} bytes, the mirror ${sizeBytes}`)
+  const told = await run(['losetup', '--set-capacity', device])
+  if (told.code !== 0) return failureOf(told, `telling ${device} its new size`)
+  const facts = await loopFacts(world, device)
+  return facts.sizeBytes === sizeBytes
+    ? { ok: true, device }
+    : failed(`${device} has ${facts.sizeBytes} bytes, not ${sizeBytes}`)
+}
+
 /** The devices that are attached to this block file now; asks no server. */
 export const devicesOf = (world: AttachWorld, path: string): Promise<readonly string[]> => loopsOn(world, path)
 

@@ -27,7 +27,6 @@ import type { VerifyOptions } from './verify.ts'
 import { Writes } from './writes.ts'
 
 export class ActiveSide implements Engine {
-  readonly size: number
   readonly blockBytes: number
   readonly touched: Touched
   readonly statistics: Statistics
@@ -61,7 +60,6 @@ export class ActiveSide implements Engine {
     this.#options = options
     this.#asker = new Asker(options)
     this.statistics = options.statistics ?? new Statistics()
-    this.size = partition.geometry.dataBytes
     this.blockBytes = side.data.blockBytes
     const isFirstLife = partition.state.role !== 'active' || partition.state.epoch !== options.epoch
     this.touched = new Touched(this.size, options.epoch, isFirstLife)
@@ -108,6 +106,10 @@ export class ActiveSide implements Engine {
     this.#tick = options.clock.after(options.limits.ackMs / 4, this.#look)
   }
 
+  get size(): number {
+    return this.#side.partition.geometry.dataBytes
+  }
+
   get condition(): MirrorCondition {
     return { pair: this.#pair, because: this.#because, dirtyBlocks: this.#side.partition.dirty.marks.count }
   }
@@ -131,7 +133,7 @@ export class ActiveSide implements Engine {
   readonly linkUp = (link: PeerLink): void => {
     if (this.#pair === 'stopped') return
     this.#link = link
-    this.#meeting = new Meeting(this.#side.partition.geometry)
+    this.#meeting = new Meeting(this.#side.partition)
     link.send([frame('state', { payload: encodeMessage(peerStateOf(this.#side)) })])
   }
 
@@ -235,10 +237,8 @@ export class ActiveSide implements Engine {
         if (this.#pair !== 'alone') this.stop(answer.because)
         return
       case 'refuse':
-        this.#become(this.#pair, answer.because)
-        if (this.#pair !== 'alone') this.#break(answer.because)
-        return
       case 'break':
+        if (answer.decision === 'refuse') this.#become(this.#pair, answer.because)
         this.#break(answer.because)
         return
       case 'go-on':

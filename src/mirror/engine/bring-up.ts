@@ -68,7 +68,10 @@ export class BringUp {
     const { clock, side, writes, limits, times, guard, report } = this.#port
     const { partition, data } = side
     if (copy === 'everything') partition.dirty.addAll()
-    for (const { first, count } of runs) for (let n = first; n < first + count; n++) partition.dirty.add(n)
+    // What that side has beyond the end of this one is not mirrored yet.
+    const { length } = partition.dirty.marks
+    for (const { first, count } of runs)
+      for (let n = first; n < Math.min(first + count, length); n++) partition.dirty.add(n)
     this.#attempt = new CatchUp(
       { clock, partition, data, send: writes.send, finished: this.#finish, guard, times },
       { copy, limits, report, isRetry: this.#wasRefusedLately },

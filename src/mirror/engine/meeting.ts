@@ -1,6 +1,6 @@
 /** Both sides have connected: what each has, and what has to happen before they are one mirror. */
+import type { ClusterPartition } from '../cluster-partition.ts'
 import { type Generations, relate } from '../generations.ts'
-import type { Geometry } from '../partition/state-record.ts'
 import type { Frame } from '../peer/frame.ts'
 import { type BlockRun, type PeerState, parseRuns, parseState } from '../peer/messages.ts'
 
@@ -17,14 +17,14 @@ const maxKeptRuns = 1_000_000
 
 /** Gathers what the other side says of itself after a connection was opened. */
 export class Meeting {
-  readonly #geometry: Geometry
+  readonly #partition: Pick<ClusterPartition, 'geometry'>
   #state: PeerState | null = null
   #runs: BlockRun[] = []
   #objection: string | null = null
   #met: Met | null = null
 
-  constructor(geometry: Geometry) {
-    this.#geometry = geometry
+  constructor(partition: Pick<ClusterPartition, 'geometry'>) {
+    this.#partition = partition
   }
 
   /** Null until everything was said. */
@@ -45,7 +45,8 @@ export class Meeting {
   }
 
   readonly #takeRuns = (one: Frame): void => {
-    const blocks = Math.ceil(this.#geometry.dataBytes / this.#geometry.blockBytes)
+    const { dataBytes, blockBytes } = this.#partition.geometry
+    const blocks = Math.ceil(Math.max(dataBytes, this.#state?.dataBytes ?? 0) / blockBytes)
     const runs = parseRuns(one, blocks)
     if (runs === null) this.#objection = 'its marks are not of this mirror'
     else if (this.#runs.length > maxKeptRuns) this.#runs = [{ first: 0, count: blocks }]
@@ -53,9 +54,10 @@ export class Meeting {
   }
 
   readonly #objectionTo = ({ dataBytes, blockBytes, role }: PeerState): string | null => {
-    const own = this.#geometry
+    const own = this.#partition.geometry
     if (role !== 'standby') return `it is ${role}, not standby`
-    if (dataBytes !== own.dataBytes) return `it mirrors ${dataBytes} bytes, here are ${own.dataBytes}`
+    // The side that follows grows first; what it has more is not used yet.
+    if (dataBytes < own.dataBytes) return `it mirrors ${dataBytes} bytes, here are ${own.dataBytes}`
     if (blockBytes !== own.blockBytes) return `its blocks have ${blockBytes} bytes, here ${own.blockBytes}`
     return null
   }

@@ -106,7 +106,9 @@ export class Standby {
     if (kind === 'resync-begin' || kind === 'join' || kind === 'flush') return null
     if (state.isConsistent && generation !== state.generations.current)
       return `of generation ${generation}, here is ${state.generations.current}`
-    const { size, blockBytes } = this.#side.data
+    const { blockBytes } = this.#side.data
+    // Not within the disk alone: what lies beyond the mirror is made zeros when this side grows.
+    const size = this.#side.partition.geometry.dataBytes
     const isInside = length > 0 && at + length <= size && at % blockBytes === 0 && length % blockBytes === 0
     return isInside ? null : `range ${at}+${length} is not on blocks of ${blockBytes} within ${size}`
   }

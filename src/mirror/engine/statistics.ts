@@ -112,7 +112,10 @@ export const countedDisk = (disk: Disk, counts: Statistics): Disk => {
     }
   }
   return {
-    size: disk.size,
+    get size() {
+      return disk.size
+    },
+    measure: disk.measure,
     blockBytes: disk.blockBytes,
     read: (at, into) => {
       counted(() => disk.read(at, into))

@@ -17,11 +17,11 @@ export type ToldExtents = {
 }
 
 export class Touched {
-  readonly #dataBytes: number
+  #dataBytes: number
   readonly #epoch: number
   readonly #isFirstLife: boolean
-  readonly #touched: Bitmap
-  readonly #untold: Bitmap
+  #touched: Bitmap
+  #untold: Bitmap
   #told: { readonly number: number; readonly runs: readonly Range[] } = { number: 0, runs: [] }
 
   /** `isFirstLife`: false when an earlier process has written under the same epoch: what it did not tell is not known. */
@@ -32,6 +32,18 @@ export class Touched {
     const extents = Math.ceil(dataBytes / extentBytes)
     this.#touched = new Bitmap(extents)
     this.#untold = new Bitmap(extents)
+  }
+
+  /** The mirror has grown. */
+  readonly grow = (dataBytes: number): void => {
+    const larger = (bitmap: Bitmap): Bitmap => {
+      const all = new Bitmap(Math.ceil(dataBytes / extentBytes))
+      all.addFrom(bitmap)
+      return all
+    }
+    this.#dataBytes = dataBytes
+    this.#touched = larger(this.#touched)
+    this.#untold = larger(this.#untold)
   }
 
   readonly add = (range: Range): void => {

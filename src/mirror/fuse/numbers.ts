@@ -52,6 +52,9 @@ export const openFlag = {
   parallelDirectWrites: 1 << 6,
 }
 
+/** enum fuse_notify_code. */
+export const notify = { inodeInvalid: 2 }
+
 export const allocateMode = { keepSize: 1, punchHole: 2, zeroRange: 16 }
 
 /** struct fuse_setattr_in, `valid`. */

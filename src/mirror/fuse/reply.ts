@@ -5,6 +5,7 @@ import {
   initFlag,
   maxPages,
   maxPayloadBytes,
+  notify,
   openFlag,
   outHeaderBytes,
   protocolMajor,
@@ -14,7 +15,7 @@ import {
 
 /** Requests that the kernel sends without waiting for the answers before: a queue of 32, and 32 that wait for it. */
 const queueDepth = 64
-/** The size of a mirror never changes while it is served. */
+/** Whoever grows tells it. */
 const validSeconds = 3600
 const fileMode = 0o100600
 /** Discards need not be on finer bounds than file systems use. */
@@ -78,6 +79,17 @@ export const attributesReply = (request: Buffer, size: number, blockBytes: numbe
   reply.writeUInt32LE(1, attributes + 64)
   reply.writeUInt32LE(blockBytes, attributes + 80)
   return reply
+}
+
+/** struct fuse_notify_inval_inode_out: not an answer to anything; the attributes of the file are to be asked for anew. */
+export const attributesNotice = (): Buffer => {
+  const notice = Buffer.alloc(outHeaderBytes + 24)
+  notice.writeUInt32LE(notice.length, 0)
+  notice.writeInt32LE(notify.inodeInvalid, 4)
+  writeLong(notice, outHeaderBytes, rootNode)
+  // An offset below zero: of the content nothing is kept anyway.
+  notice.writeBigInt64LE(-1n, outHeaderBytes + 8)
+  return notice
 }
 
 export const openReply = (request: Buffer): Buffer => {

@@ -45,6 +45,21 @@ export class MarkMap {
     return map
   }
 
+  /** The same marks at another place, with room for more. Not durable before the disk is flushed. @throws DiskTrouble */
+  readonly moved = (place: MarkPlace, length: number): MarkMap => {
+    const map = new MarkMap(place, length)
+    map.damagedPages = this.damagedPages
+    for (const [word, value] of this.#marks.words.entries()) {
+      map.#marks.setWord(word, value)
+      map.#stored.setWord(word, value)
+    }
+    for (let index = 0; index < map.#versions.length; index++) {
+      map.#writePage(index)
+      map.#writePage(index)
+    }
+    return map
+  }
+
   static open(place: MarkPlace, length: number): MarkMap {
     const map = new MarkMap(place, length)
     for (let index = 0; index < map.#versions.length; index++) map.#readPage(index)

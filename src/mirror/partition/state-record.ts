@@ -7,10 +7,11 @@ import {
   type MirrorId,
   mirrorId,
 } from '../generations.ts'
+import { pageBytes } from './page.ts'
 
 export type MirrorRole = 'idle' | 'active' | 'standby'
 
-/** Fixed by formatting. */
+/** Fixed by formatting, but for `dataBytes`, which grows. */
 export type Geometry = {
   readonly mirror: MirrorId
   /** Of the data partition that is mirrored: the smaller of the two. */
@@ -32,7 +33,15 @@ export type MirrorState = {
   readonly generations: Generations
 }
 
-export type StateRecord = { readonly geometry: Geometry; readonly state: MirrorState }
+export type StateRecord = {
+  readonly geometry: Geometry
+  readonly state: MirrorState
+  /** Where the maps begin; they move when they grow. */
+  readonly mapsAt: number
+}
+
+/** Behind the two copies of the state: where the first maps begin. */
+export const firstMapsAt = 131_072
 
 const roles: readonly MirrorRole[] = ['idle', 'active', 'standby']
 const at = {
@@ -50,12 +59,13 @@ const at = {
   peer: 72,
   history: 80,
   boot: 80 + 8 * historyLength,
+  maps: 80 + 8 * historyLength + 40,
 }
 /** A UUID as text. */
 const bootBytes = 36
-const recordBytes = at.boot + bootBytes
+const recordBytes = at.maps + 8
 
-export const encodeState = ({ geometry, state }: StateRecord): Buffer => {
+export const encodeState = ({ geometry, state, mapsAt }: StateRecord): Buffer => {
   const bytes = Buffer.alloc(recordBytes)
   bytes.write(geometry.mirror, at.mirror, 'hex')
   bytes.writeBigUInt64BE(BigInt(geometry.dataBytes), at.dataBytes)
@@ -65,6 +75,7 @@ export const encodeState = ({ geometry, state }: StateRecord): Buffer => {
   bytes.writeUInt8(state.isConsistent ? 1 : 0, at.flags)
   bytes.writeBigUInt64BE(BigInt(state.epoch), at.epoch)
   bytes.write(state.boot, at.boot, bootBytes, 'latin1')
+  bytes.writeBigUInt64BE(mapsAt === firstMapsAt ? 0n : BigInt(mapsAt), at.maps)
   const { current, base, pending, peer, history } = state.generations
   bytes.writeUInt16BE(history.length, at.historyCount)
   for (const [place, one] of [
@@ -93,7 +104,9 @@ export const decodeState = (bytes: Buffer): StateRecord | null => {
     blockBytes: bytes.readUInt32BE(at.blockBytes),
     regionBytes: bytes.readUInt32BE(at.regionBytes),
   }
+  const mapsAt = Number(bytes.readBigUInt64BE(at.maps)) || firstMapsAt
   if (role === undefined || flags > 1 || count > historyLength || !Number.isSafeInteger(epoch)) return null
+  if (!Number.isSafeInteger(mapsAt) || mapsAt < firstMapsAt || mapsAt % pageBytes !== 0) return null
   if (geometryObjection(geometry) !== null) return null
   const history = Array.from({ length: count }, (_, index) => generationAt(bytes, at.history + 8 * index))
   const generations: Generations = {
@@ -104,7 +117,7 @@ export const decodeState = (bytes: Buffer): StateRecord | null => {
     history: history.filter((one) => one !== null),
   }
   const boot = bytes.toString('latin1', at.boot, at.boot + bootBytes).replace(/\0+$/, '')
-  return { geometry, state: { role, isConsistent: flags === 1, epoch, boot, generations } }
+  return { geometry, mapsAt, state: { role, isConsistent: flags === 1, epoch, boot, generations } }
 }
 
 const generationAt = (bytes: Buffer, place: number): DataGeneration | null => {

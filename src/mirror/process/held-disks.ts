@@ -75,12 +75,14 @@ export class HeldDisks {
   readonly void = ({ generation, epoch, saves, runs }: Omit<VoidOrder, 'do' | 'id'>): string | null => {
     const { partition } = this
     if (partition === null) return this.objection
-    const { blockBytes } = partition.geometry
+    const { blockBytes, dataBytes } = partition.geometry
+    const beyond = runs.find(({ at, length }) => at + length > Math.ceil(dataBytes / blockBytes) * blockBytes)
+    if (beyond) return `it mirrors ${dataBytes} bytes, and lacks something at ${beyond.at}: it has to grow first`
     // Not active either: a side that was may be served although it is not whole.
     partition.save({ ...partition.state, role: 'idle', isConsistent: false })
     for (const { at, length } of runs)
       for (let block = Math.floor(at / blockBytes); block * blockBytes < at + length; block++)
-        if (block < partition.dirty.marks.length) partition.dirty.add(block)
+        partition.dirty.add(block)
     partition.dirty.store()
     const current = generation === null ? null : dataGeneration(generation)
     partition.countFrom(saves)
@@ -90,6 +92,18 @@ export class HeldDisks {
       generations: { ...partition.state.generations, current, base: null, pending: null },
     })
     return null
+  }
+
+  /** How large both partitions are by now, and how large the cluster partition must be for all of the data partition. */
+  readonly measure = (): { dataBytes: number; metadataBytes: number; neededBytes: number; mirroredBytes: number } => {
+    const dataBytes = this.data.measure()
+    const { found } = this
+    return {
+      dataBytes,
+      metadataBytes: this.#metadata.measure(),
+      neededBytes: found === null ? 0 : found.bytesToGrow(Math.max(dataBytes, found.geometry.dataBytes)),
+      mirroredBytes: found?.geometry.dataBytes ?? 0,
+    }
   }
 
   readonly close = (): void => {

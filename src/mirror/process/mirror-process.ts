@@ -4,7 +4,6 @@ import { defaultBlockBytes, defaultRegionBytes } from '../cluster-partition.ts'
 import { DiskTrouble } from '../disk.ts'
 import { mayActivate } from '../engine/activation.ts'
 import { ActiveSide } from '../engine/active.ts'
-import { defaultActiveLimits } from '../engine/active-options.ts'
 import { type Side, Standby } from '../engine/standby.ts'
 import { countedDisk, Statistics } from '../engine/statistics.ts'
 import type { Touched } from '../engine/touched.ts'
@@ -15,11 +14,12 @@ import type { PeerLink } from '../peer/link.ts'
 import { plainEngine } from '../plain-engine.ts'
 import { AgentChannel, type Order } from './agent-channel.ts'
 import { openConnects } from './connects.ts'
-import { openFrontEnds } from './front-ends.ts'
+import { noFrontEnds, openFrontEnds } from './front-ends.ts'
 import { type Ground, realGround } from './ground.ts'
+import { Growing } from './growing.ts'
 import { HeldDisks } from './held-disks.ts'
 import { randomHex } from './random-hex.ts'
-import type { MirrorSettings } from './settings.ts'
+import { activeLimits, type MirrorSettings } from './settings.ts'
 
 /** The partition cannot be used; the message says why and what helps. */
 export class MirrorUnusable extends Error {
@@ -77,11 +77,12 @@ class MirrorProcess {
   readonly #slot: LinkSlot
   #link: PeerLink | null = null
   #side: ActiveSide | Standby | null = null
-  #stopServing: Cancel = () => {}
+  #frontEnds = noFrontEnds
   #stopConnecting: Cancel = () => {}
   /** Of the epoch that was served last. */
   #touched: Touched | null = null
   readonly #statistics = new Statistics()
+  readonly #growing: Growing
   #isExposed = false
   /** By an operator's word both sides stay apart. */
   #isParted = false
@@ -93,6 +94,7 @@ class MirrorProcess {
     this.#session = world.random.id()
     this.#disks = held(ground, settings)
     this.#agent = new AgentChannel((said) => void this.#obey(said))
+    this.#growing = new Growing({ clock: world.clock, grown: this.#grown, doubtful: this.#doubtful })
     this.#slot = new LinkSlot({
       linkUp: (link) => {
         this.#link = link
@@ -115,6 +117,7 @@ class MirrorProcess {
   readonly end = (): void => {
     this.#leave()
     this.#stopConnecting()
+    this.#growing.stop()
     this.#agent.close()
     if (typeof this.#disks !== 'string') this.#disks.close()
   }
@@ -148,6 +151,10 @@ class MirrorProcess {
       case 'format':
       case 'void':
         return doneUnless(this.#rewrite(said))
+      case 'measure':
+        return this.#onDisks((disks) => ({ ...done, ...disks.measure() }))
+      case 'grow':
+        return this.#onDisks((disks) => doneUnless(this.#growing.to(disks, said.dataBytes)))
       case 'part':
         return doneUnless(await this.#part(said))
       case 'connect':
@@ -159,6 +166,20 @@ class MirrorProcess {
       default:
         return said satisfies never
     }
+  }
+
+  readonly #onDisks = (order: (disks: HeldDisks) => Answer): Answer =>
+    typeof this.#disks === 'string' ? doneUnless(this.#disks) : order(this.#disks)
+
+  /** The side that follows says anew what it has: the other one may have refused it as too small. */
+  readonly #grown = (dataBytes: number): void => {
+    this.#touched?.grow(dataBytes)
+    this.#frontEnds.resized()
+    if (this.#side instanceof Standby) this.#reconnect()
+  }
+
+  readonly #doubtful = (because: string): void => {
+    if (this.#side instanceof ActiveSide) this.#side.stop(`the cluster partition: ${because}`)
   }
 
   readonly #asActive = (order: (side: ActiveSide) => string | null): string | null =>
@@ -178,6 +199,7 @@ class MirrorProcess {
   readonly #rewrite = (said: Extract<Order, { do: 'format' | 'void' }>): string | null => {
     if (this.#side !== null || this.#isExposed) return 'this copy is in use: let it leave first'
     if (typeof this.#disks === 'string') return this.#disks
+    this.#growing.stop()
     return said.do === 'format' ? this.#disks.format(this.#world, said) : this.#disks.void(said)
   }
 
@@ -189,16 +211,7 @@ class MirrorProcess {
     const { state } = own.partition
     const answer = mayActivate(state, this.#world.bootId(), { ...said, generation })
     if (!answer.may && !said.force) return answer.because
-    const { server: me, peer, mode, connectMs, reconnectMs, ackMs, queueBytes } = this.#settings
-    const resync = { ...defaultActiveLimits.resync, bytesPerSecond: this.#settings.resyncBytesPerSecond }
-    const limits = {
-      ...defaultActiveLimits,
-      reconnectMs,
-      ackMs,
-      queueBytes,
-      resync,
-      connectMs: said.connectMs ?? connectMs,
-    }
+    const { server: me, peer, mode } = this.#settings
     this.#leave()
     const side = new ActiveSide(own, {
       clock: this.#world.clock,
@@ -209,7 +222,7 @@ class MirrorProcess {
       epoch: said.epoch,
       recorded: generation,
       mode,
-      limits,
+      limits: activeLimits(this.#settings, said.connectMs ?? this.#settings.connectMs),
       changed: (condition) => this.#agent.tell({ say: 'condition', ...condition }),
       report: this.#agent.tell,
       statistics: this.#statistics,
@@ -238,7 +251,7 @@ class MirrorProcess {
   readonly #serve = async (exported: NbdExport): Promise<void> => {
     const cutOff = (because: string): void => this.#agent.tell({ say: 'cut-off', because })
     try {
-      this.#stopServing = await openFrontEnds(this.#world, this.#ground, this.#settings, exported, cutOff)
+      this.#frontEnds = await openFrontEnds(this.#world, this.#ground, this.#settings, exported, cutOff)
     } catch (error) {
       this.#leave()
       throw error
@@ -249,17 +262,20 @@ class MirrorProcess {
   readonly #leaveInStep = async (withinMs: number): Promise<void> => {
     const side = this.#side
     if (side instanceof ActiveSide) {
-      this.#stopServing()
-      this.#stopServing = () => {}
+      this.#closeFrontEnds()
       await side.leaveInStep('this side leaves', withinMs)
     }
     if (side === this.#side) this.#leave()
   }
 
+  readonly #closeFrontEnds = (): void => {
+    this.#frontEnds.close()
+    this.#frontEnds = noFrontEnds
+  }
+
   /** What is cached is flushed: nothing is lost by a power cut from here on. */
   readonly #leave = (): void => {
-    this.#stopServing()
-    this.#stopServing = () => {}
+    this.#closeFrontEnds()
     this.#isExposed = false
     const side = this.#side
     this.#side = null
@@ -360,6 +376,7 @@ class MirrorProcess {
       isExposed: this.#isExposed,
       isParted: this.#isParted,
       diskErrors: this.#statistics.diskErrors,
+      growth: this.#growing.status,
       ...(side instanceof ActiveSide ? { condition: side.condition, resync: side.progress } : {}),
     }
   }

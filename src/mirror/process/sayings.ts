@@ -41,6 +41,8 @@ const status = z.object({
   isParted: z.boolean().default(false),
   diskErrors: count.default(0),
   resync: z.object({ doneBytes: count, totalBytes: count }).nullable().default(null),
+  /** It takes in what was added to its data partition. `because`: why it could not. */
+  growth: z.object({ doneBytes: count, totalBytes: count, because: z.string().nullable() }).nullable().default(null),
   condition: condition.optional(),
 })
 export type PlaneStatus = z.infer<typeof status>

@@ -1,5 +1,6 @@
 /** What one data plane is told when it is started: a file of JSON that its agent writes. */
 import { z } from 'zod'
+import { type ActiveLimits, defaultActiveLimits } from '../engine/active-options.ts'
 import { defaultLinkLimits } from '../peer/link.ts'
 
 const place = z.object({ address: z.string().min(1), port: z.number().int().min(1).max(65_535) })
@@ -45,6 +46,12 @@ export const mirrorSettings = z.object({
   silenceMs: z.number().int().min(200).default(defaultLinkLimits.silenceMs),
 })
 export type MirrorSettings = z.infer<typeof mirrorSettings>
+
+export const activeLimits = (settings: MirrorSettings, connectMs: number): ActiveLimits => {
+  const { reconnectMs, ackMs, queueBytes, resyncBytesPerSecond: bytesPerSecond } = settings
+  const resync = { ...defaultActiveLimits.resync, bytesPerSecond }
+  return { ...defaultActiveLimits, connectMs, reconnectMs, ackMs, queueBytes, resync }
+}
 
 const generation = z
   .string()
@@ -97,6 +104,8 @@ export const fromAgent = z.discriminatedUnion('do', [
   formatOrder,
   voidOrder,
   z.object({ do: z.literal('status'), id: z.number() }),
+  z.object({ do: z.literal('measure'), id: z.number() }),
+  z.object({ do: z.literal('grow'), id: z.number(), dataBytes: bytes }),
   z.object({ do: z.literal('expose'), id: z.number() }),
   z.object({ do: z.literal('part'), id: z.number(), because: z.string().max(500), whole: z.boolean().default(false) }),
   z.object({ do: z.literal('connect'), id: z.number() }),

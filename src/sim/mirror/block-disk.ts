@@ -8,18 +8,33 @@ type Unflushed = { readonly at: number; readonly bytes: Uint8Array }
 export type DiskCall = { readonly do: 'read' | 'write' | 'flush'; readonly at: number; readonly length: number }
 
 export class SimulatedDisk implements Disk {
-  readonly size: number
   readonly blockBytes = sectorBytes
-  readonly #seen: Uint8Array
-  readonly #stable: Uint8Array
+  #seen: Uint8Array
+  #stable: Uint8Array
   #unflushed: Unflushed[] = []
   /** Called before each call; throws to make it fail. */
   before: (call: DiskCall) => void = () => undefined
 
   constructor(size: number) {
-    this.size = size
     this.#seen = new Uint8Array(size)
     this.#stable = new Uint8Array(size)
+  }
+
+  get size(): number {
+    return this.#seen.length
+  }
+
+  readonly measure = (): number => this.size
+
+  /** Somebody has enlarged it; what was added is what was there before: anything. */
+  readonly enlarge = (size: number, filler = 0): void => {
+    const larger = (bytes: Uint8Array): Uint8Array => {
+      const all = new Uint8Array(size).fill(filler)
+      all.set(bytes)
+      return all
+    }
+    this.#seen = larger(this.#seen)
+    this.#stable = larger(this.#stable)
   }
 
   /** As it reads now. */

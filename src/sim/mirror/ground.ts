@@ -39,7 +39,7 @@ export const simulatedGround = (process: SimulatedProcess, parts: GroundParts): 
     })
   },
   // Only the NBD socket is used here: both are front ends of the same engine.
-  serveBlockFile: () => () => {},
+  serveBlockFile: () => ({ close: () => {}, resized: () => {} }),
   readFile: () => Buffer.from(parts.key),
 })
 
@@ -61,7 +61,10 @@ const opened = (
     return process.isAlive
   }
   return {
-    size: disk.size,
+    get size() {
+      return disk.size
+    },
+    measure: disk.measure,
     blockBytes: disk.blockBytes,
     read: (at, into) => {
       if (isAlive('read')) disk.read(at, into)

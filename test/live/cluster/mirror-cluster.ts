@@ -1,6 +1,6 @@
 /** A cluster with one mirror disk, written to all the time; what was acknowledged is held against what is there. */
 import { execFile } from 'node:child_process'
-import { open, readFile } from 'node:fs/promises'
+import { appendFile, open, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { promisify } from 'node:util'
@@ -150,6 +150,19 @@ export class MirrorCluster {
     return acknowledged.size
   }
 
+  /** What is added to the data partition of a server is no zeros: an administrator gives what he has. */
+  async enlarge(server: string, byMiB: number): Promise<void> {
+    const [data] = this.#partitions(server)
+    if (data === undefined) throw new Error(`${server} has no disks`)
+    await appendFile(data.file, Buffer.alloc(byMiB * 1_048_576, server))
+    await execute('losetup', ['--set-capacity', data.device])
+  }
+
+  async fileSystemMiB(server: string): Promise<number> {
+    const size = await this.cluster.host(server).ok(['df', '--output=size', '-B1M', mountPoint])
+    return Number(size.trim().split('\n').at(-1))
+  }
+
   /** Both partitions of a server as they are; the group is stopped, so that they are of one moment. */
   async backUp(server: string): Promise<readonly Buffer[]> {
     return Promise.all(this.#partitions(server).map(({ file }) => readFile(file)))
@@ -175,15 +188,19 @@ export class MirrorCluster {
   }
 
   /** Stopped, both images are the same, byte for byte, and the file system is clean. */
-  async expectEqualAndClean(): Promise<void> {
+  async expectEqualAndClean(
+    [program, ...options]: readonly [string, ...string[]] = ['fsck.ext4', '-f', '-n'],
+  ): Promise<void> {
     await this.waitUntilWhole()
     await this.cluster.do('s1', 'group', 'stop', 'db')
     const images = Object.values(this.disks).map(({ data }) => data)
-    for (const { device } of images) {
+    for (const { device, file } of images) {
       await execute('blockdev', ['--flushbufs', device])
-      await execute('fsck.ext4', ['-f', '-n', device])
+      await execute(program, [...options, file])
     }
-    await execute('cmp', [...images.map(({ file }) => file)])
+    // As much as both have: what was added to one alone is not mirrored.
+    const sizes = await Promise.all(images.map(async ({ file }) => (await stat(file)).size))
+    await execute('cmp', ['--bytes', `${Math.min(...sizes)}`, ...images.map(({ file }) => file)])
   }
 }
 

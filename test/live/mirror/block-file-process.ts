@@ -5,7 +5,7 @@ import { plainEngine } from '../../../src/mirror/plain-engine.ts'
 
 const [file = '', path = ''] = process.argv.slice(2)
 const engine = plainEngine(openDisk(file, { direct: true, exclusive: false }))
-const stop = serveBlockFile(path, { engine, readOnly: false }, (because) => console.log(`ended: ${because}`))
+const { close: stop } = serveBlockFile(path, { engine, readOnly: false }, (because) => console.log(`ended: ${because}`))
 process.on('SIGTERM', () => {
   stop()
   process.exit(0)

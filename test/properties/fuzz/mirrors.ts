@@ -38,6 +38,7 @@ const watched = (): { readonly disk: Disk; readonly outside: string[] } => {
   }
   const disk: Disk = {
     size: geometry.dataBytes,
+    measure: () => geometry.dataBytes,
     blockBytes: 512,
     read: (at, into) => within('read', at, into.length, () => inner.read(at, into)),
     write: (at, bytes) => within('write', at, bytes.length, () => inner.write(at, bytes)),

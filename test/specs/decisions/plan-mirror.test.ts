@@ -10,6 +10,7 @@ import { alone, constructed, g0, mirror, mirrored, paired, sideSeen } from './mi
 const idle: PlaneSeen = {
   does: 'nothing',
   diskBytes: 8_388_608,
+  dataBytes: 1_048_576,
   isConsistent: true,
   epoch: 8,
   isLetGo: false,

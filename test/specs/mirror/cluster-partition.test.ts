@@ -108,10 +108,12 @@ describe('a cluster partition', () => {
 })
 
 type Step =
+  | { readonly do: 'grow'; readonly byMiB: number }
   | { readonly do: 'save'; readonly n: number }
   | { readonly do: 'mark'; readonly map: 'intent' | 'dirty'; readonly at: readonly number[] }
   | { readonly do: 'clear'; readonly map: 'intent' | 'dirty'; readonly at: readonly number[] }
 const step: fc.Arbitrary<Step> = fc.oneof(
+  fc.record({ do: fc.constant('grow' as const), byMiB: fc.nat(100) }),
   fc.record({ do: fc.constant('save' as const), n: fc.nat(1000) }),
   fc.record({
     do: fc.constantFrom('mark' as const, 'clear' as const),
@@ -121,18 +123,33 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   }),
 )
 
+const restarted = (disk: SimulatedDisk, isKept: Iterator<boolean>): ClusterPartition => {
+  disk.before = () => undefined
+  disk.losePower(() => isKept.next().value === true)
+  return usable(ClusterPartition.open(disk))
+}
+
 describe('any power cut', () => {
   test('leaves of each thing what it was before the write under way, or after it', () => {
     const cut = fc.record({ calls: fc.nat(40), kept: fc.infiniteStream(fc.boolean()) })
     fc.assert(
       fc.property(fc.array(step, { maxLength: 20 }), fc.array(cut, { minLength: 1, maxLength: 3 }), (steps, cuts) => {
         const { disk, partition: first } = formatted()
+        disk.enlarge(8 * mebi, 0xcc)
         let partition = first
         let state = partition.state
+        let { dataBytes } = geometry
+        let grown = dataBytes
         /** What must be marked, and what may be besides. */
         const must = { intent: new Set<number>(), dirty: new Set<number>() }
         const may = { intent: new Set<number>(), dirty: new Set<number>() }
         const perform = (one: Step): void => {
+          if (one.do === 'grow') {
+            grown = dataBytes + one.byMiB * mebi
+            expect(partition.grow(grown)).toBeNull()
+            dataBytes = grown
+            return
+          }
           if (one.do === 'save') {
             partition.save(stateOf(one.n))
             state = stateOf(one.n)
@@ -156,6 +173,9 @@ describe('any power cut', () => {
           const after = intended?.do === 'save' ? stateOf(intended.n) : state
           expect([state, after]).toContainEqual(partition.state)
           state = partition.state
+          expect([dataBytes, grown]).toContain(partition.geometry.dataBytes)
+          dataBytes = partition.geometry.dataBytes
+          grown = dataBytes
           for (const map of ['intent', 'dirty'] as const) {
             expect(partition[map].damagedPages).toBe(0)
             for (const n of must[map]) expect(partition[map].marks.has(n)).toBe(true)
@@ -172,15 +192,97 @@ describe('any power cut', () => {
           } catch (error) {
             expect(error).toBeInstanceOf(PowerCut)
           }
-          disk.before = () => undefined
-          const bits = kept[Symbol.iterator]()
-          disk.losePower(() => bits.next().value === true)
-          partition = usable(ClusterPartition.open(disk))
+          partition = restarted(disk, kept[Symbol.iterator]())
           expectWhole(under)
         }
       }),
       { numRuns: 150 },
     )
+  })
+})
+
+describe('growth', () => {
+  const marked = () => {
+    const { disk, partition } = formatted()
+    disk.enlarge(mebi, 0xcc)
+    partition.save(stateOf(4))
+    partition.intent.mark([0, 6399])
+    partition.dirty.mark([32_255, 32_256, 102_399])
+    return { disk, partition }
+  }
+  const marksOf = ({ intent, dirty }: ClusterPartition) => [[...intent.marks.indexes()], [...dirty.marks.indexes()]]
+
+  test('takes marks and state along, and marks nothing of what was added', () => {
+    const { disk, partition } = marked()
+    const { saves } = partition
+    expect(partition.grow(900 * mebi)).toBeNull()
+    disk.losePower(() => false)
+    for (const one of [partition, usable(ClusterPartition.open(disk))]) {
+      expect(one.geometry).toEqual({ ...geometry, dataBytes: 900 * mebi })
+      expect(one.state).toEqual(stateOf(4))
+      expect(one.saves).toBe(saves + 1)
+      expect(marksOf(one)).toEqual([
+        [0, 6399],
+        [32_255, 32_256, 102_399],
+      ])
+      expect([one.intent.marks.length, one.dirty.marks.length]).toEqual([14_400, 230_400])
+    }
+    partition.dirty.mark([230_399])
+    expect(usable(ClusterPartition.open(disk)).dirty.marks.has(230_399)).toBe(true)
+  })
+
+  test('says how large the cluster partition has to be, and is possible in just so much', () => {
+    const { disk, partition } = formatted()
+    const needed = partition.bytesToGrow(800 * mebi)
+    expect(partition.grow(800 * mebi)).toBe(`the cluster partition has ${disk.size} bytes, ${needed} are needed`)
+    disk.enlarge(needed - 4096)
+    expect(partition.grow(800 * mebi)).toMatch(`${needed} are needed`)
+    disk.enlarge(needed)
+    expect(partition.grow(800 * mebi)).toBeNull()
+    expect(usable(ClusterPartition.open(disk)).geometry.dataBytes).toBe(800 * mebi)
+  })
+
+  test('again and again needs no more than its largest step, twice', () => {
+    const { disk, partition } = formatted()
+    disk.enlarge(partition.bytesToGrow(440 * mebi))
+    for (let size = 401; size <= 440; size++) expect(partition.grow(size * mebi)).toBeNull()
+  })
+
+  test('does not shrink', () => {
+    const { partition } = marked()
+    expect(partition.grow(399 * mebi)).toMatch(/does not shrink to 418381824/)
+    expect(partition.geometry).toEqual(geometry)
+  })
+
+  test('that a power cut ends at any write leaves the one size or the other, with every mark, and can be done again', () => {
+    const sizes = new Set<number>()
+    let isOver = false
+    for (let calls = 0; !isOver; calls++) {
+      for (const isKept of [() => false, () => true, (n: number) => n % 3 === 0]) {
+        const { disk, partition } = marked()
+        cutAfter(disk, calls)
+        try {
+          partition.grow(500 * mebi)
+          isOver = true
+        } catch (error) {
+          expect(error).toBeInstanceOf(PowerCut)
+        }
+        disk.before = () => undefined
+        let sector = 0
+        disk.losePower(() => isKept(sector++))
+        const opened = usable(ClusterPartition.open(disk))
+        expect(opened.state).toEqual(stateOf(4))
+        expect([opened.intent.damagedPages, opened.dirty.damagedPages]).toEqual([0, 0])
+        expect(marksOf(opened)).toEqual([
+          [0, 6399],
+          [32_255, 32_256, 102_399],
+        ])
+        sizes.add(opened.geometry.dataBytes)
+        expect(opened.grow(500 * mebi)).toBeNull()
+        expect(usable(ClusterPartition.open(disk)).geometry.dataBytes).toBe(500 * mebi)
+      }
+    }
+    expect(sizes).toEqual(new Set([400 * mebi, 500 * mebi]))
   })
 })
 

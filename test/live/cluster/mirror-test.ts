@@ -1,0 +1,23 @@
+/** A test on a cluster with one mirror disk between s1 and s2, and a witness. */
+import { createLab } from '../lab/lab.ts'
+import { liveTest } from '../lab/live-test.ts'
+import type { Need } from '../lab/needs.ts'
+import { checked } from './cluster-test.ts'
+import { MirrorCluster, type MirrorOptions } from './mirror-cluster.ts'
+
+const needs: readonly Need[] = ['lab', 'nats-server', 'losetup', 'mkfs.ext4', 'fuse']
+
+/** `needs`: besides what every mirror disk needs. */
+export const mirrorTest = (
+  name: string,
+  { needs: more = [], ...options }: MirrorOptions & { readonly needs?: readonly Need[] },
+  body: (mirrored: MirrorCluster) => Promise<void>,
+): void =>
+  liveTest(name, { needs: [...needs, ...more], timeoutMs: 240_000 }, async () => {
+    await using lab = await createLab({ hosts: ['s1', 's2', 'w'] })
+    const mirrored = await MirrorCluster.create(lab, options)
+    await checked(mirrored.cluster, async () => {
+      await mirrored.start()
+      await body(mirrored)
+    })
+  })
