@@ -5,7 +5,7 @@
  * | request | answer |
  * |---|---|
  * | `GET /status` | `AgentStatus` as JSON |
- * | `GET /log?after=N&follow=0|1` | lines of an exported log (exported-log.ts), from sequence N+1 on |
+ * | `GET /log?after=N&follow=0|1` | lines of an exported log (exported-log.ts), from sequence N+1 on; a last one with `incompleteMark`: why no more |
  * | `POST /alone` with `AloneRequest` | `CommandProgress` as JSON lines until the log goes on here |
  * | `POST /hand-over` with `HandOverRequest` | `CommandProgress` as JSON lines until somebody took note |
  * | `POST /command` with `CommandRequest` | `CommandProgress` as JSON lines until it is settled |

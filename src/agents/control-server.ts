@@ -1,16 +1,6 @@
 /** Answers the commands of this machine; the contract is control-protocol.ts. */
 import { z } from 'zod'
-import {
-  type Author,
-  type Command,
-  type EventLog,
-  formatHeader,
-  formatRecorded,
-  type Position,
-  sequence,
-  start,
-  unknownHash,
-} from '../events/index.ts'
+import type { Author, Command, EventLog } from '../events/index.ts'
 import type { Operation } from '../projections/operations.ts'
 import { describeEvent } from '../projections/words.ts'
 import type { Cancel, LocalReply, LocalRequest, World } from '../world/world.ts'
@@ -24,6 +14,7 @@ import {
 } from './control-protocol.ts'
 import type { HandOver } from './hand-over.ts'
 import type { Answer, Recorder } from './recorder.ts'
+import { sendLog } from './send-log.ts'
 import type { ServerAgent } from './server-agent.ts'
 
 export type ControlOptions = {
@@ -49,7 +40,7 @@ export const serveControl = (world: World, options: ControlOptions): Promise<Can
 const answer = async (world: World, options: ControlOptions, request: LocalRequest): Promise<void> => {
   const { method, path, reply } = request
   if (method === 'GET' && path === '/status') return json(reply, options.status())
-  if (method === 'GET' && path === '/log') return sendLog(options, request)
+  if (method === 'GET' && path === '/log') return sendLog(world.clock, options, request)
   if (method === 'POST' && path === '/hand-over') return runHandOver(options, request)
   if (method === 'POST' && path === '/alone') return runGoAlone(options, request)
   if (method === 'POST' && path === '/command') return runCommand(world, options, request)
@@ -60,60 +51,6 @@ const answer = async (world: World, options: ControlOptions, request: LocalReque
 const json = (reply: LocalReply, value: unknown): void => {
   reply.begin(200, 'application/json')
   reply.end(JSON.stringify(value))
-}
-
-/** Commits as an exported log: those there are, then, if asked to follow, those to come. */
-const sendLog = async ({ log, recorder, cluster }: ControlOptions, { query, reply }: LocalRequest): Promise<void> => {
-  const after = Number(query.get('after') ?? 0)
-  if (!Number.isInteger(after) || after < 0) {
-    reply.begin(400, 'text/plain')
-    return reply.end(`after=${query.get('after')} is not a sequence: a whole number from 0 on\n`)
-  }
-  const until = query.get('follow') === '1' ? Number.POSITIVE_INFINITY : recorder.state().position.sequence
-  reply.begin(200, 'application/x-ndjson')
-  reply.write(`${formatHeader(cluster)}\n`)
-  let isGone = false
-  reply.onGone(() => {
-    isGone = true
-  })
-  let at: Position = after === 0 ? start : { sequence: sequence(after), hash: unknownHash }
-  // A reader that cannot follow is waited for: reading then goes on from where it stopped.
-  while (!isGone && at.sequence < until) {
-    const next = await sendUntilFull(log, at, until, reply)
-    if (next === null) break
-    at = next
-    await reply.drained()
-  }
-  reply.end()
-}
-
-/** Writes commits until the reader is full (answers where), or there are no more to send (null). */
-const sendUntilFull = (log: EventLog, from: Position, until: number, reply: LocalReply): Promise<Position | null> => {
-  const { promise, resolve } = Promise.withResolvers<Position | null>()
-  let isOver = false
-  const end = (at: Position | null) => {
-    if (isOver) return
-    isOver = true
-    subscription.stop()
-    resolve(at)
-  }
-  const subscription = log.follow(from, {
-    commits: (recorded) => {
-      let at = from
-      let isFull = false
-      for (const one of recorded) {
-        if (isOver || one.position.sequence > until) break
-        isFull = !reply.write(`${formatRecorded(one)}\n`)
-        at = one.position
-      }
-      if (at.sequence >= until) end(null)
-      else if (isFull) end(at)
-    },
-    trouble: () => end(null),
-    repaired: () => {},
-  })
-  reply.onGone(() => end(null))
-  return promise
 }
 
 const runHandOver = async ({ handOver }: ControlOptions, { body, reply }: LocalRequest): Promise<void> => {

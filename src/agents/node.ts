@@ -1,6 +1,13 @@
 /** What every voter's process has, server or witness: its kit, its store, the log server, the log, beats, control. */
 
-import { type Author, type EventLog, type LogTrouble, type Sequence, unknownHash } from '../events/index.ts'
+import {
+  type Author,
+  type EventLog,
+  type LogTrouble,
+  type Sequence,
+  troubleInWords,
+  unknownHash,
+} from '../events/index.ts'
 import type { State } from '../projections/state.ts'
 import type { World } from '../world/world.ts'
 import type { LogLink, OpenLogLink, PairLink, Say } from './log-link.ts'
@@ -146,7 +153,7 @@ class OpenNode implements Node {
     const { watching } = this.recorder.state()
     const trouble = this.recorder.trouble()
     if (this.#isShorter !== null) return this.#isShorter
-    if (trouble !== null) return `the log is not in order: ${inWords(trouble)}`
+    if (trouble !== null) return `the log is not in order: ${troubleInWords(trouble)}`
     return watching === null
       ? null
       : `the log holds ${watching.type} (commit ${watching.sequence}), which this version does not know: it only watches`
@@ -175,7 +182,7 @@ class OpenNode implements Node {
 
   #troubled(trouble: LogTrouble | null): void {
     if (trouble === null) this.#say('the log is in order again', {})
-    else this.#say('the log is not in order: no decisions until it is', { trouble: inWords(trouble) })
+    else this.#say('the log is not in order: no decisions until it is', { trouble: troubleInWords(trouble) })
   }
 
   #watch(): void {
@@ -212,20 +219,5 @@ class OpenNode implements Node {
     const state = this.recorder.state()
     this.#snapshotAt = { sequence: state.position.sequence, ms: this.#world.clock.now() }
     await writeSnapshot(this.#world, this.places.snapshot, this.kit.identity.cluster, state)
-  }
-}
-
-const inWords = (trouble: LogTrouble): string => {
-  switch (trouble.trouble) {
-    case 'hole':
-      return `commit ${trouble.at} is missing`
-    case 'broken-chain':
-      return `commit ${trouble.at} does not follow from the one before it`
-    case 'unreadable':
-      return `commit ${trouble.at} cannot be read: ${trouble.because}`
-    case 'shorter':
-      return `it ends at ${trouble.last}, but ${trouble.seen} has been seen`
-    default:
-      return trouble satisfies never
   }
 }

@@ -1,6 +1,6 @@
 /** Where commits are read from: an exported log's file, or the agent of this machine. */
 import { hash as digestOf } from 'node:crypto'
-import { DamagedExport, exportReader, parseHeader } from '../events/exported-log.ts'
+import { DamagedExport, exportReader, incompleteMark, parseHeader } from '../events/exported-log.ts'
 import { type Hash, hash, type Recorded } from '../events/index.ts'
 import { foldInPlace, freshState, type State } from '../projections/state.ts'
 import { agentLog, agentStatus, lineBatchesOf } from './agent-client.ts'
@@ -35,8 +35,13 @@ export const agentSource = (stateDirectory: string, signal?: AbortSignal): LogSo
       const reader = exportReader({ after, digest })
       const lines = lineBatchesOf(await agentLog(stateDirectory, { after, follow }, signal))
       for await (const batch of withoutHeader(lines)) {
-        const recorded = batch.map((line) => reader.next(line)).filter((one) => one !== null)
+        const last = batch.at(-1)
+        const isCut = last?.startsWith(incompleteMark) === true
+        const recorded = (isCut ? batch.slice(0, -1) : batch)
+          .map((line) => reader.next(line))
+          .filter((one) => one !== null)
         if (recorded.length > 0) yield recorded
+        if (isCut) throw cutShort(last.slice(incompleteMark.length))
       }
     }
   return {
@@ -46,6 +51,13 @@ export const agentSource = (stateDirectory: string, signal?: AbortSignal): LogSo
     follow: read(true),
   }
 }
+
+const cutShort = (because: string): CommandFailed =>
+  new CommandFailed(
+    exitCode.unreachable,
+    because,
+    'see `baton status` for what this server knows; another server may reach more of it, and --file reads an exported log',
+  )
 
 async function* withoutHeader(batches: AsyncIterable<readonly string[]>): AsyncGenerator<readonly string[]> {
   let isFirst = true

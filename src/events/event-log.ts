@@ -25,6 +25,22 @@ export type LogTrouble =
   /** The log ends before what this server has already seen: a wiped quorum must not silently start over. */
   | { readonly trouble: 'shorter'; readonly last: Sequence; readonly seen: Sequence }
 
+/** As people read it, after "the log: ". */
+export const troubleInWords = (trouble: LogTrouble): string => {
+  switch (trouble.trouble) {
+    case 'hole':
+      return `commit ${trouble.at} is missing`
+    case 'broken-chain':
+      return `commit ${trouble.at} does not follow from the one before it`
+    case 'unreadable':
+      return `commit ${trouble.at} cannot be read: ${trouble.because}`
+    case 'shorter':
+      return `it ends at ${trouble.last}, but ${trouble.seen} has been seen`
+    default:
+      return trouble satisfies never
+  }
+}
+
 export type LogReader = {
   /** Consecutive commits, each chained to the one before; called in order, never concurrently. */
   readonly commits: (recorded: readonly Recorded[]) => void

@@ -5,6 +5,9 @@ import type { Hash, Sequence } from './ids.ts'
 /** Longer than any commit: the log server takes 1 MiB a message. */
 export const longestLine = 8 * 1024 * 1024
 
+/** Begins the last line of what an agent sends of its log where that is not all; no line of an exported log begins so. */
+export const incompleteMark = '! '
+
 /** The text is not an exported log, or not any more: cut, changed, or with something missing. */
 export class DamagedExport extends Error {
   override readonly name = 'DamagedExport'

@@ -10,7 +10,7 @@ import { decodeCommit, type Position, type Recorded, UnreadableCommit } from './
 import { changedSince, DamagedExport, parsePrefix } from './exported-line.ts'
 import type { Digest } from './memory-log.ts'
 
-export { DamagedExport, formatHeader, formatRecorded, parseHeader } from './exported-line.ts'
+export { DamagedExport, formatHeader, formatRecorded, incompleteMark, parseHeader } from './exported-line.ts'
 
 /** Reads one line for itself. @throws DamagedExport, naming `number` as its line. */
 export const parseExported = (line: string, number: number): Recorded => {

@@ -9,7 +9,7 @@ import {
   type CommandRequest,
   commandRequest,
 } from '../../../src/agents/control-protocol.ts'
-import { pathName, voterName } from '../../../src/events/index.ts'
+import { incompleteMark, pathName, voterName } from '../../../src/events/index.ts'
 import type { HandBuiltLog } from '../../golden/hand-built-log.ts'
 
 export type FakeAgent = {
@@ -18,6 +18,8 @@ export type FakeAgent = {
   readonly requests: readonly CommandRequest[]
   /** What it knows of the others from now on. */
   readonly know: (change: Partial<AgentStatus>) => void
+  /** The log cannot be read to its end, for this reason. */
+  readonly cutShort: (because: string) => void
   /** Lets followers see what was recorded since. */
   readonly pushNew: () => void
   readonly stop: () => Promise<void>
@@ -31,6 +33,7 @@ export const startFakeAgent = async (log: HandBuiltLog, answers: Answers = () =>
   const requests: CommandRequest[] = []
   const followers = new Set<{ readonly response: ServerResponse; next: number }>()
   let known: Partial<AgentStatus> = {}
+  let incomplete = ''
 
   const sendLog = (url: URL, response: ServerResponse) => {
     const after = Number(url.searchParams.get('after'))
@@ -42,7 +45,7 @@ export const startFakeAgent = async (log: HandBuiltLog, answers: Answers = () =>
         .join('')}`,
     )
     if (url.searchParams.get('follow') === '1') followers.add({ response, next: log.records.length })
-    else response.end()
+    else response.end(incomplete)
   }
   const runCommand = async (request: IncomingMessage, response: ServerResponse) => {
     const pieces: Buffer[] = []
@@ -65,6 +68,9 @@ export const startFakeAgent = async (log: HandBuiltLog, answers: Answers = () =>
     requests,
     know: (change) => {
       known = { ...known, ...change }
+    },
+    cutShort: (because) => {
+      incomplete = `${incompleteMark}${because}\n`
     },
     pushNew: () => {
       for (const follower of followers) {

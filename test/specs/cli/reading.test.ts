@@ -168,3 +168,11 @@ test('alerts can be only the worst', async () => {
   const { out } = await baton(`alerts --file ${file} --severity error --json`)
   expect(JSON.parse(out)).toMatchObject([{ module: 'nm', severity: 'error', sequence: 11 }])
 })
+
+test('what the agent cannot read to its end is not taken for all of it: the command says why, and ends with 4', async () => {
+  agent.cutShort('the log cannot be read beyond 12: it has not answered for 8 s')
+  const { code, out, err } = await baton(`log show --last 2 --state ${agent.state}`)
+  expect({ code, out }).toEqual({ code: 4, out: '' })
+  expect(err).toContain('baton: the log cannot be read beyond 12: it has not answered for 8 s\n')
+  expect(err).toContain('baton status')
+})
