@@ -91,6 +91,8 @@ const replyTo = (outgoing: ServerResponse): LocalReply => ({
   write: (text) => outgoing.writable && outgoing.write(text),
   drained: () =>
     new Promise((resolve) => {
+      // There is room, or nobody there any more: neither tells.
+      if (!outgoing.writableNeedDrain || outgoing.closed) return resolve()
       outgoing.once('drain', resolve)
       outgoing.once('close', resolve)
     }),
