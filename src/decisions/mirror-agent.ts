@@ -74,7 +74,10 @@ export const needsFormat = (
   // Damaged metadata of the only good copy is for people: its marks are what the other side lacks.
   const isSpare =
     !hasBeenServed(mirror) || mirror.stale === server || (mirror.stale === null && mirror.current !== server)
-  if (seen === null || seen.id !== null || !isSpare) return null
+  if (seen === null || seen.id !== null) return null
+  // By an operator's word its data counts as it is: without metadata nobody could serve it, and the word would be in vain.
+  if (mirror.forced?.server === server) return { id: mirror.id, generation: null }
+  if (!isSpare) return null
   return { id: mirror.id, generation: hasBeenServed(mirror) ? null : (known?.generation ?? null) }
 }
 

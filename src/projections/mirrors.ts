@@ -208,14 +208,20 @@ const foldStanding = (mirror: Mutable, { type, data }: Of<Standing>, moment: Mom
       mirror.epochs = []
       mirror.resync = null
       mirror.stale = other === null || other === server ? null : serverName(other)
-      // Its branch is given up: whatever it claims from now on is not what the log calls current.
-      if (mirror.stale !== null) change(mirror, mirror.stale, { known: null })
+      // Its branch is given up: whatever it claims, or has claimed already, is not what the log calls current.
+      if (mirror.stale !== null) giveUp(mirror, mirror.stale)
       know(mirror, server, { generation })
       return null
     }
     default:
       return type satisfies never
   }
+}
+
+const giveUp = (mirror: Mutable, server: ServerName): void => {
+  change(mirror, server, { known: null })
+  const { seen } = sideOf(mirror, server)
+  if (seen) change(mirror, server, { seen: { ...seen, verdict: verdictOn(mirror, server, seen) } })
 }
 
 type Named = { readonly generation: string; readonly epoch: Epoch }

@@ -35,6 +35,12 @@ export const mayActivate = (state: MirrorState, boot: string, log: LogWord): Act
   return { may: true }
 }
 
+/** Put in force without metadata: a content of its own, of which nothing is an ancestor, so all of it is copied. */
+export const named = (state: MirrorState, newGeneration: () => DataGeneration): MirrorState => {
+  const { generations } = state
+  return { ...state, generations: { ...generations, current: generations.current ?? newGeneration() } }
+}
+
 export type Activation = {
   readonly epoch: number
   readonly boot: string

@@ -2,7 +2,7 @@
 import type { Cancel, World } from '../../world/world.ts'
 import { defaultBlockBytes, defaultRegionBytes } from '../cluster-partition.ts'
 import { DiskTrouble } from '../disk.ts'
-import { mayActivate } from '../engine/activation.ts'
+import { mayActivate, named } from '../engine/activation.ts'
 import { ActiveSide } from '../engine/active.ts'
 import { type Side, Standby } from '../engine/standby.ts'
 import { countedDisk, Statistics } from '../engine/statistics.ts'
@@ -211,12 +211,14 @@ class MirrorProcess {
     const { state } = own.partition
     const answer = mayActivate(state, this.#world.bootId(), { ...said, generation })
     if (!answer.may && !said.force) return answer.because
+    const newGeneration = () => dataGeneration(randomHex(this.#world, 8))
+    if (said.force) own.partition.save(named(state, newGeneration))
     const { server: me, peer, mode } = this.#settings
     this.#leave()
     const side = new ActiveSide(own, {
       clock: this.#world.clock,
       authority: this.#agent.authority,
-      newGeneration: () => dataGeneration(randomHex(this.#world, 8)),
+      newGeneration,
       me,
       peer,
       epoch: said.epoch,

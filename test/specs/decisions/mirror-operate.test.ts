@@ -198,6 +198,19 @@ describe('forcing a stale copy', () => {
     expect(mirrorOf(back.mirrors, mirror)?.sides.s1?.seen?.verdict).toMatchObject({ is: 'older' })
   })
 
+  test('makes what the other copy had shown before void, too: it need not be shown again to be overwritten', () => {
+    const forced = fact('MirrorForced', { mirror, server: 's2', generation: g0, lostBytes: null, lost: 'all' })
+    const state = stateOf([...alone, sideSeen('s1', { generation: g1, epoch: 8 }), forced])
+    expect(mirrorOf(state.mirrors, mirror)?.sides.s1?.seen?.verdict).toMatchObject({ is: 'older' })
+  })
+
+  test('of a copy whose metadata cannot be read has it formatted, as a content of its own', () => {
+    const unread = sideSeen('s1', { id: null, generation: null, because: 'neither copy of the state can be read' })
+    expect(needsFormat(stateOf([...alone, unread]), mirror, s1)).toBeNull()
+    const forced = fact('MirrorForced', { mirror, server: 's1', generation: g1, lostBytes: null, lost: 'all' })
+    expect(needsFormat(stateOf([...alone, unread, forced]), mirror, s1)).toEqual({ id, generation: null })
+  })
+
   test('of a copy that is current is not needed', () => {
     spec
       .given(...paired, ...stop)
