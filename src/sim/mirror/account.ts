@@ -8,10 +8,15 @@ export const sectorBytes = 512
 export type Written = {
   /** In every sector of it; 0 = zeros. */
   readonly value: number
+  /** Its sectors. */
+  readonly first: number
+  readonly count: number
   /** It was answered. */
   isAcknowledged: boolean
   /** A flush that came after it was answered, too. */
   isFlushed: boolean
+  /** Where it was answered, or read: only when this machine loses its power may it be served there without what was not flushed. */
+  at: string
   /** Copies that have it, once it was answered, until their machine loses its power before it was flushed. */
   readonly has: Set<string>
 }
@@ -22,14 +27,28 @@ export const contentOf = (value: number, bytes: number): Uint8Array => {
   return content
 }
 
+const nobody = { count: 1, isAcknowledged: false, isFlushed: false, at: '' }
+const everywhere: Pick<Written, 'first' | 'count'> = { first: 0, count: Number.POSITIVE_INFINITY }
+
 export class Account {
   /** By sector, in the order of the requests; the first is what it held when it was last read. */
   readonly #sectors: Written[][]
+  readonly #mayLag: boolean
   #value = 0
   acknowledged = 0
 
-  constructor(bytes: number, copies: readonly string[]) {
-    const empty = { value: 0, isAcknowledged: true, isFlushed: true, has: new Set(copies) }
+  /** `mayLag`: a copy may turn out to be without what was acknowledged last, and that is given up when it is read. */
+  constructor(bytes: number, copies: readonly string[], mayLag = false) {
+    this.#mayLag = mayLag
+    const empty = {
+      value: 0,
+      first: 0,
+      count: bytes / sectorBytes,
+      isAcknowledged: true,
+      isFlushed: true,
+      at: '',
+      has: new Set(copies),
+    }
     this.#sectors = Array.from({ length: bytes / sectorBytes }, () => [empty])
   }
 
@@ -37,14 +56,16 @@ export class Account {
   readonly begin = (at: number, length: number, isZero = false): Written => {
     if (!isZero) this.#value += 1
     const value = isZero ? 0 : this.#value
-    const written: Written = { value, isAcknowledged: false, isFlushed: false, has: new Set() }
+    const [first, count] = [at / sectorBytes, length / sectorBytes]
+    const written: Written = { value, first, count, isAcknowledged: false, isFlushed: false, at: '', has: new Set() }
     for (const sector of this.#range(at, length)) sector.push(written)
     return written
   }
 
   /** `by`: the copies that the log calls current now. */
-  readonly answered = (written: Written, by: readonly string[], isFlushed = false): void => {
+  readonly answered = (written: Written, at: string, by: readonly string[], isFlushed = false): void => {
     written.isAcknowledged = true
+    written.at = at
     written.isFlushed ||= isFlushed
     for (const copy of by) written.has.add(copy)
     this.acknowledged += 1
@@ -72,19 +93,21 @@ export class Account {
     this.#sectors.forEach((all, sector) => {
       const value = valueAt(disk, sector)
       const found = all.find((one) => one.value === value)
-      all.splice(0, all.length, found ?? { value, isAcknowledged: true, isFlushed: false, has: new Set() })
+      all.splice(0, all.length, found ?? { ...nobody, value, first: sector, isAcknowledged: true, has: new Set() })
       for (const one of all) one.has.add(copy)
     })
   }
 
-  /** Why this copy is not what the log calls it; null when it is. */
-  readonly objectionTo = (copy: string, disk: Pick<SimulatedDisk, 'content'>): string | null => {
-    for (const [sector, all] of this.#sectors.entries()) {
+  /** Why this copy is not what the log calls it: without a write that was acknowledged, and that some copy still has; null when it is. */
+  readonly objectionTo = (copy: string, disk: Pick<SimulatedDisk, 'content'>, where = everywhere): string | null => {
+    const end = Math.min(this.#sectors.length, where.first + where.count)
+    for (let sector = where.first; sector < end; sector++) {
+      const all = this.#sectors[sector] ?? []
       const value = valueAt(disk, sector)
       const place = all.findLastIndex((one) => one.value === value)
-      if (place < 0)
+      if (place < 0 && !this.#mayLag)
         return `sector ${sector} of ${copy} holds ${value}, which was gone, or never written: ${words(all)}`
-      const needed = all.findLastIndex((one) => one.isAcknowledged && one.has.has(copy))
+      const needed = all.findLastIndex((one) => one.isAcknowledged && this.#isNeeded(one, copy))
       if (place < needed)
         return `sector ${sector} of ${copy} holds ${value}, though ${all[needed]?.value} was acknowledged: ${words(all)}`
     }
@@ -92,16 +115,21 @@ export class Account {
   }
 
   /** It was read here: this is what everybody has seen, and `by` must have from now on. */
-  readonly read = (disk: Pick<SimulatedDisk, 'content'>, by: readonly string[]): void => {
+  readonly read = (at: string, disk: Pick<SimulatedDisk, 'content'>, by: readonly string[]): void => {
     this.#sectors.forEach((all, sector) => {
       const value = valueAt(disk, sector)
-      const found = all.findLast((one) => one.value === value)
+      const found =
+        all.findLast((one) => one.value === value) ??
+        (this.#mayLag ? { ...nobody, value, first: sector, has: new Set<string>() } : undefined)
       if (found === undefined) return
       // A request that wrote several sectors may have come to some of them only.
-      const seen: Written = { ...found, isAcknowledged: true, has: new Set([...found.has, ...by]) }
+      const seen: Written = { ...found, isAcknowledged: true, at, has: new Set([...found.has, ...by]) }
       all.splice(0, all.length, seen)
     })
   }
+
+  readonly #isNeeded = ({ has, at }: Written, copy: string): boolean =>
+    has.has(copy) || (!this.#mayLag && has.size > 0 && at !== copy)
 
   readonly #range = (at: number, length: number): readonly Written[][] =>
     this.#sectors.slice(at / sectorBytes, (at + length) / sectorBytes)
@@ -112,8 +140,12 @@ const valueAt = ({ content }: Pick<SimulatedDisk, 'content'>, sector: number): n
   return (content[at] ?? 0) + (content[at + 1] ?? 0) * 256 + (content[at + 2] ?? 0) * 65_536
 }
 
+/** Enough to see what came before. */
+const mostWords = 8
+
 const words = (all: readonly Written[]): string =>
   all
+    .slice(-mostWords)
     .map(({ value, isAcknowledged, isFlushed, has }) => {
       const how = isFlushed ? 'flushed' : isAcknowledged ? 'acknowledged' : 'begun'
       return `${value} ${how} (${[...has].join(' ')})`

@@ -4,8 +4,9 @@ import { operate } from '../../../src/decisions/operate.ts'
 import { type Command, mirrorName, operationId, serverName, voterName } from '../../../src/events/index.ts'
 import { goodLink } from '../../../src/sim/network.ts'
 import type { Chance } from '../../../src/sim/random.ts'
-import { type Joint, type Name, networks, otherOf, servers } from './joint.ts'
-import { group } from './joint-agent.ts'
+import type { Joint } from './joint.ts'
+import { group, mirror } from './joint-agent.ts'
+import { type Name, networks, otherOf, servers } from './joint-plan.ts'
 
 export type JointFault = { readonly name: string; readonly strike: (joint: Joint, chance: Chance) => void }
 
@@ -89,6 +90,18 @@ const paths: readonly JointFault[] = [
     },
   },
   {
+    // Leases are the voters' and go on: whoever serves does, and asks the log in vain.
+    name: 'silent log',
+    strike: (joint, chance) => {
+      const ms = while_(chance) + 3000
+      joint.note(`the log answers nobody for ${Math.round(ms)} ms`)
+      joint.isLogSilent = true
+      joint.scheduler.after(ms, () => {
+        joint.isLogSilent = false
+      })
+    },
+  },
+  {
     name: 'bad link',
     strike: (joint, chance) => {
       const quality = { loss: chance.fraction() * 0.6, duplicates: 0, delay: [0.1, chance.magnitude(1, 400)] as const }
@@ -98,6 +111,38 @@ const paths: readonly JointFault[] = [
     },
   },
 ]
+
+/** What was on it is gone with it; an operator says so where the cluster could not know. */
+const replaceDisks = (joint: Joint, chance: Chance): void => {
+  const name = chance.pick(servers)
+  const isBoth = chance.happens(0.5)
+  if (
+    !isBoth &&
+    !order(joint, chance, { do: 'replace-mirror-disk', mirror: mirrorName('web', 'data'), server: serverName(name) })
+  )
+    return
+  losePower(joint, chance, name)
+  joint.note(`${isBoth ? 'both disks' : 'the data disk'} of ${name}: new ones`)
+  joint.isContentLost = true
+  joint.disks.replace(name, isBoth ? ['/dev/data', '/dev/meta'] : ['/dev/data'])
+}
+
+/** The second failure, while the first is being mended. */
+const strikeDuringResync = (joint: Joint, chance: Chance): void => {
+  const until = joint.now + while_(chance) + 5000
+  const strikes: readonly Name[] = chance.happens(0.2) ? servers : [chance.pick(servers)]
+  const [isPower, delayMs] = [chance.happens(0.7), chance.magnitude(1, 900)]
+  const look = (): void => {
+    const resync = joint.state.mirrors[mirror]?.resync
+    if (joint.now > until) return
+    if (!resync || resync.interrupted !== null) joint.scheduler.after(20, look)
+    else
+      joint.scheduler.after(delayMs, () => {
+        for (const name of strikes) isPower ? losePower(joint, chance, name) : joint.kill(name, 'mirror')
+      })
+  }
+  look()
+}
 
 const disks: readonly JointFault[] = [
   {
@@ -125,6 +170,8 @@ const disks: readonly JointFault[] = [
       joint.restore(name)
     },
   },
+  { name: 'new disks', strike: replaceDisks },
+  { name: 'during resync', strike: strikeDuringResync },
 ]
 
 const orders: JointFault = {
@@ -132,12 +179,14 @@ const orders: JointFault = {
   strike: (joint, chance) => order(joint, chance, commandOf(chance)),
 }
 
-export const order = (joint: Joint, chance: Chance, command: Command): void => {
+/** False: it was refused, or nobody was there to take it. */
+export const order = (joint: Joint, chance: Chance, command: Command): boolean => {
   const operation = operationId(`o${joint.log.commits.length}-${chance.whole(0, 1_000_000)}`)
   const [me] = joint.alive()
-  if (me === undefined) return
+  if (me === undefined || joint.isLogSilent) return false
   const decision = operate(joint.state, { operation, command, from: voterName(me), stores: {} }, joint.factsOf(me))
   joint.log.append('operator:test', decision)
+  return !decision.events.some(({ type }) => type === 'OperationRefused')
 }
 
 const commandOf = (chance: Chance): Command => {

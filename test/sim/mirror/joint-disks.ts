@@ -46,6 +46,14 @@ export class JointDisks {
     for (const path of paths) this.of(name, path).losePower(isKept)
   }
 
+  /** New ones, as they come from somewhere: full of what is nobody's. */
+  readonly replace = (name: string, places: readonly string[]): void => {
+    for (const path of places) {
+      const disk = this.of(name, path)
+      disk.damage(0, new Uint8Array(disk.size).fill(0xe7))
+    }
+  }
+
   readonly backUp = (name: string): void => {
     this.#backups.set(
       name,

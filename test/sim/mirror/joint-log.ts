@@ -24,6 +24,8 @@ export type LogParts = {
   readonly chance: Chance
   /** Nothing gets from this server to the log, nor back. */
   readonly isCut: (server: string) => boolean
+  /** It answers nobody. */
+  readonly isSilent: () => boolean
   readonly committed: (recorded: Recorded, before: State, after: State) => void
 }
 
@@ -124,7 +126,7 @@ export class View implements Pick<Recorder, 'submit' | 'state'> {
     return { answer: 'recorded', sequence: own }
   }
 
-  readonly #isCut = (): boolean => this.#parts.isCut(this.#process.host.name)
+  readonly #isCut = (): boolean => this.#parts.isSilent() || this.#parts.isCut(this.#process.host.name)
   readonly #hop = (): Promise<void> => this.#process.answer(this.#parts.chance.between(...hopMs), () => {})
   readonly #givenUp = async () => {
     await this.#process.answer(givesUpMs, () => {})

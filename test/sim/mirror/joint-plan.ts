@@ -2,12 +2,25 @@
 import type { Event } from '../../../src/events/index.ts'
 import { fact } from '../../recorded-log.ts'
 
+export const servers = ['s1', 's2'] as const
+export type Name = (typeof servers)[number]
+export const otherOf = (name: Name): Name => (name === 's1' ? 's2' : 's1')
+
+export const networks = ['cross', 'lan'] as const
+
 export type JointPlan = {
   readonly blocks: number
   readonly blockBytes: number
   readonly regionBytes: number
   readonly connects: readonly string[]
   readonly writesEvery: readonly [number, number]
+  /** Of the writes, this part goes to the first few blocks. */
+  readonly often: number
+  /** This part of the bursts is a flush. */
+  readonly flushes: number
+  readonly mode: 'sync' | 'async'
+  /** MiB a second; 0 = any. */
+  readonly resyncRate: number
   readonly initial: 'full' | 'none'
   readonly compression: boolean
 }
@@ -27,6 +40,10 @@ export const configured = (plan: JointPlan): readonly [Event, ...Event[]] => {
     initial: plan.initial,
     compression: plan.compression,
     encryption: false,
+    mode: plan.mode,
+    resync: { rate: plan.resyncRate },
+    // As little as the configuration takes.
+    queueLimit: 1_048_576,
     ackTimeout: 2000,
     keepalive: { interval: 200, timeout: 1500 },
   }

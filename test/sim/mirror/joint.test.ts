@@ -1,10 +1,11 @@
 /** Two servers with a mirror disk through any faults: see joint.ts. */
 import { expect, test } from 'vitest'
-import { serverName } from '../../../src/events/index.ts'
+import { mirrorName, serverName } from '../../../src/events/index.ts'
 import { Chance } from '../../../src/sim/random.ts'
 import { order } from './faults.ts'
-import { Joint, networks, otherOf, servers } from './joint.ts'
+import { Joint } from './joint.ts'
 import { group, mirror } from './joint-agent.ts'
+import { networks, otherOf, servers } from './joint-plan.ts'
 import { planOf, recover, runJoint } from './seed.ts'
 
 const timeoutMs = 180_000
@@ -109,5 +110,45 @@ test.each([407, 421])(
   async (seed) => {
     const { failure, history } = await runJoint(seed, { faults: /power|backup|restore|operator/ })
     expect(failure, `${failure}\n${history.slice(-40).join('\n')}`).toBeNull()
+  },
+)
+
+// Nobody formatted it: the group was given there, and came back, for ever.
+test.each([
+  ['both disks of both servers', servers],
+  // What the other copy had shown before counted on, so it was refused as another branch, for ever.
+  ['both disks of the only copy that has everything', []],
+])(
+  'a copy whose metadata went with its disk is served by force, and the other one overwritten: %s',
+  {
+    timeout: timeoutMs,
+  },
+  async (_, lost) => {
+    const joint = new Joint(6, { ...planOf(new Chance(6)), initial: 'none', mode: 'sync', writesEvery: [5, 120] })
+    for (const name of servers) joint.powerOn(name)
+    expect(await joint.until(() => joint.serving !== null && joint.state.mirrors[mirror]?.stale === null, 60_000)).toBe(
+      true,
+    )
+    const { serving } = joint
+    if (serving === null) throw new Error('it is not served')
+    const other = otherOf(serving)
+    joint.powerOff(other)
+    expect(await joint.until(() => joint.state.mirrors[mirror]?.stale === other, 30_000)).toBe(true)
+    joint.powerOff(serving)
+    joint.isContentLost = true
+    for (const name of [serving, ...lost]) joint.disks.replace(name, ['/dev/data', '/dev/meta'])
+    for (const name of servers) joint.powerOn(name)
+    await joint.run(8000)
+    order(joint, joint.chance, { do: 'stop-group', group })
+    await joint.run(2000)
+    expect(
+      order(joint, joint.chance, {
+        do: 'force-mirror',
+        mirror: mirrorName('web', 'data'),
+        server: serverName(serving),
+      }),
+    ).toBe(true)
+    order(joint, joint.chance, { do: 'start-group', group, server: null })
+    await recover(joint)
   },
 )

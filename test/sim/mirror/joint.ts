@@ -5,33 +5,27 @@
  */
 import { isDeepStrictEqual } from 'node:util'
 import type { Facts } from '../../../src/decisions/decision.ts'
-import { type Event, instant, type Recorded, serverName } from '../../../src/events/index.ts'
+import { instant, serverName } from '../../../src/events/index.ts'
 import type { Engine } from '../../../src/mirror/engine-interface.ts'
 import { runMirror } from '../../../src/mirror/process/mirror-process.ts'
 import { mirrorSettings } from '../../../src/mirror/process/settings.ts'
 import type { State } from '../../../src/projections/state.ts'
-import { describeEvent } from '../../../src/projections/words.ts'
 import { Scheduler } from '../../../src/sim/clock.ts'
 import { SimulatedHost } from '../../../src/sim/host.ts'
-import { Account } from '../../../src/sim/mirror/account.ts'
 import type { SimulatedDisk } from '../../../src/sim/mirror/block-disk.ts'
 import { simulatedGround, type Touch } from '../../../src/sim/mirror/ground.ts'
 import { Streams } from '../../../src/sim/mirror/streams.ts'
 import { SimulatedNetwork } from '../../../src/sim/network.ts'
 import type { SimulatedProcess } from '../../../src/sim/process.ts'
 import { Chance } from '../../../src/sim/random.ts'
-import { JointAgent, mirror } from './joint-agent.ts'
+import { JointAgent } from './joint-agent.ts'
 import { type Failing, JointDisks } from './joint-disks.ts'
+import { Judge } from './joint-judge.ts'
 import { JointLog } from './joint-log.ts'
-import { mightServe, worldOf } from './joint-parts.ts'
-import { configured, type JointPlan } from './joint-plan.ts'
+import { worldOf } from './joint-parts.ts'
+import { configured, type JointPlan, type Name, servers } from './joint-plan.ts'
 import { Writer } from './writer.ts'
 
-export const servers = ['s1', 's2'] as const
-export type Name = (typeof servers)[number]
-export const otherOf = (name: Name): Name => (name === 's1' ? 's2' : 's1')
-
-export const networks = ['cross', 'lan'] as const
 /** Where the log is, as the network sees it. */
 const logHost = 'log'
 
@@ -54,7 +48,7 @@ export class Joint {
   readonly log: JointLog
   readonly hosts: Record<Name, SimulatedHost>
   readonly disks: JointDisks
-  readonly account: Account
+  readonly judge: Judge
   readonly plan: JointPlan
   readonly history: string[] = []
   readonly #streams: Streams
@@ -67,19 +61,31 @@ export class Joint {
   #violation: string | null = null
   /** Of what was written since the last flush, this part survives a power loss. */
   survives = 0.3
-  isForced = false
+  /** The log has no quorum; the voters hear each other, so leases go on. */
+  isLogSilent = false
+  /** A disk was replaced, or put back to what it was: an operator may have to decide. */
+  isContentLost = false
 
   constructor(seed: number, plan: JointPlan) {
     this.plan = plan
     this.chance = new Chance(seed).split('joint')
     const { scheduler } = this
     this.network = new SimulatedNetwork(scheduler, this.chance.split('network'))
-    this.account = new Account(plan.blocks * plan.blockBytes, servers)
+    this.disks = new JointDisks(servers, plan.blocks * plan.blockBytes)
+    this.judge = new Judge({
+      plan,
+      disks: this.disks,
+      host: (name) => this.hosts[name],
+      state: () => this.state,
+      note: this.note,
+      violate: this.violate,
+    })
     this.log = new JointLog({
       scheduler,
       chance: this.chance.split('log'),
       isCut: (server) => this.#isCutOff(server),
-      committed: this.#committed,
+      committed: this.judge.committed,
+      isSilent: () => this.isLogSilent,
     })
     this.#streams = new Streams({
       network: this.network,
@@ -87,7 +93,6 @@ export class Joint {
       sending: (process) => this.#touched(process, 'network'),
     })
     this.hosts = { s1: this.#host('s1', 1), s2: this.#host('s2', 2) }
-    this.disks = new JointDisks(servers, plan.blocks * plan.blockBytes)
     this.log.record('operator:test', configured(plan))
     this.#look()
   }
@@ -186,7 +191,7 @@ export class Joint {
       this.#writers[name]?.end()
       this.#writers[name] = null
       this.disks.powerLost(name, () => this.chance.happens(this.survives))
-      this.account.powerLost(name)
+      this.judge.account.powerLost(name)
     })
     return host
   }
@@ -245,19 +250,20 @@ export class Joint {
     const process = this.processOf(name, 'mirror')
     const engine = process && this.#engines.get(process)
     if (!process || !engine) return false
-    const { account, violate } = this
+    const { judge, violate } = this
     const writer = new Writer(
       process,
       engine,
       { epoch, disk: this.dataOf(name) },
       {
-        account,
+        judge,
         blockBytes: this.plan.blockBytes,
+        often: this.plan.often,
+        flushes: this.plan.flushes,
         chance,
         every: this.plan.writesEvery,
-        current: this.current,
         violate,
-        isOver: (one) => this.#newestMount > one && !this.isForced,
+        isOver: (one) => this.#newestMount > one && !judge.isForced,
       },
     )
     this.#writers[name] = writer
@@ -329,7 +335,9 @@ export class Joint {
     this.disks.backUp(name)
   }
   readonly restore = (name: Name): void => {
-    if (!this.hosts[name].isOn && this.disks.restore(name)) this.note(`restore ${name} from its backup`)
+    if (this.hosts[name].isOn || !this.disks.restore(name)) return
+    this.isContentLost = true
+    this.note(`restore ${name} from its backup`)
   }
 
   readonly alive = (): readonly Name[] =>
@@ -346,6 +354,7 @@ export class Joint {
     this.note('everything heals')
     this.network.mendAll()
     this.disks.mendAll()
+    this.isLogSilent = false
     for (const name of servers) {
       this.bombs[name] = null
       const host = this.hosts[name]
@@ -355,44 +364,14 @@ export class Joint {
     }
   }
 
-  // ---- what must hold -----------------------------------------------------------------------------------------
-
-  /** Copies that the log calls current. */
-  readonly current = (): readonly string[] => servers.filter((name) => this.state.mirrors[mirror]?.stale !== name)
-
   readonly #look = (): void => {
     for (const name of servers) {
       const host = this.hosts[name]
       const agent = this.processOf(name, 'agent')
       if (host.isOn && agent && !agent.standsStill && !this.#isCutOff(name)) this.#heard[name] = this.now
     }
-    this.examine()
+    this.judge.examine()
     this.scheduler.after(lookMs, this.#look)
-  }
-
-  /** Each copy that could be given the group now, or that has it. */
-  readonly examine = (): void => {
-    for (const name of servers) {
-      if (!mightServe(this.state, this.hosts[name], this.metadataOf(name))) continue
-      const objection = this.account.objectionTo(name, this.dataOf(name))
-      if (objection !== null) this.violate(`the log calls ${name} current: ${objection}`)
-    }
-  }
-
-  readonly #committed = (recorded: Recorded, _: State, after: State): void => {
-    const { events, by } = recorded.commit
-    this.note(`#${recorded.position.sequence} ${by}: ${events.map(describeEvent).join('; ')}`)
-    for (const event of events) this.#heed(event)
-    const anomaly = after.anomalies.at(-1)
-    if (anomaly && anomaly.sequence === recorded.position.sequence) this.violate(`an anomaly: ${anomaly.what}`)
-  }
-
-  readonly #heed = (event: Event): void => {
-    if (event.type === 'MirrorJoined') this.account.joined(event.data.source, event.data.target)
-    if (event.type === 'MirrorForced') {
-      this.isForced = true
-      this.account.forced(event.data.server, this.dataOf(event.data.server as Name))
-    }
   }
 
   readonly areEqual = (): boolean => isDeepStrictEqual(this.dataOf('s1').content, this.dataOf('s2').content)

@@ -1,12 +1,15 @@
 /**
- * Rules of a mirror, each broken on purpose: what joint simulations see. Not among them is what chance has not shown yet: a
- * write that is acknowledged while the break is being recorded, a break that anybody may record, sides called equal too
- * early, marks of the returning side left out, older epochs at the standby. Specs and test/properties/mirror.test.ts have these.
+ * Rules of a mirror, each broken on purpose: what joint simulations see. The table in docs/simulation.md has them by rule, and
+ * says of those that are not here why nothing is seen, or what sees it instead.
  */
 import type { Mutant } from '../mutants/mutant.ts'
 import type { JointPlan } from './joint-plan.ts'
 
-export type MirrorMutant = Omit<Mutant, 'plan'> & { readonly plan?: Partial<JointPlan> }
+export type MirrorMutant = Omit<Mutant, 'plan'> & {
+  readonly plan?: Partial<JointPlan>
+  /** The first seed that is tried: shortly before the one that saw it. */
+  readonly from?: number
+}
 
 /** Many small regions: marks are cleared long before everything was flushed anyway. */
 const wide = { blocks: 320, regionBytes: 4096, writesEvery: [1, 12] } as const
@@ -76,5 +79,157 @@ export const mirrorMutants: readonly MirrorMutant[] = [
     instead: "if (because !== '') return { is: 'as-known' }",
     seenBy: /./,
     faults: /power|backup|restore|operator/,
+  },
+  {
+    name: 'a write is acknowledged before the log knows of the break',
+    rule: 'mirror.md: break goes through the log',
+    file: 'mirror/engine/active.ts',
+    find: 'if (saved) this.#askBreak(next, because)',
+    instead: `if (saved) this.#becomeAlone(because)
+    if (saved) this.#askBreak(next, because)`,
+    seenBy: lost,
+    faults: /silent log|cut$|kill mirror/,
+  },
+  {
+    name: 'anybody may record a break',
+    rule: 'mirror.md: break goes through the log',
+    file: 'decisions/break-mirror.ts',
+    find: 'if (objection !== null) return objection',
+    instead: '',
+    from: 12,
+    seenBy: /./,
+    faults: /pause a process|cut$|freeze/,
+    also: [
+      {
+        file: 'decisions/break-mirror.ts',
+        find: 'if (mirror.stale === current)',
+        instead: 'if (mirror.stale === current && generation.length === 0)',
+      },
+    ],
+  },
+  {
+    name: 'what is written alone is not marked',
+    rule: 'mirror.md: break goes through the log',
+    file: 'mirror/engine/writes.ts',
+    find: "if (this.#port.pair() === 'alone') for (const range of ranges) this.#addDirty(range)",
+    instead: '',
+    from: 9,
+    seenBy: lost,
+    faults: /power$|cut$|kill mirror/,
+  },
+  {
+    name: 'what is written alone is marked in memory only, when its regions are forgotten',
+    rule: 'mirror.md: break goes through the log',
+    file: 'mirror/engine/intents.ts',
+    find: `this.#partition.dirty.store()
+    this.#flushedBelow`,
+    instead: 'this.#flushedBelow',
+    from: 10,
+    seenBy: lost,
+    plan: wide,
+    faults: /power|midst|kill mirror/,
+  },
+  {
+    name: 'a stale copy may be given the group',
+    rule: 'mirror.md: the stale side cannot be activated',
+    file: 'decisions/mirror-fitness.ts',
+    find: 'if (mirror.stale === server) return staleness(mirror, server)',
+    instead: 'if (mirror.stale === server) return null',
+    also: [
+      {
+        file: 'decisions/mirror-agent.ts',
+        find: 'const isCurrent = mirror.stale !== server',
+        instead: 'const isCurrent = true',
+      },
+    ],
+    seenBy: /./,
+    faults: /power$|cut$|bad link|kill mirror/,
+  },
+  {
+    name: 'a copy that is being brought up calls itself consistent',
+    rule: 'mirror.md: the stale side is inconsistent',
+    file: 'mirror/engine/standby.ts',
+    find: 'if (partition.state.isConsistent) partition.save({ ...partition.state, isConsistent: false })',
+    instead: '',
+    seenBy: /./,
+    faults: /power|during resync|kill mirror/,
+  },
+  {
+    name: 'a machine that followed and was restarted may serve',
+    rule: 'mirror.md: no ACK is believed beyond a power loss',
+    file: 'mirror/engine/activation.ts',
+    find: "if (isDoubtful && state.role === 'standby' && state.boot !== boot)",
+    instead: "if (isDoubtful && state.role === 'standby' && state.boot === '')",
+    also: [
+      {
+        file: 'decisions/mirror-fitness.ts',
+        find: "if (seen.role === 'standby' && !seen.isSameBoot)",
+        instead: "if (seen.role === 'standby' && seen.boot === '')",
+      },
+    ],
+    seenBy: /./,
+    faults: /power|midst/,
+  },
+  {
+    name: 'the marks of the side that returns are not copied',
+    rule: 'mirror.md: resync copies dirty and intent regions',
+    file: 'mirror/engine/bring-up.ts',
+    find: 'n < Math.min(first + count, length)',
+    instead: 'n < Math.min(first, length)',
+    from: 8,
+    seenBy: lost,
+    plan: wide,
+    faults: /power$|midst|kill mirror/,
+  },
+  {
+    name: 'two sides are called equal though the other may have forgotten',
+    rule: 'mirror.md: no ACK is believed beyond a power loss',
+    file: 'mirror/engine/meeting.ts',
+    find: 'if (isWhole && (side.isSameSession || side.isFresh))',
+    instead: 'if (isWhole)',
+    seenBy: lost,
+    faults: /power$|midst|kill mirror/,
+  },
+  {
+    name: 'the name of a content is not saved before the log hears of it',
+    rule: 'mirror.md: generation',
+    file: 'mirror/engine/active.ts',
+    find: 'generations: { ...generations, pending: next } })',
+    instead: 'generations })',
+    from: 12,
+    seenBy: /./,
+    faults: /midst|power$|cut$|kill mirror/,
+  },
+  {
+    name: 'it is read before the log has confirmed the copy',
+    rule: 'mirror.md: start degraded',
+    file: 'mirror/engine/active.ts',
+    find: 'if (this.#heldBack.take(burst)) return',
+    instead: '',
+    also: [
+      {
+        file: 'agents/mirror/hindrance.ts',
+        find: "if (status.does === 'serve' && mirror.epoch === epoch) return null",
+        instead: "if (status.does === 'serve') return null",
+      },
+    ],
+    seenBy: /./,
+  },
+  {
+    name: 'a flush is done when this side has flushed',
+    rule: 'step 4: FLUSH goes to both sides',
+    file: 'mirror/engine/writes.ts',
+    find: 'if (isDone) for (const settle of one.settles) settle(null)',
+    instead: "if (isDone || one.kind === 'flush') for (const settle of one.settles) settle(null)",
+    seenBy: /./,
+    faults: /power$|midst|cut/,
+  },
+  {
+    name: 'a write is done when this side has it',
+    rule: 'step 5: complete when both have it',
+    file: 'mirror/engine/writes.ts',
+    find: "const isDone = isAlone || (this.#port.mode === 'async' && !this.#port.isBreaking())",
+    instead: 'const isDone = isAlone || !this.#port.isBreaking()',
+    seenBy: lost,
   },
 ]

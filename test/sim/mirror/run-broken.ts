@@ -3,7 +3,8 @@ import { mirrorMutants } from './mutants.ts'
 import { runJoint } from './seed.ts'
 
 const mutant = mirrorMutants.find(({ name }) => name === process.env.BATON_MUTANT)
-const [first = 1, count = 60] = process.argv.slice(2).map(Number)
+const [from = 1, count = 60] = process.argv.slice(2).map(Number)
+const first = from - 1 + (mutant?.from ?? 1)
 let seen: string | null = null
 let seed = first
 for (; seed < first + count && seen === null; seed++) seen = (await runJoint(seed, mutant)).failure

@@ -2,9 +2,9 @@
 import { type Command, mirrorName, serverName } from '../../../src/events/index.ts'
 import { Chance } from '../../../src/sim/random.ts'
 import { faults, type JointFault, order } from './faults.ts'
-import { Joint, MirrorViolation, servers } from './joint.ts'
+import { Joint, MirrorViolation } from './joint.ts'
 import { group, mirror } from './joint-agent.ts'
-import type { JointPlan } from './joint-plan.ts'
+import { type JointPlan, servers } from './joint-plan.ts'
 
 export type JointOutcome = {
   readonly failure: string | null
@@ -22,6 +22,10 @@ export const planOf = (chance: Chance): JointPlan => ({
   regionBytes: 4096 * chance.pick([1, 4]),
   connects: chance.happens(0.5) ? ['cross', 'lan'] : ['cross'],
   writesEvery: chance.happens(0.5) ? [1, 12] : [5, 120],
+  often: chance.happens(0.5) ? 0.7 : 0.2,
+  flushes: chance.pick([0.12, 0.02]),
+  mode: chance.happens(0.15) ? 'async' : 'sync',
+  resyncRate: chance.pick([0, 0, 1]),
   initial: chance.pick(['full', 'none']),
   compression: chance.happens(0.2),
 })
@@ -43,8 +47,8 @@ export const runJoint = async (seed: number, wish: JointWish = {}): Promise<Join
   } finally {
     process.off('unhandledRejection', unhandled)
   }
-  const { history, now, account } = joint
-  return { failure, history, simulatedMs: now, acknowledged: account.acknowledged }
+  const { history, now, judge } = joint
+  return { failure, history, simulatedMs: now, acknowledged: judge.account.acknowledged }
 }
 
 const live = async (joint: Joint, wish: JointWish): Promise<void> => {
@@ -86,7 +90,7 @@ export const recover = async (joint: Joint): Promise<void> => {
   await joint.run(1000)
   if (!(await Promise.race([flushed, Promise.resolve(false)]))) throw new MirrorViolation('a flush is not answered')
   for (const name of servers) {
-    const objection = joint.account.objectionTo(name, joint.dataOf(name))
+    const objection = joint.judge.account.objectionTo(name, joint.dataOf(name))
     if (objection !== null) throw new MirrorViolation(objection)
   }
   if (!joint.areEqual()) throw new MirrorViolation('both sides have everything, and differ')
@@ -119,11 +123,13 @@ const whatIsWrong = (joint: Joint): string => {
 const tend = (joint: Joint, isImpatient: boolean): void => {
   const name = mirrorName('web', 'data')
   const known = joint.state.mirrors[mirror]
-  const say = (command: Command): void => order(joint, joint.chance.split(`tend ${joint.now}`), command)
+  const say = (command: Command): boolean => order(joint, joint.chance.split(`tend ${joint.now}`), command)
   if (joint.state.groups.web?.wanted === 'stopped') say({ do: 'start-group', group, server: null })
   if (known?.mayConnect === false) say({ do: 'connect-mirror', mirror: name })
   if (known?.split) say({ do: 'rejoin-mirror', mirror: name })
   if (!isImpatient || joint.serving !== null || known?.forced) return
+  if (!joint.isContentLost)
+    joint.violate('nothing but giving up acknowledged writes would help, though no disk has lost them')
   const owned = joint.state.groups.web?.ownership.status === 'assigned'
   say(owned ? { do: 'stop-group', group } : { do: 'force-mirror', mirror: name, server: serverName('s1') })
   if (!owned) say({ do: 'force-mirror', mirror: name, server: serverName('s2') })

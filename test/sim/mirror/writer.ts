@@ -1,19 +1,22 @@
 /** Whoever writes to a mirror while it is mounted: reads all of it first, then writes, flushes and zeroes, and takes note of every answer. */
 import type { BlockError, BlockRequest, Engine } from '../../../src/mirror/engine-interface.ts'
-import { type Account, contentOf, type Written } from '../../../src/sim/mirror/account.ts'
+import { contentOf, type Written } from '../../../src/sim/mirror/account.ts'
 import type { SimulatedDisk } from '../../../src/sim/mirror/block-disk.ts'
 import type { SimulatedProcess } from '../../../src/sim/process.ts'
 import type { Chance } from '../../../src/sim/random.ts'
 import type { Cancel } from '../../../src/world/world.ts'
+import type { Judge } from './joint-judge.ts'
 
 export type WriterParts = {
-  readonly account: Account
+  readonly judge: Judge
   readonly blockBytes: number
   readonly chance: Chance
   /** ms between two bursts. */
   readonly every: readonly [number, number]
-  /** Servers whose copies the log calls current. */
-  readonly current: () => readonly string[]
+  /** This part of the requests goes to the first few blocks. */
+  readonly often: number
+  /** And this part of the bursts is a flush. */
+  readonly flushes: number
   readonly violate: (what: string) => void
   /** Somebody has mounted it under a later epoch. */
   readonly isOver: (epoch: number) => boolean
@@ -52,15 +55,13 @@ export class Writer {
 
   /** What it finds is what everybody has seen. */
   readonly mount = async (): Promise<boolean> => {
-    const { account, current, violate } = this.#parts
+    const { judge, violate } = this.#parts
     const into = new Uint8Array(this.#engine.size)
     const error = await this.#asked({ do: 'read', at: 0, into })
     if (error !== null || this.#isOver) return false
     const { name } = this.process.host
     if (!Buffer.from(into).equals(this.#disk.content)) violate(`${name} reads something else than its disk has`)
-    const objection = account.objectionTo(name, this.#disk)
-    if (objection !== null) violate(`epoch ${this.epoch} begins: ${objection}`)
-    account.read(this.#disk, current())
+    judge.mounted(name, this.epoch)
     this.isMounted = true
     return true
   }
@@ -75,9 +76,10 @@ export class Writer {
 
   /** Everything answered so far is durable when it resolves to true. */
   readonly flush = (): Promise<boolean> => {
-    const covered = this.#parts.account.answeredSoFar()
+    const { account } = this.#parts.judge
+    const covered = account.answeredSoFar()
     return this.#asked({ do: 'flush' }).then((error) => {
-      if (error === null && !this.#isOver) this.#parts.account.flushed(covered)
+      if (error === null && !this.#isOver) account.flushed(covered)
       return error === null
     })
   }
@@ -97,27 +99,27 @@ export class Writer {
     new Promise((resolve) => this.#engine.submit([this.#request(block, blocks, resolve)]))
 
   readonly #burst = (): void => {
-    const { chance, blockBytes } = this.#parts
-    if (chance.happens(0.12)) {
+    const { chance, blockBytes, often, flushes } = this.#parts
+    if (chance.happens(flushes)) {
       void this.flush()
       return
     }
     const total = this.#engine.size / blockBytes
     const requests = Array.from({ length: chance.pick([1, 1, 1, 2, 5]) }, () => {
       // Few of them often, so that the same are written again.
-      const block = chance.whole(0, (chance.happens(0.7) ? Math.min(12, total) : total) - 1)
+      const block = chance.whole(0, (chance.happens(often) ? Math.min(12, total) : total) - 1)
       return this.#request(block, Math.min(total - block, chance.pick([1, 1, 1, 2, 7])))
     })
     this.#engine.submit(requests)
   }
 
   readonly #request = (block: number, blocks: number, done: (isDone: boolean) => void = () => {}): BlockRequest => {
-    const { account, blockBytes, chance } = this.#parts
+    const { blockBytes, chance, judge } = this.#parts
     const [at, length] = [block * blockBytes, blocks * blockBytes]
     const kind = chance.happens(0.06) ? chance.pick(['trim', 'zero'] as const) : 'write'
     const fua = chance.happens(0.05)
     const isLate = this.#parts.isOver(this.epoch)
-    const written = isLate ? null : account.begin(at, length, kind !== 'write')
+    const written = isLate ? null : judge.account.begin(at, length, kind !== 'write')
     this.#open += 1
     const settle = (error: BlockError | null): void => {
       this.#open -= 1
@@ -130,11 +132,11 @@ export class Writer {
   }
 
   readonly #settled = (written: Written | null, error: BlockError | null, fua: boolean): void => {
-    const { account, current, violate } = this.#parts
+    const { judge, violate } = this.#parts
     if (error !== null || !this.process.isAlive) return
     if (written === null || this.#parts.isOver(this.epoch))
       violate(`${this.process.host.name} acknowledges a write of epoch ${this.epoch}, which is over`)
-    else account.answered(written, current(), fua)
+    else judge.answered(this.process.host.name, written, fua)
   }
 
   /** Whoever waits for a data plane that dies is told so, by the kernel: nobody waits for ever. */
