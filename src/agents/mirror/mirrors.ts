@@ -8,6 +8,7 @@ import {
   type ResourceName,
   serverName,
 } from '../../events/index.ts'
+import type { PlaneStatus } from '../../mirror/process/sayings.ts'
 import type { Cancel, World } from '../../world/world.ts'
 import type { Say } from '../log-link.ts'
 import type { Machine } from '../machine.ts'
@@ -17,9 +18,11 @@ import type { Recorder } from '../recorder.ts'
 import type { Limit } from '../resources/driver.ts'
 import type { Serving } from './hindrance.ts'
 import { type KeeperParts, MirrorKeeper } from './keeper.ts'
+import { mountTimesKept } from './mount-times.ts'
 import { mirrorPlaces, mirrorsOn, placeOfMirror, settingsEnding } from './places.ts'
 import { endPlane } from './plane-link.ts'
 import { type Sampled, sampleMirrors } from './sampler.ts'
+import type { MountTimes } from './statistics-rows.ts'
 
 type Which = { readonly group: GroupName; readonly resource: ResourceName }
 
@@ -30,6 +33,15 @@ export type Mirrors = {
   /** False: it cannot be told, or not in time. */
   readonly leave: (mirror: Which, timeoutMs: number) => Promise<boolean>
   readonly onLoss: (mirror: Which, lost: (because: string) => void) => Cancel
+  /** So long it took to check or to unmount what is on it. */
+  readonly took: (mirror: Which, what: keyof MountTimes, ms: number) => void
+}
+
+/** What is known of one mirror that has a copy on this server; `plane` null: its data plane is not reached. */
+export type MirrorHere = {
+  readonly name: string
+  readonly plane: PlaneStatus | null
+  readonly mountTimes: MountTimes
 }
 
 export type MirrorsParts = Omit<KeeperParts, 'name' | 'places' | 'recorder'> & {
@@ -45,6 +57,8 @@ export type MirrorKeepers = Mirrors & {
   readonly start: () => void
   /** For monitors. */
   readonly look: LookAtMirror
+  /** For metrics. */
+  readonly here: () => readonly MirrorHere[]
   /** Looks after them no longer; their data planes go on. */
   readonly release: () => void
 }
@@ -72,6 +86,7 @@ export const mirrorsOf = (
 export const mirrorKeepers = (world: World, parts: MirrorsParts): MirrorKeepers => {
   const { recorder, me } = parts
   const keepers = new Map<string, MirrorKeeper>()
+  const times = mountTimesKept()
   let isReleased = false
   const keeperOf = (name: string): MirrorKeeper => {
     const known = keepers.get(name)
@@ -98,7 +113,9 @@ export const mirrorKeepers = (world: World, parts: MirrorsParts): MirrorKeepers 
   const sampled = (): readonly Sampled[] =>
     configuredMirrors(recorder.state()).flatMap((name, index) => {
       const keeper = keepers.get(name)
-      return keeper ? [{ name, number: index + 1, statistics: keeper.statistics }] : []
+      return keeper
+        ? [{ name, number: index + 1, statistics: keeper.statistics, mountTimes: () => times.of(name) }]
+        : []
     })
   let stopSampling: Cancel = () => {}
   const named = ({ group, resource }: Which) => keeperOf(mirrorName(group, resource))
@@ -106,6 +123,8 @@ export const mirrorKeepers = (world: World, parts: MirrorsParts): MirrorKeepers 
     serve: (mirror, limit) => named(mirror).serve(mirror.epoch, limit),
     leave: (mirror, timeoutMs) => named(mirror).leave(timeoutMs),
     onLoss: (mirror, lost) => named(mirror).onLoss(lost),
+    took: ({ group, resource }, what, ms) => times.took(mirrorName(group, resource), what, ms),
+    here: () => [...keepers].map(([name, { status }]) => ({ name, plane: status, mountTimes: times.of(name) })),
     look: (group, resource) => {
       const keeper = keepers.get(mirrorName(group, resource))
       return keeper ? keeper.status : 'none'

@@ -1,12 +1,12 @@
 /** D12: a row a minute for every mirror with a copy on this server. */
-import { z } from 'zod'
 import type { ToldStatistics } from '../../mirror/engine/statistics.ts'
+import { toldStatistics } from '../../mirror/process/told-statistics.ts'
 import { localTime } from '../../world/local-time.ts'
 import type { Cancel, World } from '../../world/world.ts'
 import type { Say } from '../log-link.ts'
 import type { OrderAnswer } from './plane-link.ts'
 import { appendSample, sampleEveryMs } from './statistics-file.ts'
-import { noMountTimes } from './statistics-rows.ts'
+import type { MountTimes } from './statistics-rows.ts'
 
 export type Sampled = {
   readonly name: string
@@ -14,26 +14,8 @@ export type Sampled = {
   readonly number: number
   /** A new sample begins with the answer. */
   readonly statistics: () => Promise<OrderAnswer>
+  readonly mountTimes: () => MountTimes
 }
-
-const count = z.number().min(0)
-const level = z.object({ current: count, highest: count, highestOfSample: count })
-const duration = level.extend({ count, sumMs: count })
-const statistics = z.object({
-  writtenBytes: count,
-  readBytes: count,
-  diskWrittenBytes: count,
-  diskReadBytes: count,
-  diskErrors: count,
-  sentBytes: count,
-  payloadBytes: count,
-  compressedBytes: count,
-  acknowledge: duration,
-  resyncAcknowledge: duration,
-  roundTripMs: level,
-  behindBytes: level,
-  queue: level,
-}) satisfies z.ZodType<ToldStatistics>
 
 type Before = { readonly at: number; readonly told: ToldStatistics }
 
@@ -49,9 +31,9 @@ export const sampleMirrors = (
   let isOver = false
   let timer: Cancel = () => {}
 
-  const one = async ({ name, number, statistics: ask }: Sampled): Promise<void> => {
-    const answer = await ask()
-    const told = answer.answer === 'done' ? statistics.safeParse(answer.more) : null
+  const one = async ({ name, number, statistics, mountTimes }: Sampled): Promise<void> => {
+    const answer = await statistics()
+    const told = answer.answer === 'done' ? toldStatistics.safeParse(answer.more) : null
     // It is not there, or of another version: the next minute will tell.
     if (!told?.success) return
     const at = clock.now()
@@ -59,7 +41,7 @@ export const sampleMirrors = (
     before.set(name, { at, told: told.data })
     const elapsedMs = last ? at - last.at : sampleEveryMs
     const sample = { date: localTime(clock.wall()), elapsedMs, now: told.data, before: last?.told ?? null }
-    await appendSample(files, { directory, number }, { ...sample, mountTimes: noMountTimes })
+    await appendSample(files, { directory, number }, { ...sample, mountTimes: mountTimes() })
   }
   const all = async (): Promise<void> => {
     for (const mirror of mirrors())

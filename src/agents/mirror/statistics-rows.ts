@@ -15,10 +15,6 @@ export type MountTimes = {
   readonly unmount: Pick<ToldLevel, 'current' | 'highest'>
   readonly fsck: Pick<ToldLevel, 'current' | 'highest'>
 }
-export const noMountTimes: MountTimes = {
-  unmount: { current: 0, highest: 0 },
-  fsck: { current: 0, highest: 0 },
-}
 
 type Column = readonly [title: string, value: (sample: Sample) => number]
 
@@ -65,7 +61,7 @@ const columns: readonly Column[] = [
   ['Sync Diff, Max (MB)', ({ now }) => now.behindBytes.highest / mib],
   ['Sync Diff, Cur (MB)', ({ now }) => now.behindBytes.current / mib],
   ...level('Send Queue', 1, (told) => told.queue),
-  ...level('Request Queue', 1, (told) => told.queue),
+  ...level('Request Queue', 1, (told) => told.requests),
   ...level('MDC HB Time (s)', 1000, (told) => told.roundTripMs),
   ['Local-Write Waiting Recovery-Read Time, Total (s)', never],
   ['Local-Write Waiting Recovery-Read Time, Total2 (s)', never],

@@ -64,7 +64,8 @@ const activate = async (world: World, mirrors: Mirrors, context: Context, limit:
   if (!serving.ok) return failure(serving.because)
   const attached = await attachBlockFile(world, { path: places.blockFile, sizeBytes: serving.served.sizeBytes }, left())
   if (!attached.ok) return { ok: false, because: attached.because, stalled: attached.stalled }
-  const mounted = await mountAt(world, configuration, attached.device, left)
+  const checked = (ms: number): void => mirrors.took(context, 'fsck', ms)
+  const mounted = await mountAt(world, { configuration, device: attached.device, checked }, left)
   if (!mounted.ok) return mounted
   // What mount(8) says is not believed: a helper, or somebody else's namespace, may have answered.
   if ((await mountedOn(world, [attached.device], mountPoint)) === null)
@@ -76,8 +77,15 @@ const activate = async (world: World, mirrors: Mirrors, context: Context, limit:
 
 const mountAt = async (
   world: World,
-  configuration: MirrorConfiguration,
-  device: string,
+  {
+    configuration,
+    device,
+    checked,
+  }: {
+    readonly configuration: MirrorConfiguration
+    readonly device: string
+    readonly checked: (ms: number) => void
+  },
   left: () => Limit,
 ): Promise<Outcome> => {
   const { mountPoint, fileSystem, options, fsck, mkfs } = configuration
@@ -87,8 +95,10 @@ const mountAt = async (
     if (trouble) return trouble
   }
   const system = { device, mountPoint, options, ...(fileSystem !== undefined && { fileSystem }) }
-  const checked = await check(run, system, fsck)
-  if (checked) return checked
+  const began = world.clock.now()
+  const trouble = await check(run, system, fsck)
+  if (fsck !== 'never') checked(world.clock.now() - began)
+  if (trouble) return trouble
   await world.files.makeDirectory(mountPoint)
   const mounted = await mount(run, system)
   if (mounted.ok || mounted.stalled || fsck !== 'when-needed' || left().signal.aborted) return mounted
@@ -110,7 +120,10 @@ const deactivate = async (
   const left = (): StopLimit => ({ ...limit, timeoutMs: Math.max(1, remaining(world, until)) })
   const isDead = (await world.processes.members(places.tag)).length === 0
   if (isDead) abortBlockFile(places.blockFile)
-  const off = await takeOff(world, context, places, left)
+  const devices = await devicesOf(world, places.blockFile)
+  const began = world.clock.now()
+  const off = await takeOff(world, context, { blockFile: places.blockFile, devices }, left)
+  if (devices.length > 0) mirrors?.took(context, 'unmount', world.clock.now() - began)
   if (off === 'cut-off' || isDead) {
     const cleaned = await cleanUpBlockFile(world, places.blockFile, left())
     await endPlane(world, places.tag, 0)
@@ -129,19 +142,19 @@ const deactivate = async (
 const takeOff = async (
   world: World,
   context: Context,
-  places: MirrorPlaces,
+  { blockFile, devices }: { readonly blockFile: string; readonly devices: readonly string[] },
   left: () => StopLimit,
 ): Promise<Outcome | 'cut-off'> => {
   const { mountPoint, killUsersAfter } = context.configuration
   const { urgent } = left()
-  for (const device of await devicesOf(world, places.blockFile)) {
+  for (const device of devices) {
     const mounted = { device, mountPoint, killUsersAfter }
     const first = left()
     const patient = urgent ? { ...first, timeoutMs: first.timeoutMs * patientPart } : first
     const outcome = await unmount(world, mounted, patient)
     if (outcome.ok) continue
     if (!urgent) return outcome
-    abortBlockFile(places.blockFile)
+    abortBlockFile(blockFile)
     const again = await unmount(world, mounted, left())
     if (!again.ok) await world.processes.run(['umount', '-l', mountPoint], { timeoutMs: 1000 })
     return 'cut-off'

@@ -4,7 +4,7 @@ import type { Range } from './intents.ts'
 import type { TroubleReport } from './report.ts'
 
 /** What disks give up as a whole. */
-const badBlockBytes = 4096
+export const badBlockBytes = 4096
 /** More say no more. */
 const mostOffsets = 32
 

@@ -15,6 +15,7 @@ export type Begun = {
 export class InFlight {
   #entries: Begun[] = []
   #bytes = 0
+  #waiting = 0
 
   get bytes(): number {
     return this.#bytes
@@ -24,12 +25,18 @@ export class InFlight {
     return this.#entries.length
   }
 
+  /** Requests that are answered with these. */
+  get waiting(): number {
+    return this.#waiting
+  }
+
   get oldest(): Begun | undefined {
     return this.#entries[0]
   }
 
   readonly add = (one: Begun): void => {
     this.#entries.push(one)
+    this.#waiting += one.settles.length
     if (one.kind === 'write') this.#bytes += one.length
   }
 
@@ -37,7 +44,10 @@ export class InFlight {
   readonly take = (sequence: number): readonly Begun[] => {
     const end = this.#entries.findIndex((one) => one.sequence > sequence)
     const taken = this.#entries.splice(0, end < 0 ? this.#entries.length : end)
-    for (const one of taken) if (one.kind === 'write') this.#bytes -= one.length
+    for (const one of taken) {
+      this.#waiting -= one.settles.length
+      if (one.kind === 'write') this.#bytes -= one.length
+    }
     return taken
   }
 

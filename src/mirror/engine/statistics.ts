@@ -1,5 +1,7 @@
 /** What a data plane counts (D12). Totals only grow; a highest value is kept since the start and since the last sample. */
 import type { Disk } from '../disk.ts'
+import { badBlockBytes } from './bad-blocks.ts'
+import type { ReportListener } from './report.ts'
 
 /** A value now, its highest since the start, and since the last sample. */
 export class Level {
@@ -44,6 +46,9 @@ export class Statistics {
   diskWrittenBytes = 0
   diskReadBytes = 0
   diskErrors = 0
+  /** That the data partition did not read, and of those what was written anew with what the other side has. */
+  badBlocks = 0
+  repairedBlocks = 0
   /** On the mirror connect, frames included; and what the payload was before and after it was compressed. */
   sentBytes = 0
   payloadBytes = 0
@@ -56,6 +61,8 @@ export class Statistics {
   readonly behindBytes = new Level()
   /** Begun and not acknowledged by the other side. */
   readonly queue = new Level()
+  /** Asked of the mirror disk and not answered yet. */
+  readonly requests = new Level()
 
   readonly told = (): ToldStatistics => ({
     writtenBytes: this.writtenBytes,
@@ -63,6 +70,8 @@ export class Statistics {
     diskWrittenBytes: this.diskWrittenBytes,
     diskReadBytes: this.diskReadBytes,
     diskErrors: this.diskErrors,
+    badBlocks: this.badBlocks,
+    repairedBlocks: this.repairedBlocks,
     sentBytes: this.sentBytes,
     payloadBytes: this.payloadBytes,
     compressedBytes: this.compressedBytes,
@@ -71,12 +80,13 @@ export class Statistics {
     roundTripMs: levelOf(this.roundTrip),
     behindBytes: levelOf(this.behindBytes),
     queue: levelOf(this.queue),
+    requests: levelOf(this.requests),
   })
 
   /** A new sample begins. */
   readonly sampled = (): void => {
-    for (const one of [this.acknowledge, this.resyncAcknowledge, this.roundTrip, this.behindBytes, this.queue])
-      one.sampled()
+    const { acknowledge, resyncAcknowledge, roundTrip, behindBytes, queue, requests } = this
+    for (const one of [acknowledge, resyncAcknowledge, roundTrip, behindBytes, queue, requests]) one.sampled()
   }
 }
 
@@ -88,6 +98,8 @@ export type ToldStatistics = {
   readonly diskWrittenBytes: number
   readonly diskReadBytes: number
   readonly diskErrors: number
+  readonly badBlocks: number
+  readonly repairedBlocks: number
   readonly sentBytes: number
   readonly payloadBytes: number
   readonly compressedBytes: number
@@ -96,6 +108,7 @@ export type ToldStatistics = {
   readonly roundTripMs: ToldLevel
   readonly behindBytes: ToldLevel
   readonly queue: ToldLevel
+  readonly requests: ToldLevel
 }
 
 const levelOf = ({ current, highest, highestOfSample }: Level): ToldLevel => ({ current, highest, highestOfSample })
@@ -131,3 +144,12 @@ export const countedDisk = (disk: Disk, counts: Statistics): Disk => {
     close: disk.close,
   }
 }
+
+/** The same listener; what it is told of bad blocks is counted. */
+export const countedReports =
+  (report: ReportListener, counts: Statistics): ReportListener =>
+  (said) => {
+    if (said.say === 'trouble' && said.operation === 'read') counts.badBlocks += said.offsets.length
+    if (said.say === 'repaired') counts.repairedBlocks += Math.ceil(said.length / badBlockBytes)
+    report(said)
+  }

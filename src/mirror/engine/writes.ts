@@ -52,6 +52,7 @@ export class Writes {
 
   /** Marks, sends, writes; nothing is settled here. @throws DiskTrouble */
   readonly perform = (burst: readonly BlockRequest[]): readonly Begun[] => {
+    this.#port.statistics.requests.set(this.inFlight.waiting + burst.length)
     const changes = burst.filter(isChange)
     const frames: Frame[] = []
     const begun = changes.map((one) => this.#begin(one, frames))
@@ -130,6 +131,7 @@ export class Writes {
     const { statistics, side } = this.#port
     const { dirty, geometry } = side.partition
     statistics.queue.set(this.inFlight.count)
+    statistics.requests.set(this.inFlight.waiting)
     statistics.behindBytes.set(this.inFlight.bytes + dirty.marks.count * geometry.blockBytes)
   }
 

@@ -5,7 +5,7 @@ import { DiskTrouble } from '../disk.ts'
 import { mayActivate, named } from '../engine/activation.ts'
 import { ActiveSide } from '../engine/active.ts'
 import { type Side, Standby } from '../engine/standby.ts'
-import { countedDisk, Statistics } from '../engine/statistics.ts'
+import { countedDisk, countedReports, Statistics } from '../engine/statistics.ts'
 import type { Touched } from '../engine/touched.ts'
 import { dataGeneration } from '../generations.ts'
 import type { NbdExport } from '../nbd/negotiation.ts'
@@ -191,7 +191,7 @@ class MirrorProcess {
     this.#leave()
     const own = this.#ownSide()
     if (typeof own === 'string') return own
-    this.#side = new Standby(own, this.#agent.tell)
+    this.#side = new Standby(own, countedReports(this.#agent.tell, this.#statistics))
     this.#reconnect()
     return null
   }
@@ -226,7 +226,7 @@ class MirrorProcess {
       mode,
       limits: activeLimits(this.#settings, said.connectMs ?? this.#settings.connectMs),
       changed: (condition) => this.#agent.tell({ say: 'condition', ...condition }),
-      report: this.#agent.tell,
+      report: countedReports(this.#agent.tell, this.#statistics),
       statistics: this.#statistics,
     })
     this.#side = side
@@ -357,6 +357,7 @@ class MirrorProcess {
   }
 
   readonly #status = (): Readonly<Record<string, unknown>> => {
+    this.#count()
     // A disk that has come back, or was put in.
     if (typeof this.#disks === 'string') this.#disks = held(this.#ground, this.#settings)
     if (typeof this.#disks === 'string') return { disks: null, because: this.#disks }
@@ -379,6 +380,7 @@ class MirrorProcess {
       isParted: this.#isParted,
       diskErrors: this.#statistics.diskErrors,
       growth: this.#growing.status,
+      statistics: this.#statistics.told(),
       ...(side instanceof ActiveSide ? { condition: side.condition, resync: side.progress } : {}),
     }
   }

@@ -1,5 +1,6 @@
 /** What a data plane says to its agent, as the agent reads it. Docs: docs/mirror-process.md. */
 import { z } from 'zod'
+import { toldStatistics } from './told-statistics.ts'
 
 const generation = z
   .string()
@@ -40,6 +41,7 @@ const status = z.object({
   isExposed: z.boolean().default(false),
   isParted: z.boolean().default(false),
   diskErrors: count.default(0),
+  statistics: toldStatistics.optional(),
   resync: z.object({ doneBytes: count, totalBytes: count }).nullable().default(null),
   /** It takes in what was added to its data partition. `because`: why it could not. */
   growth: z.object({ doneBytes: count, totalBytes: count, because: z.string().nullable() }).nullable().default(null),

@@ -1,5 +1,6 @@
 /** D12: a row a minute for every mirror of this server. */
 import { expect, test } from 'vitest'
+import { mountTimesKept, noMountTimes } from '../../../src/agents/mirror/mount-times.ts'
 import { type Sampled, sampleMirrors } from '../../../src/agents/mirror/sampler.ts'
 import { Statistics } from '../../../src/mirror/engine/statistics.ts'
 import { VirtualWorld } from '../virtual-world.ts'
@@ -23,15 +24,27 @@ test('each mirror has a file by its number, with a row a minute of what this min
   const counts = new Statistics()
   counts.writtenBytes = 3 * 1_048_576
   const statistics = async () => ({ answer: 'done' as const, more: { id: 1, say: 'done', ...counts.told() } })
-  const { virtual, content, stop } = sampling([{ name: 'db.data', number: 2, statistics }])
+  const times = mountTimesKept()
+  const mountTimes = () => times.of('db.data')
+  const { virtual, content, stop } = sampling([{ name: 'db.data', number: 2, statistics, mountTimes }])
   await virtual.pass(60_500)
   counts.writtenBytes = 5 * 1_048_576
+  for (const [what, ms] of [
+    ['fsck', 2500],
+    ['unmount', 900],
+    ['unmount', 300],
+  ] as const)
+    times.took('db.data', what, ms)
   await virtual.pass(60_000)
   stop()
   await virtual.pass(600_000)
   const [header, ...rows] = (content.get('/perf/disk/nmp2.cur') ?? '').trimEnd().split('\n')
   expect(header).toMatch(/^"Date","Write, Total \(MB\)"/)
   expect(rows.map((row) => row.split(',')[1])).toEqual(['3.00', '2.00'])
+  expect(rows.map((row) => row.split(',').slice(-4))).toEqual([
+    ['0', '0', '0', '0'],
+    ['0.90', '0.30', '2.50', '2.50'],
+  ])
   expect(rows[0]).toMatch(/^"\d{4}\/\d\d\/\d\d \d\d:\d\d:\d\d\.\d{3}",/)
 })
 
@@ -43,7 +56,12 @@ test('a data plane that is not there has no row, and costs the others none', asy
     throw new Error('no')
   }
   const { virtual, content, said } = sampling(
-    [gone, strange, broken, there].map((statistics, index) => ({ name: 'm', number: index + 1, statistics })),
+    [gone, strange, broken, there].map((statistics, index) => ({
+      name: 'm',
+      number: index + 1,
+      statistics,
+      mountTimes: () => noMountTimes,
+    })),
   )
   await virtual.pass(60_500)
   expect([...content.keys()]).toEqual(['/perf/disk/nmp4.cur'])

@@ -1,14 +1,10 @@
 /** D12: what is counted, and how it is written down. */
 import { describe, expect, test } from 'vitest'
+import { noMountTimes } from '../../../src/agents/mirror/mount-times.ts'
 import { appendSample } from '../../../src/agents/mirror/statistics-file.ts'
-import {
-  noMountTimes,
-  statisticOf,
-  statisticsHeader,
-  statisticsRow,
-} from '../../../src/agents/mirror/statistics-rows.ts'
+import { statisticOf, statisticsHeader, statisticsRow } from '../../../src/agents/mirror/statistics-rows.ts'
 import { DiskTrouble } from '../../../src/mirror/disk.ts'
-import { countedDisk, Statistics, type ToldStatistics } from '../../../src/mirror/engine/statistics.ts'
+import { countedDisk, countedReports, Statistics, type ToldStatistics } from '../../../src/mirror/engine/statistics.ts'
 import { SimulatedDisk } from '../../../src/sim/mirror/block-disk.ts'
 import { blockBytes, blocks, MirrorPair } from './mirror-pair.ts'
 
@@ -30,12 +26,14 @@ describe('the active side counts', () => {
     pair.write('alpha', 1, 1)
     pair.write('alpha', 2, 1)
     expect(statistics.told().queue).toMatchObject({ current: 2, highest: 2 })
+    expect(statistics.told().requests).toMatchObject({ current: 2, highest: 2 })
     await pair.virtual.pass(10)
     pair.active('alpha').submit([{ do: 'read', at: 0, into: new Uint8Array(blockBytes), settle: () => undefined }])
     expect(statistics.told()).toMatchObject({
       writtenBytes: 2 * blockBytes,
       readBytes: blockBytes,
       acknowledge: { count: 2, highest: 2, sumMs: 4 },
+      requests: { current: 0, highest: 2 },
       // Before the first copy it lacked everything.
       behindBytes: { current: 0, highest: blocks * blockBytes },
     })
@@ -73,9 +71,28 @@ test('a disk is counted with what it fails at', () => {
   expect(statistics.told()).toMatchObject({ diskWrittenBytes: 4096, diskReadBytes: 512, diskErrors: 1 })
 })
 
+test('bad blocks are counted, and those that were repaired', () => {
+  const statistics = new Statistics()
+  const heard: string[] = []
+  const report = countedReports(({ say }) => void heard.push(say), statistics)
+  report({ say: 'trouble', operation: 'read', offsets: [0, 8192], because: 'bad sector' })
+  report({ say: 'trouble', operation: 'write', offsets: [4096], because: 'bad sector' })
+  report({ say: 'repaired', at: 0, length: 4096 })
+  expect(statistics.told()).toMatchObject({ badBlocks: 2, repairedBlocks: 1 })
+  expect(heard).toEqual(['trouble', 'trouble', 'repaired'])
+})
+
 describe('a row', () => {
   test('has two decimals, truncated; nothing is 0, next to nothing 0.00', () => {
     expect([0, 0.001, 1.239, 12].map(statisticOf)).toEqual(['0', '0.00', '1.23', '12.00'])
+  })
+
+  test('tells what waits for the other side from what waits for an answer', () => {
+    const statistics = new Statistics()
+    statistics.queue.set(5)
+    statistics.requests.set(3)
+    expect(cell(statistics.told(), 'Send Queue, Cur')).toBe('5.00')
+    expect(cell(statistics.told(), 'Request Queue, Cur')).toBe('3.00')
   })
 
   test('has the growth of this sample, also after the data plane was started anew', () => {
