@@ -61,6 +61,9 @@ export type PeerStatus = {
         readonly roundTripMs?: number | null
         readonly late: number
         readonly worstMs: number
+        /** Since this agent started. `lost`: null on a path that does not carry every beat. */
+        readonly beats?: number
+        readonly lost?: number | null
       }
     >
   >

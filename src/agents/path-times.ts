@@ -11,6 +11,9 @@
  *
  * *Late*: a beat that came after more than what the configuration expects, but before T. Time in which this process
  * stood still itself does not count against the path.
+ *
+ * *Lost*: every beat goes by the log servers and by each network, so a number that was passed over there did not come, or
+ * came out of turn.
  */
 import { type Arrival, type Beat, type Liveness, whenSent } from '../decisions/liveness.ts'
 import type { BeatNumber, Incarnation, Instant, PathName, VoterName } from '../events/index.ts'
@@ -26,6 +29,9 @@ export type PathTime = {
   /** Late beats since this agent started, and the worst of them. */
   readonly late: number
   readonly worstMs: number
+  /** That came, and whose numbers were passed over; null where not every beat is sent. */
+  readonly beats: number
+  readonly lost: number | null
 }
 
 export type PathTimes = {
@@ -54,6 +60,8 @@ class Entry implements PathTime {
   heardAt: Instant
   late = 0
   worstMs = 0
+  beats = 1
+  lost: number | null
   incarnation: Incarnation
   number: BeatNumber
   /** Of our beats, the newest that it has answered. */
@@ -64,6 +72,7 @@ class Entry implements PathTime {
   constructor({ from, incarnation, number }: Beat, path: PathName, now: Instant) {
     this.voter = from
     this.path = path
+    this.lost = path === 'nats' || path.startsWith('lan:') ? 0 : null
     this.incarnation = incarnation
     this.number = number
     this.heardAt = now
@@ -118,6 +127,8 @@ export const pathTimes = (): PathTimes => {
       entry.late += 1
       entry.worstMs = Math.max(entry.worstMs, gapMs)
     }
+    entry.beats += 1
+    if (isSame && entry.lost !== null) entry.lost += number - entry.number - 1
     entry.heardAt = now
     entry.incarnation = incarnation
     entry.number = number

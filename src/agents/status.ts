@@ -107,11 +107,13 @@ const peerStatus = (
   }
 }
 
-const rounded = ({ answerMs, roundTripMs, late, worstMs }: PathTime) => ({
+const rounded = ({ answerMs, roundTripMs, late, worstMs, beats, lost }: PathTime) => ({
   answerMs: tenths(answerMs),
   roundTripMs: tenths(roundTripMs),
   late,
   worstMs: Math.round(worstMs),
+  beats,
+  lost,
 })
 
 const tenths = (ms: number | null): number | null => (ms === null ? null : Math.round(ms * 10) / 10)

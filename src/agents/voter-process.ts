@@ -1,9 +1,11 @@
 /** What the processes of servers and witnesses have in common: role, beats, control socket, alerts. */
-import { type Recorded, serverName } from '../events/index.ts'
+import { silence, supportersOf } from '../decisions/liveness.ts'
+import { majorityOf } from '../decisions/quorum.ts'
+import { type Instant, type Recorded, serverName, type VoterName } from '../events/index.ts'
 import type { State } from '../projections/state.ts'
-import type { World } from '../world/world.ts'
+import type { Cancel, World } from '../world/world.ts'
 import { type Alarm, localAlarms } from './alerts/local-alarms.ts'
-import { alertSink } from './alerts/sink.ts'
+import { type AlertSink, alertSink } from './alerts/sink.ts'
 import { alertTargets } from './alerts/targets.ts'
 import { serveControl } from './control-server.ts'
 import { comKind } from './heartbeats/com.ts'
@@ -12,9 +14,12 @@ import { heartbeatPaths, type PathKind } from './heartbeats/paths.ts'
 import { witnessKind } from './heartbeats/witness.ts'
 import type { Say } from './log-link.ts'
 import type { Machine } from './machine.ts'
+import type { Seen } from './metrics/metric.ts'
+import { metricsDesk } from './metrics/metrics-desk.ts'
+import type { MirrorKeepers } from './mirror/mirrors.ts'
 import type { Node } from './node.ts'
 import type { ServerAgent } from './server-agent.ts'
-import { agentStatus } from './status.ts'
+import { agentStatus, type StatusParts } from './status.ts'
 import { suspicions } from './suspicions.ts'
 import { startVoter, type Voter, type VoterOptions } from './voter.ts'
 import type { WitnessWebAddress } from './witness-web.ts'
@@ -52,23 +57,62 @@ export const checkRole = ({ kit: { own } }: Node, role: Node['kit']['own']['role
   if (own.role !== role) throw new WrongRole(`${own.name} is a ${own.role}: start it with baton ${command}`)
 }
 
-/** The control socket, for the command line; resolves to what closes it. */
-export const serveNode = (
+type ServedParts = Omit<StatusParts, 'node'> & {
+  readonly say: Say
+  /** Null on a witness. */
+  readonly sink: Pick<AlertSink, 'status'> | null
+  readonly mirrors: Pick<MirrorKeepers, 'here'> | null
+}
+
+/** The control socket, for the command line, and the metrics; resolves to what closes both. */
+export const serveNode = async (
   world: World,
   node: Node,
-  agent: Pick<ServerAgent, 'command' | 'handOver' | 'goAlone'> | null,
-  seen: Omit<Parameters<typeof agentStatus>[1], 'node'>,
-): ReturnType<typeof serveControl> =>
-  serveControl(world, {
+  agent: Pick<ServerAgent, 'command' | 'handOver' | 'goAlone' | 'heldGroups'> | null,
+  { say, sink, mirrors, ...seen }: ServedParts,
+): Promise<Cancel> => {
+  const status = () => agentStatus(world, { node, ...seen })
+  const closeMetrics = metricsDesk(world, {
+    ...{ node, say },
+    seen: () => ({
+      ...votesOf(seen.voter, node.recorder.state(), world.clock.now()),
+      status: status(),
+      certificateDays: seen.conditions.certificateDays(),
+      held: Object.keys(agent?.heldGroups() ?? {}),
+      alerts: sink?.status() ?? null,
+      mirrors: mirrors?.here() ?? [],
+    }),
+  })
+  const closeControl = await serveControl(world, {
     socket: node.places.control,
     cluster: node.kit.identity.cluster,
     recorder: node.recorder,
     log: node.log,
-    status: () => agentStatus(world, { node, ...seen }),
+    status,
     command: agent?.command ?? null,
     handOver: agent?.handOver ?? null,
     goAlone: agent?.goAlone ?? null,
   })
+  return () => {
+    closeMetrics()
+    closeControl()
+  }
+}
+
+const votesOf = (voter: Voter, { servers }: State, now: Instant): Pick<Seen, 'quorum' | 'supports'> => {
+  const l = voter.liveness()
+  const membership = voter.membership()
+  const { voters } = membership
+  const isHeard = (name: VoterName) =>
+    name === l.me || (l.heard[name] !== undefined && silence(l, name, now) < l.timing.timeoutMs)
+  const up = Object.values(servers.byName).filter(({ status }) => status === 'up')
+  return {
+    quorum: { voters: voters.length, heard: voters.filter(isHeard).length, majority: majorityOf(voters) },
+    supports: Object.fromEntries(
+      up.map(({ name, generation }) => [name, supportersOf(l, name, generation, membership).length]),
+    ),
+  }
+}
 
 export const joinVoters = (
   { world, beatCodec }: Machine,
@@ -124,6 +168,7 @@ export const startAlerts = async (
     sink.accept(recorded, before)
   })
   return {
+    status: sink.status,
     close: async () => {
       raised.stop()
       await sink.close()

@@ -48,6 +48,7 @@ export const runWitness = async (machine: Machine, options: ProcessOptions): Pro
     hasGuardian: () => false,
     watchdog: () => null,
     conditions,
+    ...{ say, sink: null, mirrors: null },
   })
   const web = await webOf(world, node, options, say)
   manager.ready()

@@ -1,5 +1,11 @@
 /** What must be so between servers and witness: names, votes, networks, addresses, ports. */
-import { networksOf, portsOf, type VoterConfiguration, votingMembersOf } from '../events/configuration.ts'
+import {
+  metricsPlaceOf,
+  networksOf,
+  portsOf,
+  type VoterConfiguration,
+  votingMembersOf,
+} from '../events/configuration.ts'
 import { pairRules } from './configuration-pair-rules.ts'
 import type { RuleContext } from './configuration-rules.ts'
 import type { Path, Problem } from './configuration-source.ts'
@@ -17,6 +23,7 @@ export const voterRules = (context: RuleContext): readonly Problem[] => {
     ...networkRule(context, members),
     ...addressRule(context, members),
     ...portRule(context, members),
+    ...metricsRule(context, members),
   ]
 }
 
@@ -179,5 +186,23 @@ const portRule = ({ configuration, report, broken }: RuleContext, members: reado
       const remedy = 'give it an address of its own, or ports of its own'
       return [report({ path: [...path, 'addresses', network], message, remedy })]
     })
+  })
+}
+
+/** Port and address of its log server belong to that. */
+const metricsRule = (
+  { configuration, report, broken }: RuleContext,
+  members: readonly Member[],
+): readonly Problem[] => {
+  if (broken(['metrics']) || broken(['ports'])) return []
+  return members.flatMap(({ voter, path }) => {
+    const place = metricsPlaceOf(configuration, voter.name)
+    if (place === null || broken(path)) return []
+    const at = voter.metrics === undefined ? ['metrics', 'listen'] : [...path, 'metrics']
+    const { log, route } = portsOf(configuration, voter)
+    const use = place.port === log ? 'its log server' : place.port === route ? 'the routes of its log server' : null
+    if (use === null) return []
+    const message = `TCP port ${place.port} of ${voter.name} is that of ${use}`
+    return [report({ path: at, message, remedy: 'choose another port' })]
   })
 }

@@ -11,6 +11,7 @@
 import { z } from 'zod'
 import { durationPattern, formatDuration, longestDuration, parseDuration } from './duration.ts'
 import { namePattern } from './ids.ts'
+import { listenAddressOf } from './listen-address.ts'
 
 type Range = { readonly least?: string; readonly most?: string }
 
@@ -36,6 +37,7 @@ const writtenDuration = ({
 const text = (message: string, pattern: RegExp) => z.string(message).regex(pattern, message)
 const ipv4OrIpv6 = 'an IPv4 or IPv6 address'
 const withPrefix = 'an IPv4 or IPv6 address, with or without /prefix'
+const listenMessage = 'address:port, such as 0.0.0.0:29020 or [::]:29020'
 const scriptMessage = 'the text of a script, or {file: path of a script of at most 64 KiB}'
 
 /** `checkConfiguration` puts the text in place of the file before this schema sees it. */
@@ -71,6 +73,7 @@ export const formOf = (written: boolean) => {
     text: pick(z.string().min(1)),
     httpUrl: pick(text('an http:// or https:// URL', /^https?:\/\/[^\s/]+\S*$/)),
     hostAndPort: pick(text('host:port', /^[^\s]+:[1-9]\d{0,4}$/)),
+    listenAddress: pick(z.string(listenMessage).refine((text) => listenAddressOf(text) !== null, listenMessage)),
     script: pick(z.union([z.string().min(1), scriptFile], scriptMessage)),
   }
 }

@@ -7,16 +7,19 @@ import { z } from 'zod'
 import { fencingOf, finalActionsOf } from './configuration-fencing.ts'
 import { type Form, formOf } from './configuration-form.ts'
 import { heartbeatDevicesOf, heartbeatPathsOf } from './configuration-heartbeats.ts'
+import { metricsOf, ownMetricsOf } from './configuration-metrics.ts'
 import { monitorOf } from './configuration-monitors.ts'
 import { npResolutionOf } from './configuration-np-resolution.ts'
 import { ownProcessesOf } from './configuration-own-processes.ts'
 import { groupOf } from './configuration-resources.ts'
 import { watchdogOf } from './configuration-watchdog.ts'
+import { type ListenAddress, listenAddressOf } from './listen-address.ts'
 
 export { formatDuration, parseDuration } from './duration.ts'
 
-const voterOf = ({ object, name, address, integer, absolutePath }: Form) =>
-  object({
+const voterOf = (form: Form) => {
+  const { object, name, address, integer, absolutePath } = form
+  return object({
     name: name.describe('As it is called on the log and on command lines; best the host name.'),
     addresses: z
       .record(name, address)
@@ -32,7 +35,9 @@ const voterOf = ({ object, name, address, integer, absolutePath }: Form) =>
       .union([z.literal('none'), absolutePath])
       .optional()
       .describe('Its watchdog, where that differs from watchdog.device.'),
+    metrics: ownMetricsOf(form),
   })
+}
 
 /** liveness.md, "The inequality"; `checkConfiguration` enforces it. */
 const heartbeatOf = (form: Form) => {
@@ -115,6 +120,7 @@ const configurationOf = (form: Form) => {
       .prefault({})
       .describe('What a server does when its agent, guardian, log server or mirror process dies.'),
     alerts: alertsOf(form).prefault({}).describe('Where alerts go.'),
+    metrics: metricsOf(form).prefault({}).describe('What a Prometheus server can ask every server (docs/metrics.md).'),
     suppressRecovery: z.boolean().default(false).describe('Recovery by monitors is recorded but not done, anywhere.'),
     groups: z.record(name, groupOf(form)).default({}).describe('The failover groups, by name.'),
     monitors: z.record(name, monitorOf(form)).default({}).describe('What is watched, by name.'),
@@ -157,6 +163,15 @@ export const votingMembersOf = (configuration: Configuration): readonly VoterCon
 export const networksOf = (configuration: Pick<Configuration, 'servers' | 'witness'>): readonly string[] => {
   const all = configuration.witness ? [...configuration.servers, configuration.witness] : configuration.servers
   return [...new Set(all.flatMap((voter) => Object.keys(voter.addresses)))]
+}
+
+/** Where a voter answers GET /metrics; null = nowhere. */
+export const metricsPlaceOf = (
+  { metrics, servers, witness }: Pick<Configuration, 'metrics' | 'servers' | 'witness'>,
+  voter: string,
+): ListenAddress | null => {
+  const own = [...servers, ...(witness ? [witness] : [])].find(({ name }) => name === voter)
+  return own ? listenAddressOf(own.metrics ?? metrics.listen) : null
 }
 
 /** The ports of one voter: its own, else the cluster's. UDP for beats, TCP for log and routes. */

@@ -41,6 +41,23 @@ describe('late beats', () => {
   })
 })
 
+test('beats that did not come by a path that carries every one are counted as lost, until the sender begins anew', () => {
+  const times = pathTimes()
+  const [one, two] = [new Voter('s1'), new Voter('s2')]
+  const beats = [1000, 1100, 1200, 1300, 1400].map((now) => two.beat(now))
+  for (const path of [lan, slow])
+    for (const index of [0, 3, 4]) {
+      const beat = beats[index]
+      if (beat) times.heard(one.l, beat, path, at(1500 + index))
+    }
+  two.restart(2000)
+  times.heard(one.l, two.beat(2100), lan, at(2100))
+  expect(times.all()).toMatchObject([
+    { path: lan, beats: 4, lost: 2 },
+    { path: slow, beats: 3, lost: null },
+  ])
+})
+
 test('the answer time is the smallest of the last ones, on each path its own', () => {
   const times = pathTimes()
   const [one, two] = [new Voter('s1'), new Voter('s2')]
@@ -121,6 +138,8 @@ test('a late path is told once in ten minutes, with how many beats it were', () 
     roundTripMs: null,
     late: 1,
     worstMs: 700,
+    beats: 10,
+    lost: 0,
   }
   let late = 1
   const watch = delayWatch({ me: s1, times: () => [{ ...time, late }], note: (event) => noted.push(event) })
