@@ -19,6 +19,8 @@ export type JointPlan = {
   /** This part of the bursts is a flush. */
   readonly flushes: number
   readonly mode: 'sync' | 'async'
+  /** Requests that are begun and not answered: with few of them a writer stands still where it is not answered. */
+  readonly mostOpen: number
   /** MiB a second; 0 = any. */
   readonly resyncRate: number
   readonly initial: 'full' | 'none'

@@ -260,6 +260,7 @@ export class Joint {
         blockBytes: this.plan.blockBytes,
         often: this.plan.often,
         flushes: this.plan.flushes,
+        mostOpen: this.plan.mostOpen,
         chance,
         every: this.plan.writesEvery,
         violate,

@@ -232,4 +232,14 @@ export const mirrorMutants: readonly MirrorMutant[] = [
     instead: 'const isDone = isAlone || !this.#port.isBreaking()',
     seenBy: lost,
   },
+  {
+    name: 'what was in flight is not sent again',
+    rule: 'mirror.md, step 5: complete when both have it',
+    file: 'mirror/engine/active.ts',
+    find: '    this.#link?.send(frames)\n',
+    instead: '',
+    seenBy: lost,
+    plan: { connects: ['cross', 'lan'], writesEvery: [5, 40], mostOpen: 300, mode: 'sync' },
+    faults: /cut$/,
+  },
 ]

@@ -26,6 +26,7 @@ export const planOf = (chance: Chance): JointPlan => ({
   flushes: chance.pick([0.12, 0.02]),
   mode: chance.happens(0.15) ? 'async' : 'sync',
   resyncRate: chance.pick([0, 0, 1]),
+  mostOpen: 12,
   initial: chance.pick(['full', 'none']),
   compression: chance.happens(0.2),
 })

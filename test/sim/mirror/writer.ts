@@ -17,12 +17,11 @@ export type WriterParts = {
   readonly often: number
   /** And this part of the bursts is a flush. */
   readonly flushes: number
+  readonly mostOpen: number
   readonly violate: (what: string) => void
   /** Somebody has mounted it under a later epoch. */
   readonly isOver: (epoch: number) => boolean
 }
-
-const mostOpen = 12
 
 export class Writer {
   readonly process: SimulatedProcess
@@ -67,7 +66,7 @@ export class Writer {
   }
 
   readonly begin = (): void => {
-    const { chance, every } = this.#parts
+    const { chance, every, mostOpen } = this.#parts
     this.#timer = this.process.after(chance.between(...every), () => {
       if (this.#open < mostOpen) this.#burst()
       if (!this.#isOver) this.begin()
