@@ -208,22 +208,18 @@ class MirrorProcess {
     const generation = said.generation === null ? null : dataGeneration(said.generation)
     const own = this.#ownSide()
     if (typeof own === 'string') return own
-    const { state } = own.partition
-    const answer = mayActivate(state, this.#world.bootId(), { ...said, generation })
+    const { partition } = own
+    const answer = mayActivate(partition.state, this.#world.bootId(), { ...said, generation })
     if (!answer.may && !said.force) return answer.because
     const newGeneration = () => dataGeneration(randomHex(this.#world, 8))
-    if (said.force) own.partition.save(named(state, newGeneration))
-    const { server: me, peer, mode } = this.#settings
+    if (said.force) partition.save(named(partition.state, newGeneration))
+    const { server, peer, mode } = this.#settings
     this.#leave()
     const side = new ActiveSide(own, {
       clock: this.#world.clock,
       authority: this.#agent.authority,
       newGeneration,
-      me,
-      peer,
-      epoch: said.epoch,
-      recorded: generation,
-      mode,
+      ...{ me: server, peer, mode, epoch: said.epoch, recorded: generation },
       limits: activeLimits(this.#settings, said.connectMs ?? this.#settings.connectMs),
       changed: (condition) => this.#agent.tell({ say: 'condition', ...condition }),
       report: countedReports(this.#agent.tell, this.#statistics),
