@@ -196,9 +196,10 @@ const serving = (
   if (owned?.server !== me || owned.epoch !== wanted) return rest(`epoch ${wanted} is over`)
   const objection = mirrorObjection(state, name, me)
   if (objection !== null) return rest(objection)
-  const larger = growing(state, name, me, plane)
-  if (larger !== null) return larger
   const mirror = constructedMirror(state, name)
+  // One that was made current by force too, whatever the log thinks of its past.
+  const dataBytes = lackingSize(mirror, plane.dataBytes)
+  if (dataBytes !== null) return { do: 'grow', dataBytes }
   const other = otherOf(state, name, me)
   const isThere = whyApart(mirror) === null && other !== null && serverOf(state.servers, other).status === 'up'
   const word = logWordOf(state, name, me)

@@ -132,6 +132,9 @@ describe('a mirror whose new size the log has named', () => {
   test('is served only with its new size', () => {
     expect(next(given, s1, {}, 8)).toEqual(grows)
     expect(next(given, s1, { dataBytes: 2 * mebi }, 8)).toMatchObject({ do: 'activate' })
+    const forced = fact('MirrorForced', { mirror, server: 's1', generation: g1, lostBytes: null, lost: 'all' })
+    const past = sideSeen('s1', { saves: 9 })
+    expect(next([...given, past, sideSeen('s1', { saves: 1 }), forced], s1, {}, 8)).toEqual(grows)
   })
 
   test('grows on a copy from the past before what it lacks is marked, which may lie beyond its end', () => {
