@@ -12,7 +12,12 @@ export const absentNics: Network = {
   answering: async (addresses) => addresses,
 }
 export const absentNeighbours: Neighbours = { isTaken: async () => null, announce: async () => {} }
-export const absentDevices: Devices = { isHeld: async () => false, isSame: async () => false, users: async () => [] }
+export const absentDevices: Devices = {
+  isHeld: async () => false,
+  keepOpen: async () => async () => undefined,
+  isSame: async () => false,
+  users: async () => [],
+}
 
 const refuse = async (): Promise<never> => {
   throw new NetworkTrouble('nobody answers')

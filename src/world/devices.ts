@@ -24,6 +24,11 @@ const isHeld: Devices['isHeld'] = async (device) => {
   }
 }
 
+const keepOpen: Devices['keepOpen'] = async (device) => {
+  const file = await open(device, constants.O_RDONLY)
+  return () => file.close()
+}
+
 const isSame: Devices['isSame'] = async (one, other) => {
   try {
     const [a, b] = await Promise.all([stat(one), stat(other)])
@@ -75,4 +80,4 @@ const users: Devices['users'] = async (mountPoint) => {
 }
 
 /** Block devices and file systems of this machine. */
-export const realDevices: Devices = { isHeld, isSame, users }
+export const realDevices: Devices = { isHeld, keepOpen, isSame, users }

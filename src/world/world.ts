@@ -206,6 +206,8 @@ export type Neighbours = {
 export type Devices = {
   /** Somebody of this kernel has the block device exclusively: mounted, in any namespace, or part of an array. */
   readonly isHeld: (device: string) => Promise<boolean>
+  /** Has the block device open until told otherwise, or until this process is gone. Nobody else is kept away. */
+  readonly keepOpen: (device: string) => Promise<() => Promise<void>>
   /** Whether two paths name the same block device. */
   readonly isSame: (one: string, other: string) => Promise<boolean>
   /** Processes with a file open or mapped, or their directory or root, on the file system mounted there. */

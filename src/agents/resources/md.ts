@@ -64,14 +64,13 @@ const activate = async (world: World, mirrors: Mirrors, context: Context, limit:
   if (!serving.ok) return failure(serving.because)
   const attached = await attachBlockFile(world, { path: places.blockFile, sizeBytes: serving.served.sizeBytes }, left())
   if (!attached.ok) return { ok: false, because: attached.because, stalled: attached.stalled }
+  const { device, release } = attached
   const checked = (ms: number): void => mirrors.took(context, 'fsck', ms)
-  const mounted = await mountAt(world, { configuration, device: attached.device, checked }, left)
+  const mounted = await mountAt(world, { configuration, device, checked }, left).finally(release)
   if (!mounted.ok) return mounted
   // What mount(8) says is not believed: a helper, or somebody else's namespace, may have answered.
-  if ((await mountedOn(world, [attached.device], mountPoint)) === null)
-    return failure(`${attached.device} is not on ${mountPoint} though mount reported so`)
-  // From here on the kernel detaches it with its last user, whoever is left to do it.
-  await world.processes.run(['losetup', '--detach', attached.device], left())
+  if ((await mountedOn(world, [device], mountPoint)) === null)
+    return failure(`${device} is not on ${mountPoint} though mount reported so`)
   return limit.signal.aborted ? failure('cancelled while it was being mounted') : mounted
 }
 

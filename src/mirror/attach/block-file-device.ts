@@ -25,10 +25,16 @@ export type BlockFile = {
 /** `stalled`: something did not answer in time; trying again by itself does not help. */
 export type AttachFailure = { readonly ok: false; readonly because: string; readonly stalled: boolean }
 export type AttachOutcome = { readonly ok: true; readonly device: string } | AttachFailure
+/** The device is there until `release`, and afterwards with its last user: of what dies before, the kernel leaves nothing. */
+export type Attachment =
+  | { readonly ok: true; readonly device: string; readonly release: () => Promise<void> }
+  | AttachFailure
 export type DetachOutcome = { readonly ok: true } | AttachFailure
 
 /** How often the mount table or a device is looked at while it is waited for. */
 const lookEveryMs = 20
+/** Of free loop devices that somebody else takes first. */
+const mostTries = 5
 
 /**
  * Waits for the block file to be served, and puts a loop device on it; one that is there already is taken. Finished or
@@ -38,7 +44,7 @@ export const attachBlockFile = async (
   world: AttachWorld,
   { path, sizeBytes, readOnly = false }: BlockFile,
   limit: Limit,
-): Promise<AttachOutcome> => {
+): Promise<Attachment> => {
   const run = runner(world, limit)
   // Before the mount is there the path is a plain file: a loop device on that would be a disk that loses everything.
   const served = await waited(world, limit, () => fuseMountAt(world, path))
@@ -48,20 +54,41 @@ export const attachBlockFile = async (
   const [size, blockBytes] = stat.stdout.trim().split(' ').map(Number)
   if (size !== sizeBytes) return failed(`${path} has ${size} bytes, the mirror ${sizeBytes}`)
   for (const device of await loopsOn(world, path)) {
-    if ((await backingDeviceOf(run, device)) === served.device) return checked(world, device, sizeBytes, run)
+    if ((await backingDeviceOf(run, device)) === served.device) return held(world, run, { device, sizeBytes }, [])
     const gone = await detachLoop(world, device, limit)
     if (!gone.ok) return gone
   }
-  const options = [
-    '--find',
-    '--show',
-    '--direct-io=on',
-    `--sector-size=${blockBytes}`,
-    ...(readOnly ? ['--read-only'] : []),
-  ]
-  const made = await run(['losetup', ...options, path])
-  if (made.code !== 0) return failureOf(made, `putting a loop device on ${path}`)
-  return checked(world, made.stdout.trim(), sizeBytes, run)
+  const options = ['--direct-io=on', `--sector-size=${blockBytes}`, ...(readOnly ? ['--read-only'] : []), path]
+  for (let tries = 1; ; tries++) {
+    const free = await run(['losetup', '--find'])
+    if (free.code !== 0) return failureOf(free, 'looking for a free loop device')
+    const made = await held(world, run, { device: free.stdout.trim(), sizeBytes }, options)
+    // Somebody else may have taken it in between.
+    if (made.ok || made.stalled || tries === mostTries) return made
+  }
+}
+
+type Held = { readonly device: string; readonly sizeBytes: number }
+
+/** With `options`: attached first. A device in use that is detached goes with its last user, and its first is this process. */
+const held = async (
+  world: AttachWorld,
+  run: Run,
+  { device, sizeBytes }: Held,
+  options: readonly string[],
+): Promise<Attachment> => {
+  const release = await world.devices.keepOpen(device)
+  const attach = async (): Promise<AttachOutcome> => {
+    const made = options.length === 0 ? null : await run(['losetup', device, ...options])
+    if (made !== null && made.code !== 0) return failureOf(made, `putting a loop device on the block file as ${device}`)
+    const marked = await run(['losetup', '--detach', device])
+    if (marked.code !== 0) return failureOf(marked, `having ${device} go with its last user`)
+    return checked(world, device, sizeBytes)
+  }
+  const attached = await attach()
+  if (attached.ok) return { ...attached, release }
+  await release()
+  return attached
 }
 
 /** Detaches every loop device of this block file. What is mounted from it has been unmounted before. */
@@ -107,10 +134,9 @@ export const enlargeBlockDevice = async (
 /** The devices that are attached to this block file now; asks no server. */
 export const devicesOf = (world: AttachWorld, path: string): Promise<readonly string[]> => loopsOn(world, path)
 
-const checked = async (world: AttachWorld, device: string, sizeBytes: number, run: Run): Promise<AttachOutcome> => {
+const checked = async (world: AttachWorld, device: string, sizeBytes: number): Promise<AttachOutcome> => {
   const facts = await loopFacts(world, device)
   if (facts.isDirect && facts.sizeBytes === sizeBytes) return { ok: true, device }
-  await run(['losetup', '--detach', device])
   const what = facts.isDirect ? `has ${facts.sizeBytes} bytes, not ${sizeBytes}` : 'does no direct I/O'
   return failed(`${device} ${what}`)
 }

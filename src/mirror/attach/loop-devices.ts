@@ -1,7 +1,7 @@
 /** Loop devices, without ever asking the server behind one: that could hang with it. Programs run under a time-out. */
 import type { RunResult, World } from '../../world/world.ts'
 
-export type AttachWorld = Pick<World, 'processes' | 'files' | 'clock'>
+export type AttachWorld = Pick<World, 'processes' | 'files' | 'clock' | 'devices'>
 export type Limit = { readonly timeoutMs: number; readonly signal: AbortSignal }
 export type Run = (argv: readonly [string, ...string[]]) => Promise<RunResult>
 
@@ -33,7 +33,8 @@ export const loopFacts = async (
 /** Of the file system that the backing file lies on, as `major:minor`; null when that cannot be had in time. */
 export const backingDeviceOf = async (run: Run, device: string): Promise<string | null> => {
   const { code, stdout } = await run(['losetup', '--noheadings', '--raw', '--output', 'BACK-MAJ:MIN', device])
-  return code === 0 ? stdout.trim() : null
+  // Some versions pad the column, and write each blank as \x20.
+  return code === 0 ? (/(\d+:\d+)/.exec(stdout.replaceAll('\\x20', ' '))?.[1] ?? null) : null
 }
 
 const nameOf = (device: string): string => device.replace(/^\/dev\//, '')

@@ -62,7 +62,7 @@ export const unmirroredPlace = async (folder: string, sizeBytes: number): Promis
     await rm(file)
   }
   try {
-    return { device: await attached(path, sizeBytes), close }
+    return await attached(path, sizeBytes, close)
   } catch (error) {
     await close()
     throw error
@@ -90,15 +90,22 @@ export const mirroredPlace = async (
     await beta.order({ do: 'follow' })
     await alpha.order({ ...activation, epoch: 1 })
     if (isPaired) await until(() => alpha.condition() === 'paired', limitMs, 'the first copy')
-    return { active: alpha, standby: beta, close, device: await attached(path, sizeBytes) }
+    return { active: alpha, standby: beta, ...(await attached(path, sizeBytes, close)) }
   } catch (error) {
     await close()
     throw error
   }
 }
 
-const attached = async (path: string, sizeBytes: number): Promise<string> => {
+const attached = async (path: string, sizeBytes: number, close: Place['close']): Promise<Place> => {
   const answer = await attachBlockFile(world, { path, sizeBytes }, limit())
-  if (answer.ok) return answer.device
-  throw new Error(answer.because)
+  if (!answer.ok) throw new Error(answer.because)
+  const { device, release } = answer
+  return {
+    device,
+    close: async () => {
+      await release()
+      await close()
+    },
+  }
 }

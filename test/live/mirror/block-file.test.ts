@@ -12,10 +12,11 @@ import {
   detachBlockFile,
   devicesOf,
 } from '../../../src/mirror/attach/block-file-device.ts'
-import { abortBlockFile, fuseMountAt } from '../../../src/mirror/attach/fuse-mounts.ts'
+import { abortBlockFile, fuseMountAt, unmountAll } from '../../../src/mirror/attach/fuse-mounts.ts'
+import { isAttached } from '../../../src/mirror/attach/loop-devices.ts'
 import { realWorld } from '../../../src/world/real.ts'
 import { liveTest } from '../lab/live-test.ts'
-import { within } from '../lab/until.ts'
+import { until, within } from '../lab/until.ts'
 import { memoryGroup } from './memory-group.ts'
 
 const execute = promisify(execFile)
@@ -31,6 +32,8 @@ type Served = {
   readonly mountPoint: string
   readonly child: ChildProcess
   readonly attach: () => Promise<string>
+  /** What is attached goes with its last user from here on. */
+  readonly release: () => Promise<void>
 }
 
 /** A block file in a process of its own for as long as the body takes; nothing of it is left, whatever happens. */
@@ -43,17 +46,23 @@ const served = async (body: (served: Served) => Promise<void>): Promise<void> =>
   const child = spawn(process.execPath, [join(import.meta.dirname, 'block-file-process.ts'), file, path], {
     stdio: ['ignore', 'pipe', 'inherit'],
   })
+  const releases: (() => Promise<void>)[] = []
+  const release = async (): Promise<void> => {
+    for (const one of releases.splice(0)) await one()
+  }
   const attach = async (): Promise<string> => {
     const answer = await attachBlockFile(world, { path, sizeBytes }, limit)
     if (!answer.ok) throw new Error(answer.because)
+    releases.push(answer.release)
     return answer.device
   }
   try {
     await within(limitMs, 'the block file', new Promise((resolve) => child.stdout?.once('data', resolve)))
-    await body({ file, path, mountPoint, child, attach })
+    await body({ file, path, mountPoint, child, attach, release })
   } finally {
     abortBlockFile(path)
     await run('umount', '--lazy', mountPoint).catch(() => undefined)
+    await release()
     await cleanUpBlockFile(world, path, limit)
     child.kill('SIGKILL')
     await rm(folder, { recursive: true })
@@ -75,7 +84,7 @@ for (const type of ['ext4', 'xfs', 'btrfs'] as const) {
     `${type} on the block file keeps what was written, and its check is content`,
     { needs: [...needs, `mkfs.${type}`] },
     () =>
-      served(async ({ attach, mountPoint, path }) => {
+      served(async ({ attach, mountPoint, path, release }) => {
         const device = await attach()
         expect(await attach()).toBe(device)
         await run(`mkfs.${type}`, ...(type === 'ext4' ? ['-q', '-F'] : ['-q', '-f']), device)
@@ -88,6 +97,8 @@ for (const type of ['ext4', 'xfs', 'btrfs'] as const) {
         await run(program, ...argv, device)
         await run('mount', device, mountPoint)
         expect((await readFile(join(mountPoint, 'content'))).equals(content)).toBe(true)
+        await release()
+        expect(await devicesOf(world, path)).toEqual([device])
         await run('umount', mountPoint)
         expect(await detachBlockFile(world, path, limit)).toEqual({ ok: true })
         expect(await devicesOf(world, path)).toEqual([])
@@ -144,11 +155,12 @@ for (const [signal, what] of [
     `when the process ${what}, its users get I/O errors and nothing is left`,
     { needs: [...needs, 'mkfs.ext4'] },
     () =>
-      served(async ({ attach, child, mountPoint, path }) => {
+      served(async ({ attach, child, mountPoint, path, release }) => {
         const device = await attach()
         await run('mkfs.ext4', '-q', '-F', device)
         await run('mkdir', mountPoint)
         await run('mount', device, mountPoint)
+        await release()
         child.kill(signal)
         const written = run('dd', 'if=/dev/zero', `of=${join(mountPoint, 'late')}`, 'bs=1M', 'count=8', 'conv=fsync')
         if (signal === 'SIGSTOP') expect(abortBlockFile(path)).toBe(true)
@@ -160,6 +172,28 @@ for (const [signal, what] of [
       }),
   )
 }
+
+liveTest(
+  'whoever has attached a device and dies before it is mounted leaves none, though nobody can tell whose it was',
+  { needs },
+  () =>
+    served(async ({ child, path }) => {
+      const attacher = spawn(
+        process.execPath,
+        [join(import.meta.dirname, 'attach-process.ts'), path, String(sizeBytes)],
+        {
+          stdio: ['ignore', 'pipe', 'inherit'],
+        },
+      )
+      const said = new Promise((resolve) => attacher.stdout?.once('data', resolve))
+      const device = String(await within(limitMs, 'the device', said)).trim()
+      expect(await devicesOf(world, path)).toEqual([device])
+      // As a power-off does it in a container: nobody is left to tidy up, and the mount is gone.
+      for (const one of [child, attacher]) one.kill('SIGKILL')
+      unmountAll(path)
+      await until(async () => !(await isAttached(world, device)), limitMs, `${device} to be free`)
+    }),
+)
 
 liveTest(
   'a writer at the limit of its memory does not stop the process that writes for it, three times out of three',
