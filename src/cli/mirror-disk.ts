@@ -6,7 +6,7 @@ import { examples } from './options.ts'
 
 type MirrorOptions = { readonly config: string; readonly format?: boolean; readonly bytes?: string }
 
-export const addMirrorDisk: AddCommands = (program) => {
+export const addMirrorDisk: AddCommands = (program, deps) => {
   const command = program
     .command('mirror-disk')
     .summary('run the data plane of one mirror disk')
@@ -26,6 +26,11 @@ export const addMirrorDisk: AddCommands = (program) => {
       formatMirror(world, settings, options.bytes === undefined ? null : Number(options.bytes))
       return
     }
+    const { takeOwnMemory } = await import('../world/memory-groups.ts')
+    // Without a tag somebody else has started it, and says where it belongs.
+    const { BATON_TAG } = process.env
+    const because = BATON_TAG === undefined ? null : takeOwnMemory(BATON_TAG)
+    if (because !== null) deps.complain(`it has no control group of its own for memory: ${because}\n`)
     const told = new AbortController()
     for (const signal of ['SIGTERM', 'SIGINT']) process.once(signal, () => told.abort())
     await runMirror(world, settings, told.signal)

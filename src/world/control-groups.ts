@@ -73,10 +73,12 @@ const changedAt = (path: string): number => {
   }
 }
 
-// One path component; longer names are refused by the kernel.
+/** What the group of a tag is called: one path component; longer names are refused by the kernel. */
+export const groupName = (tag: string): string => encodeURIComponent(tag).replaceAll('*', '%2A').replace(/^\./, '%2E')
+
 const directoryOf = (tag: string): string | null => {
   const top = rootDirectory()
-  return top === null ? null : join(top, encodeURIComponent(tag).replaceAll('*', '%2A').replace(/^\./, '%2E'))
+  return top === null ? null : join(top, groupName(tag))
 }
 
 /** Makes the group of a tag; the path a process writes 0 to, to join it. Null where there are no control groups. */

@@ -1,5 +1,6 @@
 /** Which living processes belong to a tag, however they were detached, and signals for all of them. */
 import { joinPath, killGroup, pidsOf, removeIfEmpty } from './control-groups.ts'
+import { removeOwnMemory } from './memory-groups.ts'
 import { signal as signalExactly } from './process-exit.ts'
 import { allPids, hasVariable, identityOf, isLiving, type ProcessStat, readStat } from './process-table.ts'
 import type { Processes, ProcessIdentity } from './world.ts'
@@ -24,7 +25,9 @@ export const endStart = (tag: string): void => {
 }
 
 const tidy = (tag: string): void => {
-  if (!starting.has(tag)) removeIfEmpty(tag)
+  if (starting.has(tag)) return
+  removeIfEmpty(tag)
+  removeOwnMemory(tag)
 }
 
 /** Without control groups: by environment, then whoever is their descendant or of a session one of them leads. */

@@ -1,4 +1,4 @@
-/** Each host has a top of its own in the hierarchy of control groups (host-init.pl); here its end is tidied up. */
+/** Each host has a top of its own in the hierarchies of control groups (host-init.pl); here its end is tidied up. */
 import { existsSync, readdirSync, readFileSync, rmdirSync } from 'node:fs'
 import { join } from 'node:path'
 
@@ -6,15 +6,15 @@ const hostGroup = /^baton-host-(\d+)$/
 
 /** Removes the groups of hosts that are gone: the kernel keeps them for ever. */
 export const removeGroupsOfDeadHosts = (): void => {
-  const top = readFileSync('/proc/self/mountinfo', 'utf8')
+  const tops = readFileSync('/proc/self/mountinfo', 'utf8')
     .split('\n')
-    .find((line) => line.includes(' - cgroup2 '))
-    ?.split(' ')[4]
-  if (top === undefined) return
-  for (const name of readdirSync(top)) {
-    const [, init] = hostGroup.exec(name) ?? []
-    if (init !== undefined && !existsSync(`/proc/${init}`)) removeEmpty(join(top, name))
-  }
+    .filter((line) => / - cgroup2 | - cgroup \S+ \S*\bmemory\b/.test(line))
+    .map((line) => line.split(' ')[4] ?? '')
+  for (const top of tops)
+    for (const name of readdirSync(top)) {
+      const [, init] = hostGroup.exec(name) ?? []
+      if (init !== undefined && !existsSync(`/proc/${init}`)) removeEmpty(join(top, name))
+    }
 }
 
 const removeEmpty = (directory: string): void => {

@@ -36,10 +36,9 @@ mkdir -p /var/lib/baton
 mount --bind "$1" /var/lib/baton
 mount -t proc proc /proc
 # Another host's agent makes groups of the same names: below a top of our own, neither ends the other's processes.
-groups=$(awk '/ - cgroup2 / { print $5; exit }' /proc/self/mountinfo)
-if [ -n "$groups" ] && mkdir "$groups/$2" 2>/dev/null; then
-  mount --bind "$groups/$2" "$groups"
-fi
+for groups in $(awk '/ - cgroup2 / || / - cgroup [^ ]+ [^ ]*[, ]memory/ { print $5 }' /proc/self/mountinfo); do
+  if mkdir "$groups/$2" 2>/dev/null; then mount --bind "$groups/$2" "$groups"; fi
+done
 SH
 system('sh', '-ec', $mounts, 'mounts', $state, "baton-host-$outer_pid") == 0 or die "cannot make the host's mounts\n";
 

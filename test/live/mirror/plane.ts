@@ -16,6 +16,8 @@ const metadataBytes = 16 * 1_048_576
 /** What a data plane says. */
 export type Said = Readonly<Record<string, unknown>> & { readonly say: string; readonly heardAt: number }
 
+type Within = { readonly group?: string; readonly tag?: string }
+
 /** The log answers as told. */
 export class Plane {
   readonly said: Said[] = []
@@ -45,8 +47,14 @@ export class Plane {
     await execute(process.execPath, [main, 'mirror-disk', '--config', this.path('config'), '--format'])
   }
 
-  readonly start = async (): Promise<void> => {
-    this.#child = spawn(process.execPath, [main, 'mirror-disk', '--config', this.path('config')], { stdio: 'inherit' })
+  /** `group`: the control group that it is started in. `tag`: of the agent that would have started it. */
+  readonly start = async ({ group, tag }: Within = {}): Promise<void> => {
+    const command = [process.execPath, main, 'mirror-disk', '--config', this.path('config')]
+    const joining = group === undefined ? '' : `echo $$ >${group} && `
+    this.#child = spawn('sh', ['-c', `${joining}exec "$@"`, 'sh', ...command], {
+      stdio: 'inherit',
+      env: { ...process.env, ...(tag !== undefined && { BATON_TAG: tag }) },
+    })
     const socket = await until(() => reached(this.path('control')), limitMs, `${this.name} to listen`)
     this.#socket = socket
     let rest = ''
@@ -109,12 +117,14 @@ export type PairOptions = {
   readonly connectsOf?: (name: 'alpha' | 'beta') => readonly object[]
   /** Serves a block file, too, while it is active: `path('block')`. */
   readonly blockFileOf?: 'alpha' | 'beta'
+  /** Where alpha is started. */
+  readonly within?: Within
 }
 
 /** Two data planes that nobody has told anything yet, on loopback, with files for partitions. */
 export const startPair = async (
   folder: string,
-  { sizeBytes, settings = {}, blockFileOf, connectsOf }: PairOptions,
+  { sizeBytes, settings = {}, blockFileOf, connectsOf, within }: PairOptions,
 ): Promise<{ readonly alpha: Plane; readonly beta: Plane }> => {
   const [alpha, beta] = [new Plane(folder, 'alpha'), new Plane(folder, 'beta')]
   const [alphaPort, betaPort] = [await freePort(), await freePort()]
@@ -137,7 +147,7 @@ export const startPair = async (
       connects: connectsOf?.(one.name === 'alpha' ? 'alpha' : 'beta') ?? [{ own, peer: { ...own, port: peerPort } }],
     }
     await one.prepare({ ...common, ...settings }, sizeBytes)
-    await one.start()
+    await one.start(one === alpha ? within : {})
   }
   try {
     await start(alpha, beta, alphaPort, betaPort)
