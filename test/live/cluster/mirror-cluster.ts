@@ -8,7 +8,7 @@ import { expect } from 'vitest'
 import { mirrorOf } from '../../../src/projections/mirrors.ts'
 import type { Lab } from '../lab/lab.ts'
 import type { LoopDevice } from '../lab/loop-device.ts'
-import { until } from '../lab/until.ts'
+import { now, until } from '../lab/until.ts'
 import { type Cluster, createCluster, settleMs } from './cluster.ts'
 import type { ClusterOptions, Part } from './configuration.ts'
 import { pidsWith } from './voter-processes.ts'
@@ -21,6 +21,9 @@ export const mountPoint = '/run/db'
 const blocks = 1024
 /** First copies, resyncs and takeovers with them, on a busy machine. */
 export const mirrorMs = 2 * settleMs
+
+/** Until an operator looks at what does not become well by itself. */
+const byHandMs = 20_000
 
 export type MirrorOptions = Omit<ClusterOptions, 'groups'> & {
   readonly sizeMiB?: number
@@ -93,14 +96,28 @@ export class MirrorCluster {
     await setTimeout(ms)
   }
 
-  /** Both servers are up, one serves, and both copies are whole. A group that has failed is started again: by hand. */
+  /**
+   * Both servers are up, one serves, and both copies are whole. By hand, as an operator would: a group that has failed is
+   * started, and one whose recovery has come to its end (by default at the fourth failure in ten minutes, with nowhere
+   * to fail over to) is stopped and started.
+   */
   async waitUntilWell(): Promise<void> {
+    let lookedAt = now()
+    const byHand = (...args: readonly string[]) => this.cluster.baton('s1', ['group', ...args], { timeoutMs: 30_000 })
     const isWell = async () => {
-      const ownership = await this.cluster.ownership('db')
-      if (ownership?.status === 'assigned' && ownership.phase === 'failed')
-        await this.cluster.baton('s1', ['group', 'start', 'db'], { timeoutMs: 30_000 })
-      const isOnline = ownership?.status === 'assigned' && ownership.phase === 'online'
-      return isOnline && (await this.mirror())?.stale === null
+      const { state } = await this.cluster.status('s1')
+      const ownership = state.groups.db?.ownership
+      if (ownership?.status !== 'assigned') return false
+      if (ownership.phase === 'failed') await byHand('start', 'db')
+      const isOnline = ownership.phase === 'online'
+      if (isOnline && mirrorOf(state.mirrors, mirror)?.stale === null) return true
+      const monitors = ['data', 'writer'].map((name) => state.monitors[`db.${name}`]?.servers[ownership.server])
+      if (isOnline && monitors.some((one) => one?.suppressed != null) && now() - lookedAt > byHandMs) {
+        lookedAt = now()
+        await byHand('stop', 'db')
+        await byHand('start', 'db')
+      }
+      return false
     }
     await until(isWell, 2 * mirrorMs, 'the group to be online and the mirror to be whole')
   }
@@ -181,13 +198,22 @@ export class MirrorCluster {
     }
   }
 
+  /** While the server is off: nothing is on either partition any more. */
+  async wipe(server: string): Promise<void> {
+    const sizes = await Promise.all(this.#partitions(server).map(({ file }) => stat(file)))
+    await this.restore(
+      server,
+      sizes.map(({ size }) => Buffer.alloc(size)),
+    )
+  }
+
   #partitions(server: string): readonly LoopDevice[] {
     const disks = this.disks[server]
     if (disks === undefined) throw new Error(`${server} has no disks`)
     return [disks.data, disks.metadata]
   }
 
-  /** Stopped, both images are the same, byte for byte, and the file system is clean. */
+  /** Stopped, both images are the same, byte for byte, and the file system is clean. It stays stopped. */
   async expectEqualAndClean(
     [program, ...options]: readonly [string, ...string[]] = ['fsck.ext4', '-f', '-n'],
   ): Promise<void> {

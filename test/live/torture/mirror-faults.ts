@@ -1,10 +1,14 @@
 /** What can happen to a mirror disk, drawn by chance; each undoes itself with what it answers. */
 import type { Chance } from '../../properties/liveness/timeline.ts'
-import type { MirrorCluster } from '../cluster/mirror-cluster.ts'
+import { type MirrorCluster, mirror, mirrorMs, mountPoint } from '../cluster/mirror-cluster.ts'
+import { until } from '../lab/until.ts'
+import { memoryGroup, memoryHierarchy } from '../mirror/memory-group.ts'
 
 export type Undo = () => Promise<void>
 export type MirrorFault = {
   readonly name: string
+  /** It ends with a copy of everything, or may. */
+  readonly copiesAll?: true
   readonly happen: (mirrored: MirrorCluster, chance: Chance) => Promise<Undo>
 }
 
@@ -14,7 +18,10 @@ const sides = ['s1', 's2'] as const
 const powerOff = async ({ cluster }: MirrorCluster, server: string): Promise<Undo> => {
   if (!cluster.host(server).isOn) return nothing
   await cluster.powerOff(server)
-  return () => cluster.powerOn(server)
+  // Another fault may have needed it.
+  return async () => {
+    if (!cluster.host(server).isOn) await cluster.powerOn(server)
+  }
 }
 
 /** One that is down has no data plane; one that is being started anew has none yet. */
@@ -25,7 +32,40 @@ const signal = async (mirrored: MirrorCluster, server: string, what: NodeJS.Sign
 const yes = () => true
 const no = () => false
 
+/** What an operator orders; refused where it is not possible now, and then nothing happens. */
+const order = async (mirrored: MirrorCluster, ...args: readonly string[]): Promise<void> => {
+  const owner = (await mirrored.ownerNow()) ?? 's1'
+  if (mirrored.cluster.host(owner).isOn)
+    await mirrored.cluster.baton(owner, ['mirror', ...args], { timeoutMs: 30_000 }).catch(() => undefined)
+}
+
+/** Both are on, one serves and the other has everything: what a change of disks begins with. */
+const standbyWhenWell = async (mirrored: MirrorCluster): Promise<string> => {
+  for (const server of sides) if (!mirrored.cluster.host(server).isOn) await mirrored.cluster.powerOn(server)
+  await mirrored.cluster.lab.heal()
+  await mirrored.waitUntilWell()
+  return other(await mirrored.owner())
+}
+
+/** As a technician does it: out with the old disk of a server that is off, in with an empty one. */
+const replaceDisk = async (mirrored: MirrorCluster): Promise<void> => {
+  const server = await standbyWhenWell(mirrored)
+  await mirrored.cluster.powerOff(server)
+  await mirrored.waitUntilBroken()
+  await mirrored.wipe(server)
+  await mirrored.cluster.powerOn(server)
+  const replaced = async () =>
+    (await mirrored.cluster.baton(await mirrored.owner(), ['mirror', 'replace-disk', mirror, server, '--yes'])).code ===
+    0
+  await until(replaced, mirrorMs, `the disk of ${server} to be taken in`)
+  await mirrored.waitUntilWhole()
+}
+
 const other = (server: string): string => (server === 's1' ? 's2' : 's1')
+
+/** 24 MiB of memory, and more to write than that: every page has to be written back before the next. */
+const writerMiB = 24
+const fill = `${mountPoint}/more`
 
 export const mirrorFaults: readonly MirrorFault[] = [
   {
@@ -79,6 +119,40 @@ export const mirrorFaults: readonly MirrorFault[] = [
       },
     },
     {
+      name: `the data plane of ${server} is slow`,
+      happen: async (mirrored, chance) => {
+        for (let bursts = Math.ceil(chance.between(2, 12)); bursts > 0; bursts--) {
+          await signal(mirrored, server, 'SIGSTOP')
+          await mirrored.pause(chance.between(20, 600))
+          await signal(mirrored, server, 'SIGCONT')
+          await mirrored.pause(chance.between(5, 100))
+        }
+        return nothing
+      },
+    },
+    {
+      name: `the agent of ${server} stands still`,
+      happen: async ({ cluster }) => {
+        if (!(cluster.host(server).isOn && (await cluster.status(server).then(yes, no)))) return nothing
+        const pid = await cluster.signal(server, 'agent', 'SIGSTOP').catch(() => null)
+        return async () => {
+          try {
+            if (pid !== null) process.kill(pid, 'SIGCONT')
+          } catch {
+            // Its guardian has replaced it.
+          }
+        }
+      },
+    },
+    {
+      name: `the agent of ${server} is restarted`,
+      happen: async ({ cluster }) => {
+        const isGuarded = cluster.host(server).isOn && (await cluster.status(server).then(yes, no))
+        if (isGuarded) await cluster.signal(server, 'agent', 'SIGTERM').catch(() => undefined)
+        return nothing
+      },
+    },
+    {
       name: `the agent of ${server} is killed`,
       happen: async ({ cluster }) => {
         // One that has not reached its guardian yet would be started again by the service manager, which hosts lack.
@@ -95,6 +169,88 @@ export const mirrorFaults: readonly MirrorFault[] = [
       if (owner === null || !mirrored.cluster.host(owner).isOn) return nothing
       // Refused where the other side is not current: then nothing happens.
       await mirrored.cluster.baton(owner, ['group', 'move', 'db', '--to', other(owner)]).catch(() => undefined)
+      return nothing
+    },
+  },
+  {
+    name: 'one side is lost while the other is brought up',
+    happen: async (mirrored, chance) => {
+      const standby = await standbyWhenWell(mirrored)
+      const active = other(standby)
+      const back = await powerOff(mirrored, standby)
+      await mirrored.waitUntilBroken()
+      await back()
+      await mirrored.pause(chance.between(500, 4000))
+      return powerOff(mirrored, chance.happens(0.5) ? active : standby)
+    },
+  },
+  {
+    name: 'a writer is at the limit of its memory',
+    happen: async (mirrored) => {
+      const owner = (await mirrored.ownerNow()) ?? 's1'
+      const host = mirrored.cluster.host(owner)
+      if (memoryHierarchy() === null || !host.isOn) return nothing
+      const group = memoryGroup(`baton-torture-${process.pid}`, writerMiB * 1_048_576)
+      const write = `echo 0 >${group.procs}; dd if=/dev/zero of=${fill} bs=1M count=30 conv=fsync; rm -f ${fill}; sync`
+      await host.run(['sh', '-c', write], { timeoutMs: 60_000 }).catch(() => undefined)
+      await group.remove()
+      return nothing
+    },
+  },
+  {
+    name: 'a resync is ordered',
+    copiesAll: true,
+    happen: async (mirrored, chance) => {
+      await order(mirrored, 'resync', mirror, ...(chance.happens(0.5) ? ['--full'] : []))
+      return nothing
+    },
+  },
+  {
+    name: 'the standby is split off for a backup',
+    happen: async (mirrored) => {
+      await order(mirrored, 'split', mirror)
+      return async () => {
+        // A server that was off has to be back before it is known where this is asked.
+        await until(async () => (await mirrored.ownerNow()) !== null, mirrorMs, 'an owner')
+        await order(mirrored, 'rejoin', mirror)
+      }
+    },
+  },
+  {
+    name: 'the disk of the standby is replaced',
+    copiesAll: true,
+    happen: async (mirrored) => {
+      await replaceDisk(mirrored)
+      return nothing
+    },
+  },
+  {
+    name: 'the disks of both are replaced, one after the other',
+    copiesAll: true,
+    happen: async (mirrored) => {
+      await replaceDisk(mirrored)
+      const next = await standbyWhenWell(mirrored)
+      await mirrored.cluster.do(other(next), 'group', 'move', 'db', '--to', next)
+      await replaceDisk(mirrored)
+      return nothing
+    },
+  },
+  {
+    name: 'the standby is restored from an older image',
+    copiesAll: true,
+    happen: async (mirrored) => {
+      const server = await standbyWhenWell(mirrored)
+      await mirrored.cluster.do(server, 'group', 'stop', 'db')
+      const backup = await mirrored.backUp(server)
+      await mirrored.cluster.do(server, 'group', 'start', 'db')
+      await mirrored.waitUntilWell()
+      await mirrored.waitUntilWritten()
+      const standby = other(await mirrored.owner())
+      // Where it went meanwhile is by chance: a side that serves is not restored beneath itself.
+      if (standby !== server) return nothing
+      await mirrored.cluster.powerOff(server)
+      await mirrored.restore(server, backup)
+      await mirrored.cluster.powerOn(server)
       return nothing
     },
   },
