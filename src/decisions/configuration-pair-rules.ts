@@ -19,7 +19,7 @@ const whoRule = ({ configuration, report }: RuleContext): readonly Problem[] => 
 const methodRule = ({ configuration, report, broken }: RuleContext): readonly Problem[] => {
   if (broken(['npResolution']) || broken(['heartbeat'])) return []
   const { npResolution, heartbeat } = configuration
-  const { ping, http, disk, majority, com, rule } = npResolution
+  const { ping, http, disk, majority, com, bmc, rule } = npResolution
   const problems: Problem[] = []
   const refuse = (path: Path, message: string, remedy: string) =>
     problems.push(report({ path, place: 'key', message, remedy }))
@@ -34,6 +34,12 @@ const methodRule = ({ configuration, report, broken }: RuleContext): readonly Pr
       ['npResolution', 'rule'],
       'with all, majority and com never say connected while the peer is silent',
       'remove them, or say any',
+    )
+  if (rule === 'any' && bmc)
+    refuse(
+      ['npResolution', 'bmc'],
+      'controllers answer on both sides of a cut of the networks: with any, both servers would be taken for connected',
+      'remove it, or say rule: all',
     )
   if (heartbeat.onQuorumLoss === 'keep')
     problems.push(

@@ -39,6 +39,8 @@ export type Evidence = {
     readonly com: Instant | null
     /** When this side began to write what is surely there. */
     readonly disk: Instant | null
+    /** When the newest controller that answers was asked. */
+    readonly bmc: Instant | null
   }
   /** Management controllers of other servers: one answers; none does; or none could be asked. */
   readonly bmc?: 'answers' | 'silent' | 'unknown'
@@ -134,7 +136,7 @@ const byPaths = (
 ): readonly Answer[] => [
   ...(configuration.com ? [byCable(com, asOf.com)] : []),
   ...(configuration.disk ? [byDisk(disk, asOf.disk, now)] : []),
-  ...(configuration.bmc ? [byController(bmc, now)] : []),
+  ...(configuration.bmc ? [byController(bmc, asOf.bmc)] : []),
 ]
 
 /** A silent cable proves nothing: it may be the peer, the cable, or the port at its other end. */
@@ -170,9 +172,9 @@ const byDisk = (disk: PathEvidence, at: Instant | null, now: Instant): Answer =>
 }
 
 /** A silent one may have lost its power with its machine, or its network, or it is us: that decides nothing. */
-const byController = (bmc: NonNullable<Evidence['bmc']>, now: Instant): Answer =>
+const byController = (bmc: NonNullable<Evidence['bmc']>, at: Instant | null): Answer =>
   bmc === 'answers'
-    ? { verdict: 'connected', reason: 'bmc: a controller answers', at: now }
+    ? { verdict: 'connected', reason: 'bmc: a controller answers', at }
     : { verdict: 'unknown', reason: `bmc: ${bmc === 'silent' ? 'no controller answers' : 'not known yet'}`, at: null }
 
 const isEnough = (count: number, of: number, rule: 'any' | 'all'): boolean =>

@@ -15,7 +15,7 @@ export type BmcState = {
   readonly isPresent: boolean | null
   /** By the controller's word; `unknown` where nobody can ask, or it did not say. */
   readonly power: 'on' | 'off' | 'unknown'
-  /** When this was so. */
+  /** When this was asked: it was so then, or later. */
   readonly at: Instant
 }
 
@@ -57,10 +57,11 @@ export const bmcWatch = (
   let cancel: Cancel = () => {}
 
   const look = async (peer: Peer, timeoutMs: number): Promise<void> => {
+    const at = world.clock.now()
     const isPresent = await pinger.isPresent(peer, timeoutMs)
     const power = isPresent && peer.device ? await powerOf(world, peer.device, timeoutMs) : 'unknown'
     if (isStopped) return
-    states.set(peer.name, { server: peer.name, isPresent, power, at: world.clock.now() })
+    states.set(peer.name, { server: peer.name, isPresent, power, at })
     changed()
   }
   const round = async (): Promise<void> => {

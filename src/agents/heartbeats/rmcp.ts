@@ -13,6 +13,7 @@
  */
 const head = [0x06, 0x00, 0xff, 0x06, 0x00, 0x00, 0x11, 0xbe]
 const [ping, pong] = [0x80, 0x40]
+const pingBytes = 12
 const pongBytes = 28
 /** 255 asks for no answer. */
 export const mostTags = 255
@@ -20,6 +21,15 @@ export const mostTags = 255
 export type Pong = { readonly tag: number; readonly speaksIpmi: boolean }
 
 export const presencePing = (tag: number): Uint8Array => Uint8Array.from([...head, ping, tag, 0, 0])
+
+/** What a controller that speaks IPMI answers; null: that is no ping. */
+export const pongTo = (bytes: Uint8Array): Uint8Array | null => {
+  if (bytes.length < pingBytes || head.some((byte, index) => bytes[index] !== byte) || bytes[8] !== ping) return null
+  const answer = new Uint8Array(pongBytes)
+  answer.set([...head, pong, bytes[9] ?? 0, 0, pongBytes - pingBytes])
+  answer[20] = 0x80
+  return answer
+}
 
 /** Null: no pong. */
 export const parsePong = (bytes: Uint8Array): Pong | null => {

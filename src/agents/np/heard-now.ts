@@ -10,7 +10,7 @@ export const kindOf = (path: string): string => path.split(':', 1)[0] ?? path
 export const heardNow = (
   voter: Pick<Voter, 'liveness' | 'membership' | 'isUsable' | 'wroteAt'>,
   now: Instant,
-): Pick<Evidence, 'voters' | 'com' | 'disk' | 'asOf'> => {
+): Pick<Evidence, 'voters' | 'com' | 'disk'> & { readonly asOf: Omit<Evidence['asOf'], 'bmc'> } => {
   const { heard, timing, me } = voter.liveness()
   const { voters } = voter.membership()
   const isHeard = (name: string): boolean => {

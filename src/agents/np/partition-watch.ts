@@ -1,7 +1,7 @@
 /** Everything an agent does about partitions of the network: gathers evidence, resolves it, acts when it has lost. */
 import type { LossFacts } from '../../decisions/lose-partition.ts'
 import type { Evidence, Resolution } from '../../decisions/resolve-partition.ts'
-import type { Configuration, Event, ServerName } from '../../events/index.ts'
+import { type Configuration, type Event, type Instant, instant, type ServerName } from '../../events/index.ts'
 import { serverOf } from '../../projections/servers.ts'
 import type { State } from '../../projections/state.ts'
 import type { World } from '../../world/world.ts'
@@ -41,7 +41,11 @@ export const partitionWatch = (world: World, parts: PartitionWatchParts): Partit
   const np = npWatch(world, {
     ...parts,
     configuration: () => configuration()?.npResolution ?? null,
-    heard: () => ({ ...heardNow(voter, world.clock.now()), bmc: controllersOf(bmcs.all()) }),
+    heard: () => {
+      const { asOf, ...heard } = heardNow(voter, world.clock.now())
+      const { bmc, at } = controllersOf(bmcs.all())
+      return { ...heard, bmc, asOf: { ...asOf, bmc: at } }
+    },
   })
   const loss = lossWatch(world, { ...parts, np })
   return {
@@ -60,7 +64,8 @@ export const partitionWatch = (world: World, parts: PartitionWatchParts): Partit
   }
 }
 
-const controllersOf = (all: readonly BmcState[]): NonNullable<Evidence['bmc']> => {
-  if (all.some(({ isPresent }) => isPresent)) return 'answers'
-  return all.some(({ isPresent }) => isPresent === false) ? 'silent' : 'unknown'
+const controllersOf = (all: readonly BmcState[]): Required<Pick<Evidence, 'bmc'>> & { readonly at: Instant | null } => {
+  const answering = all.flatMap(({ isPresent, at }) => (isPresent === true ? [at] : []))
+  if (answering.length > 0) return { bmc: 'answers', at: instant(Math.max(...answering)) }
+  return { bmc: all.some(({ isPresent }) => isPresent === false) ? 'silent' : 'unknown', at: null }
 }

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { bmcWatch } from '../../../src/agents/heartbeats/bmc.ts'
-import { parsePong, presencePing } from '../../../src/agents/heartbeats/rmcp.ts'
+import { pongTo as answerTo, parsePong, presencePing } from '../../../src/agents/heartbeats/rmcp.ts'
 import type { Processes } from '../../../src/world/world.ts'
 import { configurationOf, two } from '../configuration/samples.ts'
 import { VirtualWorld } from '../virtual-world.ts'
@@ -17,6 +17,10 @@ describe('presence', () => {
   test('is asked for and read as the standard says', () => {
     expect(Buffer.from(presencePing(7)).toString('hex')).toBe('0600ff06000011be80070000')
     expect(parsePong(real)).toEqual({ tag: 0, speaksIpmi: true })
+  })
+  test('is answered as it is read, and nothing else is', () => {
+    expect(parsePong(answerTo(presencePing(9)) ?? new Uint8Array())).toEqual({ tag: 9, speaksIpmi: true })
+    expect(answerTo(real)).toBeNull()
   })
   test.each([
     ['a ping', presencePing(0)],
@@ -55,14 +59,15 @@ const setUp = (lost: number, power = 'Chassis Power is off\n') => {
       }),
     },
   }
+  const asked = world.clock.now()
   const watch = bmcWatch(world, { me: 'alpha', configuration: () => configuration, changed: () => {} })
-  return { watch, pass: virtual.pass }
+  return { watch, pass: virtual.pass, asked }
 }
 
 test('a controller that answers is present, and its machine as it says', async () => {
-  const { watch, pass } = setUp(0)
+  const { watch, pass, asked } = setUp(0)
   await pass(100)
-  expect(watch.all()).toMatchObject([{ server: 'beta', isPresent: true, power: 'off' }])
+  expect(watch.all()).toMatchObject([{ server: 'beta', isPresent: true, power: 'off', at: asked }])
 })
 
 test('a lost datagram is asked again; silence is told after the time-out', async () => {

@@ -47,6 +47,11 @@ test.each([
     'npResolution.rule: with all, majority and com never say connected',
     'remove them, or say any',
   ],
+  [
+    servers(2, false, pings.replace('ping:', 'bmc: true, ping:')),
+    'npResolution.bmc: controllers answer on both sides of a cut of the networks',
+    'remove it, or say rule: all',
+  ],
 ])('a pair is two servers, and something that tells a lost peer from a cut: %#', (text, message, remedy) => {
   const problems = problemsOf(text).join('\n')
   if (message === '') expect(problems).toBe('')

@@ -11,7 +11,7 @@ const nothingKnown: Evidence = {
   voters: { heard: 1, majority: 2 },
   com: 'unknown',
   disk: 'unknown',
-  asOf: { majority: instant(now - 300), com: instant(now - 400), disk: instant(now - 500) },
+  asOf: { majority: instant(now - 300), com: instant(now - 400), disk: instant(now - 500), bmc: instant(now - 600) },
 }
 const round = (...answered: readonly string[]) => ({ at: instant(now - 700), answered })
 const resolve = (written: string, evidence: Partial<Evidence>) =>
@@ -89,6 +89,10 @@ test.each([
   expect(verdict('{ bmc: true }', { bmc })).toBe(expected)
 })
 
+test('bmc: what a controller answers is so as of the question', () => {
+  expect(resolve('{ bmc: true }', { bmc: 'answers' }).asOf).toBe(now - 600)
+})
+
 describe('several methods', () => {
   const both = (rule: string) => `{ rule: ${rule}, ping: { targets: [10.9.0.1] }, http: { urls: ["${site}"] } }`
   test.each([
@@ -137,7 +141,7 @@ describe('what is so for a while after it has ended', () => {
     expect(resolve('{ majority: true }', { voters: { heard: 2, majority: 2 } }).asOf).toBe(now - 300)
   })
   test('is not known at all where nobody can say when', () => {
-    const asOf = { majority: null, com: null, disk: null }
+    const asOf = { majority: null, com: null, disk: null, bmc: null }
     expect(resolve('{ disk: true }', { disk: 'silent', asOf })).toMatchObject({ verdict: 'connected', asOf: null })
   })
 })
