@@ -13,8 +13,14 @@ const textual = /"from":"([^"]+)","incarnation":(\d+),"number":(\d+)/
 const textBegin = 400
 
 /** Null where beats have one form only: reading names costs time. */
-export const beatNames = ({ servers, witness }: Configuration): ((bytes: Uint8Array) => string | null) | null => {
-  if (!servers.some(({ com, diskHeartbeat }) => com !== undefined || diskHeartbeat !== undefined)) return null
+export const beatNames = ({
+  heartbeat,
+  servers,
+  witness,
+}: Configuration): ((bytes: Uint8Array) => string | null) | null => {
+  const hasDevices = servers.some(({ com, diskHeartbeat }) => com !== undefined || diskHeartbeat !== undefined)
+  // A web witness passes on copies of the bytes.
+  if (!hasDevices && heartbeat.witness === undefined) return null
   const voters = [...servers, ...(witness ? [witness] : [])].map(({ name }) => name).toSorted()
   return (bytes) => {
     const all = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)

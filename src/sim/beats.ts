@@ -127,19 +127,24 @@ export class BeatOracle {
     )
   }
 
-  arrived(at: string, bytes: Uint8Array): void {
+  /** `perhaps heard`: whoever got it may take it for too old to count; what it answers may count all the same. */
+  arrived(at: string, bytes: Uint8Array, how: 'heard' | 'perhaps heard' = 'heard'): void {
     const beat = this.#sent.get(bytes) ?? this.#byName.get(this.#identify?.(bytes) ?? '')
     if (beat === undefined) return
     const told = this.#told.get(at)
     const known = told?.get(beat.from)
     if (known === undefined || beat.number > known.number) {
-      if (this.silence(at, beat.from) >= this.#longMs) this.#longSilence.get(at)?.set(beat.from, this.#now())
+      if (how === 'heard') this.#heard(at, beat.from)
       told?.set(beat.from, beat)
-      this.#heardAt.get(at)?.set(beat.from, this.#now())
     }
     const mine = beat.told.get(at)
     if (mine && mine.number >= (this.#firstBeat.get(at) ?? 0)) this.#answer(at, beat, mine)
     for (const { arrived } of this.#listeners) arrived?.(at, beat.from)
+  }
+
+  #heard(at: string, from: string): void {
+    if (this.silence(at, from) >= this.#longMs) this.#longSilence.get(at)?.set(from, this.#now())
+    this.#heardAt.get(at)?.set(from, this.#now())
   }
 
   #answer(at: string, beat: Sent, mine: Sent): void {

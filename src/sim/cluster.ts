@@ -6,12 +6,13 @@ import type { Machine } from '../agents/machine.ts'
 import type { MonitorDriver } from '../agents/monitors/driver.ts'
 import { placesIn } from '../agents/node.ts'
 import type { ResourceDriver } from '../agents/resources/driver.ts'
-import { clusterKeyBytes, kitFiles } from '../agents/voter-kit.ts'
+import { kitFiles } from '../agents/voter-kit.ts'
 import type { ProcessOptions } from '../agents/voter-process.ts'
 import { runWitness } from '../agents/witness-process.ts'
 import { type Configuration, portsOf, type Recorded, votingMembersOf } from '../events/index.ts'
 import { BeatBytes } from './beat-bytes.ts'
 import type { BeatOracle } from './beats.ts'
+import { ControllerPost } from './bmc.ts'
 import type { Scheduler } from './clock.ts'
 import {
   type Behaviour,
@@ -32,6 +33,7 @@ import type { PairTruth } from './pair-truth.ts'
 import { PowerControllers } from './power.ts'
 import type { SimulatedProcess } from './process.ts'
 import type { Chance } from './random.ts'
+import { clusterKey } from './seal.ts'
 import { SerialCable } from './serial.ts'
 import { SharedDisk } from './shared-disk.ts'
 import { type Received, simulatedWorld } from './world.ts'
@@ -52,6 +54,8 @@ export type ClusterParts = {
   readonly group: ReplicaGroup
   /** Clock rates are within 1 ± this. */
   readonly clockRateError: number
+  /** T is what it was in the beginning, for ever. */
+  readonly isSteady: boolean
   readonly wrote: (host: string, path: string, content: string) => void
   /** Something a process says in its diary. */
   readonly said: (host: string, process: string, what: string, fields: Readonly<Record<string, unknown>>) => void
@@ -81,6 +85,7 @@ export class Cluster {
   readonly sharedDisk: SharedDisk
   readonly outside: Outside
   readonly power: PowerControllers
+  readonly #controllers: ControllerPost
 
   constructor(parts: ClusterParts) {
     this.#parts = parts
@@ -93,11 +98,12 @@ export class Cluster {
       wrote: (server, beganAt) => parts.pairTruth?.wrote(server, beganAt),
     })
     this.outside = new Outside(configuration, {
-      network: parts.network,
+      ...parts,
       now: () => parts.scheduler.now,
       answered: (server, askedAt) => parts.pairTruth?.answered(server, askedAt),
       pauseMs: parts.answerPauseMs,
     })
+    this.#controllers = new ControllerPost(configuration, { network: parts.network, outside: this.outside })
     this.power = new PowerControllers(configuration, {
       host: (name) => this.host(name),
       boot: (name) => this.boot(name),
@@ -236,7 +242,9 @@ export class Cluster {
     const world = simulatedWorld(process, {
       post: {
         bind: (bound, address, port, received) => this.#bind(bound, `${address}:${port}`, received),
-        send: (from, bytes, { address, port }) => this.#send(from, bytes, address, port),
+        send: (from, bytes, to, received) => {
+          if (!this.#controllers.take(from, bytes, to, received)) this.#send(from, bytes, to.address, to.port)
+        },
       },
       reset: () => this.reset(host.name),
       told: () => {},
@@ -333,7 +341,7 @@ const kitOf = (
     [at('certificate')]: pem('CERTIFICATE'),
     [at('key')]: pem('PRIVATE KEY'),
     [at('nkeys')]: JSON.stringify({ agent: nkey, reader: nkey, system: nkey }),
-    [at('clusterKey')]: Buffer.alloc(clusterKeyBytes, 7).toString('base64url'),
+    [at('clusterKey')]: Buffer.from(clusterKey).toString('base64url'),
     [places.firstConfiguration]: source,
   }
 }

@@ -59,12 +59,53 @@ const pingFaults: readonly Fault[] = [
     name: 'ping target dead',
     strike: (sim, chance) => {
       const { outside } = sim.cluster
-      const target = chance.pick(outside.names)
+      const target = chance.pick(outside.npTargets)
       sim.fault(`${target} answers nobody`, () => outside.dead.add(target))
       sim.after(parts(sim, chance, 0.1, 6), () => outside.dead.delete(target))
     },
   },
 ]
+
+const witnessFaults: readonly Fault[] = [
+  {
+    name: 'web witness dead',
+    strike: (sim, chance) => silence(sim, chance, sim.cluster.outside.witness.name),
+  },
+  {
+    name: 'web witness slow',
+    strike: (sim, chance) => {
+      const { witness } = sim.cluster.outside
+      const ms = parts(sim, chance, 0.02, 1)
+      sim.fault(`the web witness answers ${Math.round(ms)} ms late`, () => {
+        witness.delayMs = ms
+      })
+      sim.after(parts(sim, chance, 0.1, 6), () => {
+        witness.delayMs = 0
+      })
+    },
+  },
+  {
+    name: 'web witness restarted',
+    strike: (sim) => sim.fault('the web witness starts anew', () => sim.cluster.outside.witness.restart()),
+  },
+]
+
+const bmcFaults: readonly Fault[] = [
+  {
+    name: 'BMC silent',
+    strike: (sim, chance) => {
+      const all = sim.configuration.servers.flatMap(({ bmc }) => (bmc === undefined ? [] : [bmc.address]))
+      silence(sim, chance, chance.pick(all))
+    },
+  },
+]
+
+const silence = (sim: Simulation, chance: Chance, target: string | null): void => {
+  if (target === null) return
+  const { dead } = sim.cluster.outside
+  sim.fault(`${target} answers nobody`, () => dead.add(target))
+  sim.after(parts(sim, chance, 0.1, 6), () => dead.delete(target))
+}
 
 const powerFaults: readonly Fault[] = [
   {
@@ -136,6 +177,8 @@ export const deviceFaults = ({ plan }: Pick<Simulation, 'plan'>): readonly Fault
   ...(plan.hasCable === true && plan.servers === 2 ? cableFaults : []),
   ...(plan.hasSharedDisk === true ? sharedDiskFaults : []),
   ...(plan.pingTargets ? pingFaults : []),
+  ...(plan.hasWebWitness === true ? witnessFaults : []),
+  ...(plan.hasControllers === true ? bmcFaults : []),
   ...(plan.fencing ? powerFaults : []),
   ...((plan.otherTimeouts ?? []).length > 0 ? [timeoutChange] : []),
   ...((plan.otherVoters ?? []).length > 0 ? [voterChange] : []),

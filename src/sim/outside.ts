@@ -1,16 +1,16 @@
-/** What stands around a simulated cluster: addresses that answer pings and web servers, each on one of its networks. */
+/** What stands around a simulated cluster: addresses that answer pings, web servers, controllers, each on one of its networks. */
 import type { Configuration } from '../events/index.ts'
 import { NetworkTrouble } from '../world/network-trouble.ts'
 import type { HttpClient, Network } from '../world/world.ts'
 import { absentNics } from './absent.ts'
 import type { SimulatedNetwork } from './network.ts'
 import type { SimulatedProcess } from './process.ts'
+import { WebWitness, type WebWitnessParts } from './web-witness.ts'
 
 /** Where it stands: a host of the simulated network that is no machine of the cluster. */
 type Target = { readonly name: string; readonly network: string }
 
-export type OutsideParts = {
-  readonly network: SimulatedNetwork
+export type OutsideParts = WebWitnessParts & {
   readonly now: () => number
   /** A target answered what that server had asked then. */
   readonly answered: (server: string, askedAt: number) => void
@@ -27,6 +27,8 @@ export class Outside {
   /** By server. */
   readonly #answeredAt = new Map<string, number>()
   readonly #targets: ReadonlyMap<string, Target>
+  readonly #npTargets: readonly string[]
+  readonly witness: WebWitness
   /** Those that answer nobody. */
   readonly dead = new Set<string>()
 
@@ -36,13 +38,28 @@ export class Outside {
     const { ping, http } = configuration.npResolution
     const pinged = [...(ping?.targets ?? []), ...(ping?.groups ?? []).flat()]
     const asked = (http?.urls ?? []).map((url) => new URL(url).host)
+    this.#npTargets = [...new Set([...pinged, ...asked])]
+    this.witness = new WebWitness(configuration, parts)
+    const witness = this.witness.name
+    const controllers = configuration.servers.flatMap(({ bmc }) => (bmc === undefined ? [] : [bmc.address]))
     this.#targets = new Map(
-      [...new Set([...pinged, ...asked])].map((name) => [name, { name, network: nearestNetwork(configuration, name) }]),
+      [...new Set([...this.#npTargets, ...(witness === null ? [] : [witness]), ...controllers])].map((name) => [
+        name,
+        { name, network: nearestNetwork(configuration, name) },
+      ]),
     )
   }
 
   get names(): readonly string[] {
     return [...this.#targets.keys()]
+  }
+  /** Those that NP resolution asks. */
+  get npTargets(): readonly string[] {
+    return this.#npTargets
+  }
+  mend(): void {
+    this.dead.clear()
+    this.witness.delayMs = 0
   }
   networkOf(name: string): string | undefined {
     return this.#targets.get(name)?.network
@@ -60,8 +77,13 @@ export class Outside {
 
   http(process: SimulatedProcess): HttpClient {
     return {
-      ask: async ({ url, timeoutMs }) => {
-        if (!(await this.#asked(process, new URL(url).host, timeoutMs))) throw new NetworkTrouble('nobody answers')
+      ask: async (question) => {
+        const { url, timeoutMs, body } = question
+        const name = new URL(url).host
+        const target = this.#targets.get(name)
+        if (body !== undefined && target !== undefined && name === this.witness.name)
+          return await this.witness.ask(process, question, target.network, () => this.dead.has(name))
+        if (!(await this.#asked(process, name, timeoutMs))) throw new NetworkTrouble('nobody answers')
         return { status: 200, body: new Uint8Array() }
       },
     }

@@ -25,6 +25,8 @@ export const planOf = (configuration: Configuration, source: string): ClusterPla
     pair: topology === 'pair' ? { isSound: false } : null,
     hasCable: has('com'),
     hasSharedDisk: has('diskHeartbeat'),
+    hasWebWitness: heartbeat.witness !== undefined,
+    hasControllers: servers.some(({ bmc }) => bmc !== undefined),
     pingTargets: pinged.length,
     ...(policy === 'off' ? {} : { fencing: { policy, action } }),
     hasWatchdog: watchdog.device !== 'none' || servers.every((server) => (server.watchdog ?? 'none') !== 'none'),

@@ -20,6 +20,9 @@ export type ClusterPlan = {
   readonly hasSharedDisk?: boolean
   /** Addresses outside that answer to pings. */
   readonly pingTargets?: number
+  /** A web witness for beats; management controllers that the other servers ask. */
+  readonly hasWebWitness?: boolean
+  readonly hasControllers?: boolean
   readonly fencing?: { readonly policy: 'preferred' | 'required'; readonly action: 'off' | 'reboot' }
   /** `onQuorumLoss: keep`: servers without a majority keep what they run, and are fenced before it runs elsewhere. */
   readonly keeps?: boolean
@@ -116,6 +119,7 @@ export const sourceOf = (plan: ClusterPlan): string => {
         addresses: addressesOf(plan.networks, at),
         ...(plan.hasCable === true && names.length === 2 ? { com: '/dev/ttyS0' } : {}),
         ...(plan.hasSharedDisk === true ? { diskHeartbeat: '/dev/shared' } : {}),
+        ...(plan.hasControllers === true ? { bmc: { address: lastAddressOf(plan, firstController + at) } } : {}),
       })),
       ...(plan.hasWitness ? { witness: { name: 'w', addresses: addressesOf(plan.networks, names.length) } } : {}),
       ...(isPair ? { topology: 'pair' } : { voters: plan.voters ?? votersIn(plan) }),
@@ -123,9 +127,10 @@ export const sourceOf = (plan: ClusterPlan): string => {
         ...Object.fromEntries(times.map(([key, ms]) => [key, durationOf(ms)])),
         ...rest,
         ...(plan.keeps === true ? { onQuorumLoss: 'keep' } : {}),
+        ...pathsOf(plan, timeout),
         ...(plan.hasSharedDisk === true ? { disk: { interval: durationOf(Math.max(20, timeout / 10)) } } : {}),
       },
-      ...(plan.pingTargets ? { npResolution: { ...pingOf(plan, timeout - release), ...diskOf(plan) } } : {}),
+      ...(plan.pingTargets || plan.hasControllers ? { npResolution: npOf(plan, timeout - release) } : {}),
       ...(plan.fencing ? { fencing: fencingOf(plan.fencing, names) } : {}),
       startSync: durationOf(plan.startSyncMs),
       alerts: { syslog: { local: false } },
@@ -138,6 +143,35 @@ export const sourceOf = (plan: ClusterPlan): string => {
     1,
   )
 }
+
+/** What stands outside has addresses of its own, on the last network: a cluster may have lost the first one. */
+const firstController = 100
+const witnessPlace = 240
+const lastAddressOf = ({ networks }: ClusterPlan, place: number): string => `10.0.${networks.length - 1}.${place}`
+const pathsOf = (plan: ClusterPlan, timeoutMs: number) => ({
+  ...(plan.hasWebWitness === true
+    ? {
+        witness: {
+          url: `http://${lastAddressOf(plan, witnessPlace)}:29020`,
+          timeout: durationOf(Math.max(10, timeoutMs / 8)),
+        },
+      }
+    : {}),
+  ...(plan.hasControllers === true
+    ? {
+        bmc: {
+          interval: durationOf(Math.max(leastQuestionMs, timeoutMs / 4)),
+          timeout: durationOf(Math.max(50, timeoutMs / 8)),
+        },
+      }
+    : {}),
+})
+
+/** A controller answers both sides of a cut: of no use to a pair. */
+const npOf = (plan: ClusterPlan, leaseMs: number) => ({
+  ...(plan.pingTargets ? { ...pingOf(plan, leaseMs), ...diskOf(plan) } : {}),
+  ...(plan.hasControllers === true && !plan.pair ? { bmc: true } : {}),
+})
 
 /** What a configuration may say. */
 const leastQuestionMs = 100

@@ -95,6 +95,7 @@ export class Simulation {
       ledger: this.ledger,
       group: this.group,
       clockRateError: plan.clockRateError / 100,
+      isSteady: (plan.otherTimeouts ?? []).length === 0,
       wrote: (host, path, content) => this.#tell((observer) => observer.wrote?.(host, path, content)),
       said: (host, process, what, fields) =>
         this.#note('said', `${host} ${process}: ${what} ${JSON.stringify(fields)}`),
@@ -338,8 +339,7 @@ export class Simulation {
     this.#note('fault', 'everything heals')
     this.network.mendAll()
     const { cable, sharedDisk, power, outside } = this.cluster
-    for (const one of [cable, sharedDisk, power]) one.mend()
-    outside.dead.clear()
+    for (const one of [cable, sharedDisk, power, outside]) one.mend()
     for (const [name, host] of this.cluster.hosts) {
       Object.assign(this.cluster.behaviour.get(name) ?? {}, goodBehaviour)
       host.disk.mend()

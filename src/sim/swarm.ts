@@ -92,6 +92,8 @@ const devicesOf = (plan: ClusterPlan, chance: Chance): Partial<ClusterPlan> => {
     ...(isFenced && plan.servers > 1 && keeps ? { keeps } : {}),
     ...(has() && otherTimeouts.length > 0 ? { otherTimeouts: [plan.timeoutMs, ...otherTimeouts] } : {}),
     ...(has() ? { otherVoters: otherVotersOf(plan, chance) } : {}),
+    ...(has() ? { hasWebWitness: true } : {}),
+    ...(has() ? { hasControllers: true } : {}),
   }
 }
 

@@ -1,16 +1,22 @@
 /** The world as a process of a simulated host has it. */
-import { hash as digestOf } from 'node:crypto'
-import { hash, instant, wallTime } from '../events/index.ts'
+import { instant, wallTime } from '../events/index.ts'
 import type { Datagrams, Files, Processes, World } from '../world/world.ts'
 import { absentDevices, absentHttpServers, absentNeighbours } from './absent.ts'
 import type { SimulatedProcess } from './process.ts'
 import { simulatedProcesses } from './programs.ts'
+import { seal } from './seal.ts'
 import { simulatedSockets } from './sockets.ts'
 
 /** How datagrams travel: given to whoever is bound to the address. */
 export type Post = {
   readonly bind: (process: SimulatedProcess, address: string, port: number, received: Received) => () => void
-  readonly send: (from: SimulatedProcess, bytes: Uint8Array, to: { address: string; port: number }) => void
+  /** `received`: of whoever sends, for an answer. */
+  readonly send: (
+    from: SimulatedProcess,
+    bytes: Uint8Array,
+    to: { address: string; port: number },
+    received: Received,
+  ) => void
 }
 export type Received = (bytes: Uint8Array, from: { readonly address: string; readonly port: number }) => void
 
@@ -55,8 +61,7 @@ export const simulatedWorld = (
       close: () => {},
     }),
     hostName: () => host.name,
-    digest: (bytes) => hash(digestOf('sha256', bytes, 'base64url')),
-    authenticate: checksum,
+    ...seal,
     bootId: () => host.bootId,
   }
 }
@@ -93,18 +98,6 @@ const simulatedDatagrams = (process: SimulatedProcess, post: Post): Datagrams =>
   bind: ({ address, port }, received) =>
     process.answer(0.1, () => {
       const close = post.bind(process, address, port, received)
-      return { send: (bytes, to) => post.send(process, bytes, to), close }
+      return { send: (bytes, to) => post.send(process, bytes, to, received), close }
     }),
 })
-
-const checksumBytes = 32
-
-/** Stands for the HMAC: nobody forges here, but what is damaged must be noticed. */
-const checksum = (key: Uint8Array, bytes: Uint8Array): Uint8Array => {
-  let digest = key[0] ?? 0
-  for (let at = 0; at < bytes.length; at++) digest = Math.imul(digest ^ (bytes[at] ?? 0), 0x01000193)
-  return new Uint8Array(checksumBytes)
-    .fill(digest >>> 24)
-    .fill(digest >>> 8, 0, 16)
-    .fill(digest, 0, 8)
-}

@@ -1,6 +1,8 @@
 /** What stands beside machines and networks: serial cables, shared disks, ping targets, power controllers. */
 import { describe, expect, test } from 'vitest'
+import { places } from '../../src/sim/cluster.ts'
 import { recover } from '../../src/sim/seed.ts'
+import { ask } from '../../src/sim/sockets.ts'
 import { minutes, runningCluster, seconds } from './clusters.ts'
 
 const wereDeclaredDown = (sim: Awaited<ReturnType<typeof runningCluster>>): boolean =>
@@ -108,4 +110,51 @@ test('a network that a ping target shows to be cut off delays a takeover, and do
   if (target !== undefined) sim.cluster.outside.dead.add(target)
   sim.powerOff('s1')
   expect(await sim.until(() => sim.isEverythingOnline() && sim.ownerOf('web') === 's2', seconds(30))).toBe(true)
+})
+
+describe('a web witness', () => {
+  test('keeps servers together that have lost every network between them', async () => {
+    const sim = await runningCluster({ hasWebWitness: true })
+    for (const network of sim.plan.networks)
+      for (const one of sim.hosts) for (const other of sim.hosts) if (one !== other) sim.cut(network, one, other)
+    await sim.run(minutes(1))
+    expect(sim.isEverythingOnline()).toBe(true)
+    expect(wereDeclaredDown(sim)).toBe(false)
+  })
+  test('that answers nobody leaves them as they were without it', async () => {
+    const sim = await runningCluster({ hasWebWitness: true })
+    const { outside } = sim.cluster
+    outside.dead.add(outside.witness.name ?? '')
+    sim.isolate('s1')
+    expect(await sim.until(() => sim.isEverythingOnline() && sim.ownerOf('web') === 's2', seconds(20))).toBe(true)
+  })
+  test('keeps the last beat of a dead server, and starts anew, and neither is a sign of life', async () => {
+    const sim = await runningCluster({ hasWebWitness: true })
+    sim.powerOff('s1')
+    sim.kill('s2', 'agent')
+    sim.cluster.outside.witness.restart()
+    expect(await sim.until(() => sim.isEverythingOnline() && sim.ownerOf('web') === 's2', seconds(20))).toBe(true)
+  })
+})
+
+describe('a management controller', () => {
+  test('that answers beside a dead machine is no sign of life', async () => {
+    const sim = await runningCluster({ hasControllers: true })
+    sim.powerOff('s1')
+    expect(await sim.until(() => sim.isEverythingOnline() && sim.ownerOf('web') === 's2', seconds(10))).toBe(true)
+  })
+  test('of the other server shows a server that it is not cut off, and its silence shows nothing', async () => {
+    const verdicts = async (isSilent: boolean) => {
+      const sim = await runningCluster({ hasControllers: true })
+      const { outside } = sim.cluster
+      if (isSilent) for (const name of outside.names) outside.dead.add(name)
+      await sim.run(seconds(10))
+      const seen = await new Promise<string>((resolve) => {
+        ask(sim.cluster.host('s2'), places.control, { method: 'GET', path: '/status', body: '' }, resolve)
+      })
+      return (JSON.parse(seen) as { readonly partition: { readonly verdict: string } }).partition.verdict // cast: a test
+    }
+    expect(await verdicts(false)).toBe('connected')
+    expect(await verdicts(true)).toBe('unknown')
+  })
 })

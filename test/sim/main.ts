@@ -38,10 +38,10 @@ let strikes = 0
 const began = process.cpuUsage()
 for (let seed = Number(values.seed); runs < most && process.hrtime.bigint() < end; seed++) {
   const scenario = drawn(seed)
-  const { timeoutMs, pair, fencing, hasCable, hasSharedDisk, pingTargets, otherTimeouts, otherVoters } = scenario.plan
-  const hasDevices = [fencing, hasCable, hasSharedDisk, pingTargets, otherTimeouts, otherVoters].some(
-    (one) => one !== undefined,
-  )
+  const { timeoutMs, pair, fencing, hasCable, hasSharedDisk, hasWebWitness, hasControllers, ...others } = scenario.plan
+  const { pingTargets, otherTimeouts, otherVoters } = others
+  const paths = [hasCable, hasSharedDisk, hasWebWitness, hasControllers]
+  const hasDevices = [...paths, fencing, pingTargets, otherTimeouts, otherVoters].some((one) => one !== undefined)
   if (timeoutMs > Number(values['most-timeout']) || (values.devices && !hasDevices)) continue
   if (values.pairs && !pair) continue
   const outcome = await runSeed(scenario)

@@ -93,7 +93,8 @@ describe('a pair of which both servers are judged connected, deaf to each other'
 // A commit came while the copies were compared. What had been read was held against where the other copy had ended before:
 // s1, which was only behind, took the log for split, and forgot a renunciation whose generation stands on the log.
 test('a server that is behind while commits come gives up nothing that stands on the log', async () => {
-  const devices = { hasCable: false, hasSharedDisk: false, otherTimeouts: [], otherVoters: [], keeps: false }
+  const paths = { hasCable: false, hasSharedDisk: false, hasWebWitness: false, hasControllers: false }
+  const devices = { ...paths, otherTimeouts: [], otherVoters: [], keeps: false }
   const quick = { servers: 2, hasWitness: false, timeoutMs: 1000, intervalMs: 80, pingTargets: 1 }
   const { failure } = await runSeed(scenarioOf(36, { ...devices, ...quick, pair: { isSound: true } }))
   expect(failure, failure ?? '').toBeNull()

@@ -1,8 +1,10 @@
 /** Everything that must hold at every step. */
 import type { Invariant } from '../scene.ts'
+import { calmJoins } from './calm-joins.ts'
 import { calmLog } from './calm-log.ts'
 import { growingEpochs } from './growing-epochs.ts'
 import { harmlessRefusals } from './harmless-refusals.ts'
+import { keptWord } from './kept-word.ts'
 import { leased } from './leased.ts'
 import { oneLog } from './one-log.ts'
 import { oneRunner } from './one-runner.ts'
@@ -16,10 +18,12 @@ export const invariants: readonly Invariant[] = [
   growingEpochs,
   leased,
   supportedTakeover,
+  keptWord,
   oneLog,
   sameState,
   harmlessRefusals,
   singleAlerts,
   saneLog,
   calmLog,
+  calmJoins,
 ]

@@ -14,7 +14,7 @@ export type Vocabulary = {
 }
 
 export const vocabularyOf = (configuration: Configuration): Vocabulary => {
-  const { servers, witness, groups, npResolution } = configuration
+  const { servers, witness, groups, heartbeat, npResolution } = configuration
   const names = servers.map(({ name }) => name)
   const { ping, http } = npResolution
   return {
@@ -27,6 +27,8 @@ export const vocabularyOf = (configuration: Configuration): Vocabulary => {
       ...(ping?.targets ?? []),
       ...(ping?.groups ?? []).flat(),
       ...(http?.urls ?? []).map((url) => new URL(url).host),
+      ...(heartbeat.witness ? [new URL(heartbeat.witness.url).host] : []),
+      ...servers.flatMap(({ bmc }) => (bmc ? [bmc.address] : [])),
     ],
     program: ['agent', 'guardian', 'log-server'],
   }

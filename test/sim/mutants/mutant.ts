@@ -20,6 +20,8 @@ export type Mutant = Edit & {
   readonly seenBy: RegExp
   /** What makes it show early; the swarm draws the rest. */
   readonly plan?: Partial<ClusterPlan>
+  /** What chance shows too rarely: these steps of a scenario (docs/simulation.md) in place of seeds, and what they expect. */
+  readonly scene?: readonly Readonly<Record<string, string>>[]
   /** Only faults of these names, often; all that the swarm draws when not given. */
   readonly faults?: RegExp
 }

@@ -1,6 +1,7 @@
 /** The simulator can see: each rule, broken on purpose, is noticed within some seeds, by the invariant that is meant to. */
 import { describe, expect, test } from 'vitest'
 import { mutants } from './mutants.ts'
+import { sceneFailure } from './scene.ts'
 import { simulateBroken } from './simulate.ts'
 
 const seeds = 100
@@ -13,4 +14,9 @@ describe('a broken rule is seen', () => {
     expect(seen, `${seeds} seeds, and nothing was seen`).not.toBeNull()
     expect(seen).toMatch(seenBy)
   })
+})
+
+test('a scene ends as it is expected to while no rule is broken', async () => {
+  for (const mutant of mutants.filter(({ scene }) => scene !== undefined))
+    expect(await sceneFailure(mutant), mutant.name).toBeNull()
 })

@@ -1,45 +1,15 @@
 /**
  * What the simulator must be able to see. Each breaks one rule; for every invariant there is one at least. What chance finds
- * too rarely (rule 5; rule 7c, a lagging replica) has specs and the model of test/properties/liveness.
+ * too rarely has specs and the model of test/properties/liveness: docs/simulation-proof.md.
  */
+import { changingMutants } from './changing.ts'
+import { deviceMutants } from './devices.ts'
+import { livenessMutants } from './liveness.ts'
 import type { Mutant } from './mutant.ts'
-
-/** Everything that is about times happens sooner with short ones. */
-const plain = { pair: null, hasCable: false, hasSharedDisk: false, pingTargets: 0, otherTimeouts: [], otherVoters: [] }
-const quick = { ...plain, timeoutMs: 1000, intervalMs: 80 }
-
-const quickPair = {
-  ...quick,
-  servers: 2,
-  hasWitness: false,
-  pingTargets: 1,
-  keeps: false,
-  pair: { isSound: true },
-}
-
-const anySafety =
-  /one server runs|only under a lease|without a lease|takeovers are supported|epochs only grow|no anomalies/
+import { pairMutants } from './pair.ts'
+import { anySafety, quick } from './plans.ts'
 
 export const mutants: readonly Mutant[] = [
-  {
-    name: 'a server of a pair goes on alone without resolution',
-    rule: 'liveness-pair.ts, 3: a takeover needs to have been connected for all of T',
-    file: 'decisions/liveness-pair.ts',
-    find: "return pair.alone === null && hasBeenConnected && silentMs >= timeoutMs ? because('np-resolution') : []",
-    instead:
-      "return pair.alone === null && (hasBeenConnected || silentMs >= timeoutMs) ? because('np-resolution') : []",
-    seenBy: /takeovers are supported|one server runs|another commit/,
-    plan: quickPair,
-  },
-  {
-    name: 'a lease of a pair is stood in for without resolution',
-    rule: 'liveness-pair.ts, 1: only whoever is connected',
-    file: 'decisions/liveness-pair.ts',
-    find: 'return pair.alone === null && left > 0 && isSilent ? judgement.connectedAsOf : null',
-    instead: 'return pair.alone === null && left > 0 && isSilent ? now : null',
-    seenBy: anySafety,
-    plan: quickPair,
-  },
   {
     name: 'a lease needs no echo',
     rule: 'liveness.md rule 1',
@@ -185,6 +155,15 @@ export const mutants: readonly Mutant[] = [
     faults: /crash|blackout|kill log-server|isolated log leader|network down/,
   },
   {
+    name: 'what is decided is decided again',
+    rule: 'architecture: plans are level-triggered and idempotent',
+    file: 'decisions/assign-groups.ts',
+    find: 'if (!state.cluster.starting || !current || waitedMs < current.startSync) return null',
+    instead: 'if (!current || waitedMs < current.startSync) return null',
+    seenBy: /the log is calm/,
+    plan: { ...quick, startSyncMs: 1000 },
+  },
+  {
     name: 'an epoch is counted back',
     rule: 'epochs only grow',
     file: 'projections/groups.ts',
@@ -223,4 +202,8 @@ export const mutants: readonly Mutant[] = [
     plan: quick,
     faults: /operator/,
   },
+  ...livenessMutants,
+  ...changingMutants,
+  ...deviceMutants,
+  ...pairMutants,
 ]

@@ -1,8 +1,11 @@
 /** `node --import break.ts run.ts [FIRST [COUNT]]`: seeds until the broken rule is seen; says how many, and what was seen. */
+import { deviceFaults } from '../../../src/sim/device-faults.ts'
 import { allFaults, Peace } from '../../../src/sim/faults.ts'
+import { pairFaults } from '../../../src/sim/pair-faults.ts'
 import { runSeed } from '../../../src/sim/seed.ts'
 import { type Scenario, scenarioOf } from '../../../src/sim/swarm.ts'
 import { mutants } from './mutants.ts'
+import { sceneFailure } from './scene.ts'
 
 const mutant = mutants.find(({ name }) => name === process.env.BATON_MUTANT)
 const [first = 1, count = 100] = process.argv.slice(2).map(Number)
@@ -11,15 +14,25 @@ const brokenScenario = (seed: number): Scenario => {
   const drawn = scenarioOf(seed, mutant?.plan)
   const wanted = mutant?.faults
   if (wanted === undefined) return drawn
-  const faults = allFaults(new Peace()).filter(({ name }) => wanted.test(name))
+  const { plan } = drawn
+  const all = allFaults(new Peace())
+  const striking = [...(plan.pair ? pairFaults(all, { plan }) : all), ...deviceFaults({ plan })]
+  const faults = striking.filter(({ name }) => wanted.test(name))
   return { ...drawn, faults, everyMs: drawn.plan.timeoutMs / 2 }
 }
 
-let seen: string | null = null
-let seed = first
-for (; seed < first + count && seen === null; seed++) {
-  const { failure } = await runSeed(brokenScenario(seed))
-  if (failure !== null) seen = failure.split('\n')[0] ?? ''
+/** What a report says that went wrong, without the seed and the time. */
+const reason = /[^\n]*? of virtual time: ([^\n]*)/
+
+const firstSeen = async (): Promise<{ readonly seeds: number; readonly seen: string | null }> => {
+  if (mutant?.scene !== undefined) return { seeds: 1, seen: await sceneFailure(mutant) }
+  for (let seed = first; seed < first + count; seed++) {
+    const { failure } = await runSeed(brokenScenario(seed))
+    if (failure !== null) return { seeds: seed - first + 1, seen: reason.exec(failure)?.[1] ?? failure }
+  }
+  return { seeds: count, seen: null }
 }
-console.log(JSON.stringify({ seeds: seed - first, seen }))
-process.exit(seen === null ? 1 : 0)
+
+const outcome = await firstSeen()
+console.log(JSON.stringify(outcome))
+process.exit(outcome.seen === null ? 1 : 0)

@@ -1,0 +1,79 @@
+/** Topology `pair`: what stands in for the missing third voice, and the two copies of the log. */
+import type { Mutant } from './mutant.ts'
+import { anyProgress, anySafety, quick } from './plans.ts'
+
+const sound = {
+  ...quick,
+  servers: 2,
+  hasWitness: false,
+  pingTargets: 1,
+  keeps: false,
+  pair: { isSound: true },
+}
+/** Both may be judged connected, deaf to each other. */
+const forked = { ...sound, pair: { isSound: false } }
+const uplinks = /flapping|bad uplink|isolated host|network down|crash/
+const forking = /deaf|crash/
+
+export const pairMutants: readonly Mutant[] = [
+  {
+    name: 'a server of a pair goes on alone without resolution',
+    rule: 'liveness-pair.ts, 3: a takeover needs to have been connected for all of T',
+    file: 'decisions/liveness-pair.ts',
+    find: "return pair.alone === null && hasBeenConnected && silentMs >= timeoutMs ? because('np-resolution') : []",
+    instead:
+      "return pair.alone === null && (hasBeenConnected || silentMs >= timeoutMs) ? because('np-resolution') : []",
+    seenBy: /takeovers are supported|one server runs|another commit/,
+    plan: sound,
+  },
+  {
+    name: 'a lease of a pair is stood in for without resolution',
+    rule: 'liveness-pair.ts, 1: only whoever is connected',
+    file: 'decisions/liveness-pair.ts',
+    find: 'return pair.alone === null && left > 0 && isSilent ? judgement.connectedAsOf : null',
+    instead: 'return pair.alone === null && left > 0 && isSilent ? now : null',
+    seenBy: anySafety,
+    plan: sound,
+    faults: uplinks,
+  },
+  {
+    name: 'what one copy of the log has counts as standing',
+    rule: 'pair-log.ts: it stands once the tail has it',
+    file: 'agents/pair/pair-log.ts',
+    find: "return first.result === 'appended' ? await this.#finish(tail, after, message) : first",
+    instead: 'void this.#finish(tail, after, message)\n    return first',
+    seenBy: /replicas agree|another commit|takeovers are supported|one server runs/,
+    plan: sound,
+    faults: uplinks,
+  },
+  {
+    name: 'a history that lost is kept in no file',
+    rule: 'pair.md: the diverged tail is kept',
+    file: 'agents/pair/log-copier.ts',
+    find: 'const file = await keep([formatHeader(cluster), ...tail.map(formatRecorded)], { after: common, count })',
+    instead: 'const file = await keep([formatHeader(cluster)], { after: common, count })',
+    seenBy: /replicas agree/,
+    plan: forked,
+    faults: forking,
+  },
+  {
+    name: 'it is said again and again that a tail was set aside',
+    rule: 'pair.md: the log says so once',
+    file: 'agents/pair/pair-keeper.ts',
+    find: "if (event.type === 'LogTailSetAside' && event.data.server === me)",
+    instead: "if (event.type === 'LogTailSetAside' && event.data.server === me && event.data.count < 0)",
+    seenBy: anyProgress,
+    plan: forked,
+    faults: forking,
+  },
+  {
+    name: 'the server whose history lost goes on with what it runs',
+    rule: 'N6: the loser stops at once',
+    file: 'agents/pair/pair-keeper.ts',
+    find: 'voter.giveUpLease(generation)\n    } else',
+    instead: '} else',
+    seenBy: /one server runs|online again/,
+    plan: forked,
+    faults: forking,
+  },
+]

@@ -1,0 +1,19 @@
+/** Clusters in which a broken rule shows early: everything that is about times happens sooner with short ones. */
+
+export const plain = {
+  pair: null,
+  hasCable: false,
+  hasSharedDisk: false,
+  pingTargets: 0,
+  hasWebWitness: false,
+  hasControllers: false,
+  otherTimeouts: [],
+  otherVoters: [],
+}
+export const quick = { ...plain, timeoutMs: 1000, intervalMs: 80 }
+
+/** Whatever two servers run at once, or could. */
+export const anySafety =
+  /one server runs|only under a lease|without a lease|takeovers are supported|epochs only grow|no anomalies/
+/** Nothing is unsafe, and the cluster does not find its way back, or nowhere else than in a circle. */
+export const anyProgress = /not everything is online again|the log is calm/
