@@ -45,7 +45,8 @@ const initialise = async (device: string, options: InitOptions, deps: Deps): Pro
     )
   const question = `Prepare ${device} for beats of the cluster ${cluster}? What is on it is lost.`
   await mustConfirm(question, options, deps)
-  const answer = await prepareHeartbeatDisk(realWorld(), { device, cluster, isForced: options.force === true })
+  const wish = { device, cluster, isForced: options.force === true }
+  const answer = await prepareHeartbeatDisk(realWorld(), wish).catch(failsOn(device))
   if ('refused' in answer) throw new CommandFailed(exitCode.refused, `refused: ${answer.refused}`, answer.possible)
   await deps.print(`${deps.colours.green('done')}: ${device} is a heartbeat disk of ${cluster} (id ${answer.id})\n`)
   await deps.print('  now enter it as diskHeartbeat of every server, by the name it has there, and apply that\n')
@@ -54,7 +55,8 @@ const initialise = async (device: string, options: InitOptions, deps: Deps): Pro
 const showDisk = async (device: string, options: ShowOptions, deps: Deps): Promise<void> => {
   const { readHeartbeatDisk } = await import('../agents/heartbeats/prepare-disk.ts')
   const { realWorld } = await import('../world/real.ts')
-  const content = await readHeartbeatDisk(realWorld(), device, await kitAt(options.state))
+  const kit = await kitAt(options.state)
+  const content = await readHeartbeatDisk(realWorld(), device, kit).catch(failsOn(device))
   if ('refused' in content) throw new CommandFailed(exitCode.failed, content.refused, content.possible)
   if (options.json) {
     await printJson(deps, content)
@@ -72,6 +74,21 @@ const showDisk = async (device: string, options: ShowOptions, deps: Deps): Promi
   for (const line of table([row('SLOT', 'SERVER', 'HOLDS', ''), ...lines])) await deps.print(`${line}\n`)
   await deps.print('A slot keeps its last beat for ever: look twice to see who is alive.\n')
 }
+
+/** What the system says names no device. */
+const failsOn =
+  (device: string) =>
+  (cause: unknown): never => {
+    const because = cause instanceof Error ? cause.message : String(cause)
+    throw new CommandFailed(
+      exitCode.failed,
+      `${device}: ${because}`,
+      'name a partition of a disk, as in /dev/disk/by-id',
+      {
+        cause,
+      },
+    )
+  }
 
 const kitAt = async (state: string) => {
   const { readVoterKit } = await import('../agents/voter-kit.ts')

@@ -1,6 +1,6 @@
 /** The long-running ones: `baton agent`, `witness`, `guardian`, `demo`. */
 import { realpathSync } from 'node:fs'
-import { type Command, InvalidArgumentError } from 'commander'
+import type { Command } from 'commander'
 import type { ProcessOptions } from '../agents/voter-process.ts'
 import type { WitnessWebAddress } from '../agents/witness-web.ts'
 import { type AddCommands, CommandFailed, type Deps, exitCode } from './deps.ts'
@@ -61,6 +61,8 @@ export const addProcesses: AddCommands = (program, deps) => {
   })
 }
 
+const largestPort = 65_535
+
 type WebOptions = { readonly http?: string; readonly tlsCertificate?: string; readonly tlsKey?: string }
 
 const listening = (command: Command): Command =>
@@ -71,11 +73,17 @@ const listening = (command: Command): Command =>
 const webAddress = ({ http, tlsCertificate, tlsKey }: WebOptions): WitnessWebAddress | undefined => {
   if (http === undefined) return undefined
   const split = /^(.+):(\d{1,5})$/.exec(http)
-  if (!split) throw new InvalidArgumentError(`--http ${http}: it is not address:port, such as 10.0.0.9:29020`)
+  const port = Number(split?.[2])
+  if (!split || port < 1 || port > largestPort)
+    throw new CommandFailed(
+      exitCode.usage,
+      `--http ${http} is not address:port`,
+      'as in 10.0.0.9:29020, [fd00::9]:29020',
+    )
   if ((tlsCertificate === undefined) !== (tlsKey === undefined))
-    throw new InvalidArgumentError('--tls-certificate and --tls-key belong together: give both, or neither')
+    throw new CommandFailed(exitCode.usage, '--tls-certificate and --tls-key belong together', 'give both, or neither')
   const tls = tlsCertificate !== undefined && tlsKey !== undefined ? { certificate: tlsCertificate, key: tlsKey } : null
-  return { address: (split[1] ?? '').replace(/^\[(.*)\]$/, '$1'), port: Number(split[2]), tls }
+  return { address: (split[1] ?? '').replace(/^\[(.*)\]$/, '$1'), port, tls }
 }
 
 const addWitnessWeb = (program: Command): void => {
@@ -94,7 +102,7 @@ const addWitnessWeb = (program: Command): void => {
       const { runWitnessWeb } = await import('../agents/witness-web.ts')
       const { realMachine } = await import('../agents/machine.ts')
       const at = webAddress(options)
-      if (at === undefined) throw new InvalidArgumentError('--http is missing')
+      if (at === undefined) throw new CommandFailed(exitCode.usage, '--http is missing')
       await runWitnessWeb(realMachine(''), {
         ...at,
         cluster: options.cluster,

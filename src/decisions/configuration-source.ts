@@ -84,7 +84,7 @@ export const readSource = (text: string): Source => {
   }
   const document = parse(text)
   if (document === null) {
-    fault(0, [], 'the file is nested too deeply to be read', '')
+    fault(0, [], 'the file is nested too deeply to be read', `${deepest} levels are possible`)
     return unreadable
   }
   for (const { pos, message } of [...document.errors, ...document.warnings]) fault(pos[0], [], sentence(message), '')
@@ -99,7 +99,9 @@ export const readSource = (text: string): Source => {
 const parse = (text: string): Document.Parsed | null => {
   try {
     // The library's search for equal keys takes the square of their number; `enter` does it instead.
-    return parseDocument(text, { prettyErrors: false, logLevel: 'silent', uniqueKeys: false })
+    const document = parseDocument(text, { prettyErrors: false, logLevel: 'silent', uniqueKeys: false })
+    // It may catch that itself, and go on with hundreds of errors that follow from it.
+    return document.errors.some(({ message }) => /stack overflow|call stack/i.test(message)) ? null : document
   } catch {
     // The library recurses into nested collections and has no limit of its own.
     return null

@@ -41,3 +41,16 @@ test('a reader that has seen enough is no trouble', () => {
   const shell = `'${process.execPath}' '${main}' log show --file '${file}' | head -1`
   expect(spawnSync('sh', ['-c', shell], { encoding: 'utf8' })).toMatchObject({ status: 0, stderr: '' })
 })
+
+test.each([
+  ['witness-web --cluster x --key k --http nonsense', '--http nonsense is not address:port'],
+  ['witness-web --cluster x --key k --http 127.0.0.1:70000', '--http 127.0.0.1:70000 is not address:port'],
+  [
+    'witness-web --cluster x --key k --http 127.0.0.1:29020 --tls-key k',
+    '--tls-certificate and --tls-key belong together',
+  ],
+])('%s is wrong usage, and says why', (line, because) => {
+  const { status, stderr } = baton(line)
+  expect(stderr).toContain(because)
+  expect(status).toBe(2)
+})

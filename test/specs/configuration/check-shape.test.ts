@@ -72,6 +72,11 @@ test('nesting without end and aliases without end are problems, not crashes', ()
   expect(checkConfiguration(['l0: &l0 x', ...bomb].join('\n')).ok).toBe(false)
 })
 
+test('nesting that ends nowhere is one problem, whatever the library makes of it', () => {
+  const tooDeep = 'c.yaml:1:1: the file is nested too deeply to be read; 40 levels are possible'
+  for (const text of ['['.repeat(20_000), '{a: '.repeat(20_000)]) expect(problemsOf(text)).toEqual([tooDeep])
+})
+
 test('everything wrong is reported at once, sorted by position', () => {
   const text = web.replace('alpha, beta]', 'alfa, beta]\n    failback: yes').replace('cluster: test', 'cluster: 9')
   expect(problemsOf(text)).toEqual(
