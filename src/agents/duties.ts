@@ -47,9 +47,9 @@ export type Sight = {
   readonly joinedMs: number
   /** Since this agent saw that the cluster is starting. */
   readonly startingMs: number
-  /** What NP resolution says of this side. */
-  readonly np: Resolution
-  readonly conditions: ConditionFacts
+  /** What NP resolution says of this side. Few duties ask for this and the next, and seldom. */
+  readonly np: () => Resolution
+  readonly conditions: () => ConditionFacts
   /** Since this agent saw that the heartbeat time-out is stretched. */
   readonly stretchedMs: number
   /** Null in topologies other than `pair`. */
@@ -153,7 +153,7 @@ export const duties: readonly Duty[] = [
     key: 'conditions',
     needs: 'barrier',
     everyMs: 1000,
-    decide: (state, { me, conditions }) => reportConditions(state, me, conditions),
+    decide: (state, { me, conditions }) => reportConditions(state, me, conditions()),
   },
 ]
 
@@ -187,7 +187,7 @@ const firstOf = (state: State, decide: (group: GroupName) => Decision | null): D
 /** A server that is cut off lets others take over first; a delay, never a veto (rule 11). */
 const npDelayMs = (state: State, { np }: Sight): number => {
   const { wait = 0, ping } = state.configuration.current?.npResolution ?? {}
-  return np.verdict === 'cut-off' ? Math.max(wait, ping?.wait ?? 0) : 0
+  return np().verdict === 'cut-off' ? Math.max(wait, ping?.wait ?? 0) : 0
 }
 
 /** Operations that were asked on a server that has gone: it cannot settle them any more. */
@@ -224,16 +224,17 @@ const settle = (state: State, me: VoterName): Decision | null => {
 const reportPaths = (state: State, { me, voter, now }: Sight): Decision | null => {
   const { heard, timing } = voter.liveness()
   const known = serverOf(state.servers, me).lostPaths
-  const events = Object.entries(heard).flatMap(([peer, { at, paths }]): Event[] => {
-    if (now - at >= timing.timeoutMs) return []
-    return Object.entries(paths).flatMap(([path, last]): Event[] => {
-      const isLost = now - last >= timing.timeoutMs
+  const events: Event[] = []
+  for (const [peer, { at, paths }] of Object.entries(heard)) {
+    if (now - at >= timing.timeoutMs) continue
+    for (const path in paths) {
+      const isLost = now - (paths[path] ?? Number.NEGATIVE_INFINITY) >= timing.timeoutMs
       const wasLost = known[peer]?.includes(path) ?? false
-      if (isLost === wasLost) return []
+      if (isLost === wasLost) continue
       const data = { server: me, peer: voterName(peer), path: pathName(path) }
-      return [isLost ? { type: 'PathLost', data } : { type: 'PathRestored', data }]
-    })
-  })
+      events.push(isLost ? { type: 'PathLost', data } : { type: 'PathRestored', data })
+    }
+  }
   const [first, ...rest] = [...events, ...unusedPaths(state, me)]
   return first ? { events: [first, ...rest], because: {}, causedBy: null } : null
 }
@@ -255,7 +256,7 @@ const unusedPaths = (state: State, me: ServerName): readonly Event[] => {
 /** Only on a change, and only when something is known. */
 const reportCutOff = (state: State, { me, np }: Sight): Decision | null => {
   const { isCutOff } = serverOf(state.servers, me)
-  const { verdict, reasons } = np
+  const { verdict, reasons } = np()
   if (verdict === 'unknown' || (verdict === 'cut-off') === isCutOff) return null
   const data = { server: me, reasons: [...reasons] }
   const event: Event = isCutOff ? { type: 'ServerConnected', data } : { type: 'ServerCutOff', data }

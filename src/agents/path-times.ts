@@ -144,8 +144,9 @@ export const pathTimes = (): PathTimes => {
       entry.returns(l, beat, now)
     },
     nextArrival: (now) => {
-      const all = [...entries.values()].flatMap((ofPeer) => [...ofPeer.values()])
-      const fresh = all.filter(({ heardAt }) => now - heardAt < freshMs)
+      const fresh: Entry[] = []
+      for (const ofPeer of entries.values())
+        for (const entry of ofPeer.values()) if (now - entry.heardAt < freshMs) fresh.push(entry)
       turn += 1
       const next = fresh[turn % Math.max(1, fresh.length)]
       if (next === undefined) return null

@@ -339,7 +339,6 @@ class Agent implements ServerAgent {
 
   #sight(now: Instant): Sight {
     const { voter, recorder, runner, me } = this.#parts
-    const [parts, partition] = [this.#parts, this.#partition]
     return {
       me,
       boot: this.#world.bootId(),
@@ -352,13 +351,8 @@ class Agent implements ServerAgent {
       joinedMs: now - this.#joinedAt,
       startingMs: now - this.#startingSince,
       stretchedMs: now - this.#stretchedSince,
-      // Few duties ask for these, and seldom.
-      get np() {
-        return partition.resolution()
-      },
-      get conditions() {
-        return conditionFacts(parts)
-      },
+      np: this.#partition.resolution,
+      conditions: () => conditionFacts(this.#parts),
       pair: this.#pair?.sight(now) ?? null,
     }
   }

@@ -297,10 +297,13 @@ class RunningVoter implements Voter {
     const now = this.#now()
     const arrival = this.#times.nextArrival(now)
     const hears: Record<string, readonly PathName[]> = {}
-    for (const [voter, { paths }] of Object.entries(l.heard))
-      hears[voter] = Object.keys(paths)
-        .filter((path) => now - (paths[path] ?? Number.NEGATIVE_INFINITY) < l.timing.timeoutMs)
-        .map(pathName)
+    for (const voter in l.heard) {
+      const { paths = {} } = l.heard[voter] ?? {}
+      const heardOn: PathName[] = []
+      for (const path in paths)
+        if (now - (paths[path] ?? Number.NEGATIVE_INFINITY) < l.timing.timeoutMs) heardOn.push(pathName(path))
+      hears[voter] = heardOn
+    }
     return {
       from: l.me,
       incarnation: l.incarnation,

@@ -214,13 +214,20 @@ export const hear = (l: Liveness, beat: Beat, path: PathName, { admitted }: Memb
     before !== undefined && beat.incarnation === before.incarnation && before.number - beat.number <= pathLag
   if (!isNew && !isCopy) return l
   const paths = { ...before?.paths, [path]: now }
-  const newest: Heard = isNew ? { ...beat, at: now, answers: answeredBy(l, beat), paths } : { ...before, paths }
+  const newest: Heard = isNew ? { ...keptOf(beat), at: now, answers: answeredBy(l, beat), paths } : { ...before, paths }
   const heard = { ...l.heard, [beat.from]: newest }
   const isBelieved = admitted[beat.from] === beat.store
   if (!isBelieved) return { ...l, heard }
   const said = isNew ? { ...l.said, [beat.from]: { store: beat.store, supports: beat.supports } } : l.said
   const passedOn = isNew ? withPassedOn(l.passedOn, beat) : l.passedOn
-  return { ...l, heard, said, passedOn, ...countEcho(l, beat) }
+  const { hearsMe, grants } = countEcho(l, beat)
+  return { ...l, heard, said, passedOn, hearsMe, grants }
+}
+
+/** What is kept of a beat, field by field: a copy of the whole was a good part of what hearing cost. */
+const keptOf = (beat: Beat): Pick<Beat, KeptOfBeat> => {
+  const { incarnation, number, generation, store, renounced, sequence, groups, hears } = beat
+  return { incarnation, number, generation, store, renounced, sequence, groups, hears }
 }
 
 /** A path that is not used any more is not lost. */

@@ -27,12 +27,12 @@ export class BeatBytes {
   }
 
   /** What a beat promises, by server; of beats in the form that they are first sent in. */
-  readonly promisesIn = (bytes: Uint8Array): ReadonlyMap<string, SilencePromise> =>
-    new Map(
-      Object.entries(this.#beats.get(bytes)?.echoes ?? {}).flatMap(([server, { generation, promisedMs }]) =>
-        promisedMs === null ? [] : [[server, { generation, ms: promisedMs }] as const],
-      ),
-    )
+  readonly promisesIn = (bytes: Uint8Array): ReadonlyMap<string, SilencePromise> => {
+    const promises = new Map<string, SilencePromise>()
+    for (const [server, { generation, promisedMs }] of Object.entries(this.#beats.get(bytes)?.echoes ?? {}))
+      if (promisedMs !== null) promises.set(server, { generation, ms: promisedMs })
+    return promises
+  }
 
   readonly codec = (...of: Parameters<typeof beatCodec>): BeatCodec => {
     const real = beatCodec(...of)

@@ -2,14 +2,14 @@
  * `npm run sim -- [--minutes N] [--seed S] [--runs N] [--timeout MS] [--most-timeout MS] [--devices] [--shrink] [--speed [--every MS]]`: seeds from S on, for
  * so long; says what was simulated, and prints whatever failed. The same seeds as in the tests, and more. `--devices`: only
  * clusters with more than networks; `--pairs`: only those; `--most-timeout`: only those with so small a T, of which more fit into a minute; `--shrink`: whatever
- * failed is tried with fewer faults, and the smallest that fails is shown; `--speed`: clusters of three voters and one T, with a
- * fault in `--every` ms, for the figure that is printed in the end.
+ * failed is tried with fewer faults, and the smallest that fails is shown; `--speed`: clusters of three voters, with a
+ * fault in `--every` ms, for the figures that are printed in the end: half of the time with each of two T, or all of it with `--timeout`.
  */
 import { parseArgs } from 'node:util'
 import { runSeed } from '../../src/sim/seed.ts'
 import { shrink, shrunkLines } from '../../src/sim/shrink.ts'
-import { scenarioOf } from '../../src/sim/swarm.ts'
-import { paceLine, speedScenario } from './speed.ts'
+import { type Scenario, scenarioOf } from '../../src/sim/swarm.ts'
+import { paceLine, speedScenario, usualTimeoutsMs } from './speed.ts'
 
 const { values } = parseArgs({
   options: {
@@ -25,41 +25,58 @@ const { values } = parseArgs({
     every: { type: 'string', default: '60000' },
   },
 })
-const end = process.hrtime.bigint() + BigInt(Math.round(Number(values.minutes) * 60)) * 1_000_000_000n
+const minutes = Number(values.minutes)
 const most = values.runs === undefined ? Number.POSITIVE_INFINITY : Number(values.runs)
 const wish = values.timeout === undefined ? {} : { timeoutMs: Number(values.timeout) }
-const pace = values.speed ? { timeoutMs: 3000, ...wish, everyMs: Number(values.every) } : null
-const drawn = (seed: number) => (pace ? speedScenario(seed, pace) : scenarioOf(seed, wish, values.pairs))
 
-let simulatedMs = 0
-let failed = 0
-let runs = 0
-let strikes = 0
-const began = process.cpuUsage()
-for (let seed = Number(values.seed); runs < most && process.hrtime.bigint() < end; seed++) {
-  const scenario = drawn(seed)
-  const { timeoutMs, pair, fencing, hasCable, hasSharedDisk, hasWebWitness, hasControllers, ...others } = scenario.plan
+const isWanted = ({ plan }: Scenario): boolean => {
+  const { timeoutMs, pair, fencing, hasCable, hasSharedDisk, hasWebWitness, hasControllers, ...others } = plan
   const { pingTargets, otherTimeouts, otherVoters } = others
   const paths = [hasCable, hasSharedDisk, hasWebWitness, hasControllers]
   const hasDevices = [...paths, fencing, pingTargets, otherTimeouts, otherVoters].some((one) => one !== undefined)
-  if (timeoutMs > Number(values['most-timeout']) || (values.devices && !hasDevices)) continue
-  if (values.pairs && !pair) continue
-  const outcome = await runSeed(scenario)
-  runs += 1
-  strikes += outcome.strikes.length
-  simulatedMs += outcome.simulatedMs
-  if (outcome.failure !== null) {
+  if (timeoutMs > Number(values['most-timeout']) || (values.devices && !hasDevices)) return false
+  return !values.pairs || pair !== undefined
+}
+
+/** Runs one seed after the other for so long; answers how many failed. */
+const runSeeds = async (drawn: (seed: number) => Scenario, forMinutes: number): Promise<number> => {
+  const end = process.hrtime.bigint() + BigInt(Math.round(forMinutes * 60)) * 1_000_000_000n
+  let [simulatedMs, failed, runs, strikes] = [0, 0, 0, 0]
+  const began = process.cpuUsage()
+  for (let seed = Number(values.seed); runs < most && process.hrtime.bigint() < end; seed++) {
+    const scenario = drawn(seed)
+    if (!isWanted(scenario)) continue
+    const outcome = await runSeed(scenario)
+    runs += 1
+    strikes += outcome.strikes.length
+    simulatedMs += outcome.simulatedMs
+    if (outcome.failure === null) continue
     failed += 1
     const smaller = values.shrink ? await shrink(() => drawn(seed), outcome) : null
     const lines = smaller ? [smaller.outcome.failure, ...shrunkLines(smaller)] : [outcome.failure]
     console.log(`${lines.join('\n')}\n${'='.repeat(120)}`)
   }
+  const { user, system } = process.cpuUsage(began)
+  const cpuMinutes = (user + system) / 6e7
+  const hours = simulatedMs / 3.6e6
+  console.log(
+    `${runs} seeds, ${failed} failed, ${strikes} faults: ${hours.toFixed(1)} cluster hours in ${cpuMinutes.toFixed(2)} CPU minutes, ${(hours / cpuMinutes).toFixed(0)} per minute`,
+  )
+  return failed
 }
-const { user, system } = process.cpuUsage(began)
-const cpuMinutes = (user + system) / 6e7
-const hours = simulatedMs / 3.6e6
-if (pace) console.log(paceLine(pace))
-console.log(
-  `${runs} seeds, ${failed} failed, ${strikes} faults: ${hours.toFixed(1)} cluster hours in ${cpuMinutes.toFixed(2)} CPU minutes, ${(hours / cpuMinutes).toFixed(0)} per minute`,
-)
+
+const measureSpeed = async (): Promise<number> => {
+  const timeouts = wish.timeoutMs === undefined ? usualTimeoutsMs : [wish.timeoutMs]
+  let failed = 0
+  for (const timeoutMs of timeouts) {
+    const pace = { timeoutMs, everyMs: Number(values.every) }
+    console.log(paceLine(pace))
+    failed += await runSeeds((seed) => speedScenario(seed, pace), minutes / timeouts.length)
+  }
+  return failed
+}
+
+const failed = values.speed
+  ? await measureSpeed()
+  : await runSeeds((seed) => scenarioOf(seed, wish, values.pairs), minutes)
 process.exitCode = failed === 0 ? 0 : 1

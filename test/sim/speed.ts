@@ -1,4 +1,4 @@
-/** What `npm run sim -- --speed` measures: clusters of three voters, each for an hour of virtual time, with a steady rate of faults. */
+/** What `npm run sim -- --speed` measures: clusters of three voters and one T, each for an hour of virtual time, with a steady rate of faults. */
 import { allFaults, Peace } from '../../src/sim/faults.ts'
 import { type Scenario, scenarioOf } from '../../src/sim/swarm.ts'
 import { groupPlan } from './clusters.ts'
@@ -9,6 +9,9 @@ export type Pace = {
   /** Mean time between two faults, in ms. */
   readonly everyMs: number
 }
+
+/** The T of a configuration that names none, and one with which beats are rare. */
+export const usualTimeoutsMs: readonly number[] = [3000, 90_000]
 
 const beatsInTimeout = 10
 const faultsMs = 3_600_000

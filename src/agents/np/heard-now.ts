@@ -1,7 +1,8 @@
 /** What beats tell NP resolution: how many voters are heard, and how the paths do that belong to two servers alone. */
+import type { Liveness } from '../../decisions/liveness.ts'
 import { majorityOf } from '../../decisions/quorum.ts'
 import type { Evidence, PathEvidence } from '../../decisions/resolve-partition.ts'
-import { type Instant, instant, pathName } from '../../events/index.ts'
+import { type Instant, pathName } from '../../events/index.ts'
 import type { Voter } from '../voter.ts'
 
 /** A path's name begins with its kind: `lan:public`, `com:…`, `disk:…`. */
@@ -17,32 +18,36 @@ export const heardNow = (
     const at = heard[name]?.at
     return name === me || (at !== undefined && now - at < timing.timeoutMs)
   }
-  const timesOf = (kind: string): readonly Instant[] =>
-    Object.values(heard).flatMap(({ paths }) =>
-      Object.entries(paths).flatMap(([path, at]) => (kindOf(path) === kind ? [at] : [])),
-    )
-  const newest = (times: readonly Instant[]): Instant | null =>
-    times.length === 0 ? null : instant(Math.max(...times))
-  const byKind = (kind: string): PathEvidence => {
+  const byKind = (kind: string, latest: Instant | null): PathEvidence => {
     const isUsable = voter.isUsable(pathName(kind))
     if (isUsable === false) return 'broken'
-    let latest = Number.NEGATIVE_INFINITY
-    for (const { paths } of Object.values(heard))
-      for (const [path, at] of Object.entries(paths))
-        if (path.startsWith(kind) && kindOf(path) === kind) latest = Math.max(latest, at)
-    if (latest === Number.NEGATIVE_INFINITY) return isUsable ? 'silent' : 'unknown'
+    if (latest === null) return isUsable ? 'silent' : 'unknown'
     return now - latest < timing.timeoutMs ? 'hears' : 'silent'
   }
+  const com = newestOn(heard, 'com')
   const needed = majorityOf(voters)
   const heardAt = voters.flatMap((name) => (name === me ? [now] : [heard[name]?.at ?? []].flat()))
   return {
     voters: { heard: voters.filter(isHeard).length, majority: needed },
-    com: byKind('com'),
-    disk: byKind('disk'),
+    com: byKind('com', com),
+    disk: byKind('disk', newestOn(heard, 'disk')),
     asOf: {
       majority: heardAt.toSorted((a, b) => b - a)[needed - 1] ?? null,
-      com: newest(timesOf('com')),
+      com,
       disk: voter.wroteAt(pathName('disk')),
     },
   }
+}
+
+/** When somebody was last heard on a path of that kind. Without lists: this is asked at every look for something to do. */
+const newestOn = (heard: Liveness['heard'], kind: string): Instant | null => {
+  let latest: Instant | null = null
+  for (const voter in heard) {
+    const paths = heard[voter]?.paths
+    for (const path in paths) {
+      const at = path.startsWith(kind) && kindOf(path) === kind ? paths[path] : undefined
+      if (at !== undefined && (latest === null || at > latest)) latest = at
+    }
+  }
+  return latest
 }
