@@ -45,11 +45,13 @@ export const runAgent = async (machine: Machine, options: ProcessOptions): Promi
   const runner = runnerOf(machine, node, { installation, mirrors, agent: () => agent, leftMs: guardian.leftMs })
   await runner.adopt(recorder.state())
   mirrors?.start()
+  const held = () => agent?.heldGroups() ?? {}
   const voter = joinVoters(machine, node, {
     version: options.version,
-    groups: () => agent?.heldGroups() ?? {},
+    groups: held,
     changed: () => agent?.wake(),
     extended: () => agent?.extended(),
+    passed: () => agent?.passed(),
     withheld: () => withheld(guardian, recorder.state()),
     say,
     note: (event) => agent?.note(event),
@@ -74,12 +76,7 @@ export const runAgent = async (machine: Machine, options: ProcessOptions): Promi
     ping: (targets, timeoutMs) => pingTargets(world, targets, timeoutMs),
     say,
   })
-  const sink = await startAlerts(
-    world,
-    node,
-    say,
-    alarmsOf(node, voter, () => agent?.heldGroups() ?? {}),
-  )
+  const sink = await startAlerts(world, node, say, alarmsOf(node, voter, held))
   void firstConfiguration(world, node, options.signal)
   const running = agent
   const closeControl = await serveNode(world, node, running, {

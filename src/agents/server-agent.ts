@@ -45,6 +45,7 @@ import { type MonitorRunner, type MonitorRunnerOptions, monitorRunner } from './
 import { type PartitionWatch, partitionWatch } from './np/partition-watch.ts'
 import { type PairKeeper, type PairKeeperParts, pairKeeper } from './pair/pair-keeper.ts'
 import { planner } from './planner.ts'
+import { type Quiet, quietWatch } from './quiet.ts'
 import type { Answer, Recorder } from './recorder.ts'
 import { mayStart, type Renouncer, renouncer } from './renouncer.ts'
 import type { ResourceRunner } from './resource-runner.ts'
@@ -74,8 +75,9 @@ export type ServerAgentParts = {
 export type ServerAgent = {
   /** Something may have changed: looks for what to do, soon. */
   readonly wake: () => void
-  /** The lease lasts longer, and nothing else is new. */
+  /** The lease lasts longer, or time has passed, and nothing else is new. */
   readonly extended: () => void
+  readonly passed: () => void
   readonly command: (command: Command, by: Author) => Promise<{ readonly operation: string; readonly answer: Answer }>
   /** Why this agent runs no groups now; null when it may. */
   readonly standing: () => string | null
@@ -131,11 +133,13 @@ class Agent implements ServerAgent {
   readonly #lapse: LeaseWatch
   readonly #lease: LeaseMinder
   readonly #plan = planner()
+  readonly #quiet: Quiet
 
   constructor(world: World, parts: ServerAgentParts) {
     this.#world = world
     this.#parts = parts
     this.#lease = leaseMinder(world, { ...parts, again: this.wake })
+    this.#quiet = quietWatch(world, { ...parts, wake: this.wake })
     this.#joinedAt = world.clock.now()
     this.#startingSince = this.#joinedAt
     this.#stretchedSince = this.#joinedAt
@@ -308,6 +312,8 @@ class Agent implements ServerAgent {
     if (!this.#isStopped) this.#minded(this.#world.clock.now(), this.#lapse.isHeld())
   }
 
+  readonly passed = (): void => this.#quiet.passed()
+
   #step(): void {
     const { voter, recorder, runner } = this.#parts
     const now = this.#world.clock.now()
@@ -335,6 +341,7 @@ class Agent implements ServerAgent {
     this.#partition.consider(state, { leaseLostMs, isAllOff: runner.isAllOff() })
     const facts = this.#facts()
     if (isLeased && rankOf(state, facts) === 0) this.#keepLeaderAway(state, facts.reachable)
+    this.#quiet.looked(now)
   }
 
   #sight(now: Instant): Sight {

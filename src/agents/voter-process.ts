@@ -121,7 +121,7 @@ export const joinVoters = (
     say,
     note,
     ...shared
-  }: Pick<VoterOptions, 'version' | 'groups' | 'changed' | 'extended' | 'withheld'> & {
+  }: Pick<VoterOptions, 'version' | 'groups' | 'changed' | 'extended' | 'passed' | 'withheld'> & {
     readonly say: Say
     /** Puts something on the log that nobody waits for; a witness does not. */
     readonly note: ServerAgent['note'] | null

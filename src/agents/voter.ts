@@ -60,6 +60,8 @@ export type VoterOptions = {
   readonly changed: () => void
   /** The lease that is held lasts longer now, and nothing else is new. */
   readonly extended: () => void
+  /** A beat went out: time has passed, and nothing else is new. */
+  readonly passed: () => void
   /** Beats that are not what they claim to be; rate-limited by whoever reports them. */
   readonly suspicious: (what: string) => void
   /** Something could not be done here; safe, and worth a line. */
@@ -240,6 +242,7 @@ class RunningVoter implements Voter {
     if (this.#isStopped) return
     this.#cancelBeat()
     this.#beat()
+    this.#options.changed()
   }
 
   readonly renounceNow = async (generation: Generation): Promise<void> => {
@@ -288,7 +291,7 @@ class RunningVoter implements Voter {
     for (const path of this.#paths.values()) path.send(bytes, beat)
     this.#cancelBeat = this.#world.clock.after(this.#intervalMs, () => this.#beat())
     this.#considerSupports()
-    this.#options.changed()
+    this.#options.passed()
   }
 
   #content(number: Beat['number']): Beat {

@@ -34,6 +34,7 @@ export const runWitness = async (machine: Machine, options: ProcessOptions): Pro
     groups: () => ({}),
     changed: () => {},
     extended: () => {},
+    passed: () => {},
     say,
     note: null,
   })
