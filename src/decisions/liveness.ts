@@ -34,6 +34,7 @@ import {
   type Timing,
 } from './promises.ts'
 import { type Electorates, votersOfBoth } from './quorum.ts'
+import { withEntry } from './with-entry.ts'
 
 /** Rule 1: which of p's beats this voter heard last, and what it promises by saying so. */
 export type Echo = {
@@ -213,12 +214,12 @@ export const hear = (l: Liveness, beat: Beat, path: PathName, { admitted }: Memb
   const isCopy =
     before !== undefined && beat.incarnation === before.incarnation && before.number - beat.number <= pathLag
   if (!isNew && !isCopy) return l
-  const paths = { ...before?.paths, [path]: now }
+  const paths = withEntry(before?.paths ?? {}, path, now)
   const newest: Heard = isNew ? { ...keptOf(beat), at: now, answers: answeredBy(l, beat), paths } : { ...before, paths }
-  const heard = { ...l.heard, [beat.from]: newest }
+  const heard = withEntry(l.heard, beat.from, newest)
   const isBelieved = admitted[beat.from] === beat.store
   if (!isBelieved) return { ...l, heard }
-  const said = isNew ? { ...l.said, [beat.from]: { store: beat.store, supports: beat.supports } } : l.said
+  const said = isNew ? withEntry<Said>(l.said, beat.from, { store: beat.store, supports: beat.supports }) : l.said
   const passedOn = isNew ? withPassedOn(l.passedOn, beat) : l.passedOn
   const { hearsMe, grants } = countEcho(l, beat)
   return { ...l, heard, said, passedOn, hearsMe, grants }
@@ -250,12 +251,12 @@ const countEcho = (l: Liveness, beat: Beat): Pick<Liveness, 'hearsMe' | 'grants'
   const sentAt = answeredBy(l, beat)
   if (!echo || sentAt === null) return { hearsMe: l.hearsMe, grants: l.grants }
   const known = l.hearsMe[beat.from]
-  const hearsMe = known !== undefined && known >= sentAt ? l.hearsMe : { ...l.hearsMe, [beat.from]: sentAt }
+  const hearsMe = known !== undefined && known >= sentAt ? l.hearsMe : withEntry(l.hearsMe, beat.from, sentAt)
   if (echo.promisedMs === null) return { hearsMe, grants: l.grants }
   const granted = { sentAt, promisedMs: echo.promisedMs }
   const before = l.grants[beat.from]
   const isLess = before && grantEnd(before, l.timing) >= grantEnd(granted, l.timing)
-  const grants = isLess ? l.grants : { ...l.grants, [beat.from]: granted }
+  const grants = isLess ? l.grants : withEntry(l.grants, beat.from, granted)
   return { hearsMe, grants }
 }
 
