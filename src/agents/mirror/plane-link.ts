@@ -4,6 +4,7 @@
  */
 import { z } from 'zod'
 import { type FromPlane, fromPlane, type PlaneStatus } from '../../mirror/process/sayings.ts'
+import { limitsOf, mirrorSettings } from '../../mirror/process/settings.ts'
 import type { Cancel, LocalConnection, ProcessIdentity, World } from '../../world/world.ts'
 import { endAll } from '../resources/sweep.ts'
 
@@ -60,6 +61,8 @@ export class PlaneLink {
   readonly #world: World
   readonly #options: PlaneLinkOptions
   #wanted: string | null = null
+  /** Settings whose limits it has been told while it serves. */
+  #limited: string | null = null
   #process: ProcessIdentity | null = null
   #connection: LocalConnection | null = null
   #status: PlaneStatus | null = null
@@ -88,7 +91,7 @@ export class PlaneLink {
     return this.#process !== null
   }
 
-  /** Settings that it should run with. One that serves keeps its own until it does not. */
+  /** Settings that it should run with. One that serves takes over limits, and keeps the others until it does not. */
   readonly want = (settings: string): void => {
     if (this.#wanted === null) this.#timer = this.#world.clock.after(0, () => void this.#tend())
     this.#wanted = settings
@@ -161,6 +164,7 @@ export class PlaneLink {
       await this.restart()
       return
     }
+    this.#limit()
     if (clock.now() - this.#heardAt > hangsMs) await this.#kill(`it has not answered for ${hangsMs} ms`)
     else void this.order({ do: 'status' }, hangsMs)
   }
@@ -194,6 +198,17 @@ export class PlaneLink {
   readonly #isOutdated = async (): Promise<boolean> => {
     if (this.#wanted === null || this.#status === null || this.#status.does === 'serve') return false
     return (await this.#world.files.read(this.#options.places.settings)) !== this.#wanted
+  }
+
+  readonly #limit = (): void => {
+    const wanted = this.#wanted
+    if (wanted === null || this.#limited === wanted || this.#status?.does !== 'serve') return
+    const settings = text.pipe(mirrorSettings).safeParse(wanted).data
+    this.#limited = wanted
+    if (settings === undefined) return
+    void this.order({ do: 'limits', ...limitsOf(settings) }, hangsMs).then(({ answer }) => {
+      if (answer === 'lost') this.#limited = null
+    })
   }
 
   readonly #connect = async (): Promise<boolean> => {
@@ -290,6 +305,7 @@ export class PlaneLink {
     const connection = this.#connection
     this.#connection = null
     this.#status = null
+    this.#limited = null
     connection?.close()
     for (const id of [...this.#open.keys()]) this.#settle(id, { answer: 'lost', because: 'the data plane has gone' })
     this.#options.changed()

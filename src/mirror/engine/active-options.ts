@@ -32,6 +32,9 @@ export type ActiveLimits = {
   readonly resync: ResyncLimits
 }
 
+/** An overdue answer is seen so soon after it is; and what changes about it, too. */
+export const lookEveryMs = ({ ackMs }: Pick<ActiveLimits, 'ackMs'>): number => Math.min(ackMs / 4, 2500)
+
 export const defaultActiveLimits: ActiveLimits = {
   connectMs: 5000,
   // Longer than trying every network once.

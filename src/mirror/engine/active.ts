@@ -10,7 +10,7 @@ import { type Frame, frame } from '../peer/frame.ts'
 import type { PeerLink } from '../peer/link.ts'
 import { encodeMessage } from '../peer/messages.ts'
 import { activated } from './activation.ts'
-import type { ActiveOptions } from './active-options.ts'
+import { type ActiveOptions, lookEveryMs } from './active-options.ts'
 import { Asker } from './asker.ts'
 import type { MirrorCondition, PairState } from './authority.ts'
 import { BringUp } from './bring-up.ts'
@@ -103,7 +103,7 @@ export class ActiveSide implements Engine {
     // What was being written when this side last stopped may differ on the other.
     for (const block of markedBlocks(partition)) partition.dirty.add(block)
     this.#patience = options.clock.after(options.limits.connectMs, () => this.#break('the other side did not come'))
-    this.#tick = options.clock.after(options.limits.ackMs / 4, this.#look)
+    this.#tick = options.clock.after(lookEveryMs(options.limits), this.#look)
   }
 
   get size(): number {
@@ -388,7 +388,7 @@ export class ActiveSide implements Engine {
     const { oldest } = this.#writes.inFlight
     if (this.#writes.replicates() && oldest && clock.now() - oldest.beganAt > limits.ackMs)
       this.#breakNow(`no answer for ${Math.round(clock.now() - oldest.beganAt)} ms`)
-    this.#tick = clock.after(limits.ackMs / 4, this.#look)
+    this.#tick = clock.after(lookEveryMs(limits), this.#look)
   }
 
   readonly #become = (pair: PairState, because: string): void => {

@@ -1,7 +1,7 @@
 /** The two partitions of one side as its process holds them: open, readable, of this mirror; and what makes them so. */
 import type { World } from '../../world/world.ts'
 import { ClusterPartition, type OpenedPartition } from '../cluster-partition.ts'
-import type { Disk } from '../disk.ts'
+import { type Disk, DiskTrouble } from '../disk.ts'
 import { dataGeneration, mirrorId, noGenerations } from '../generations.ts'
 import type { Geometry } from '../partition/state-record.ts'
 import type { Ground } from './ground.ts'
@@ -108,5 +108,15 @@ export class HeldDisks {
 
   readonly close = (): void => {
     for (const disk of [this.data, this.#metadata]) disk.close()
+  }
+}
+
+/** In words: why they cannot be held. */
+export const held = (ground: Ground, settings: MirrorSettings): HeldDisks | string => {
+  try {
+    return new HeldDisks(ground, settings)
+  } catch (trouble) {
+    if (trouble instanceof DiskTrouble) return trouble.message
+    throw trouble
   }
 }

@@ -1,7 +1,6 @@
 /** The process of one mirror disk: opens the partitions, keeps the connection, serves while it is active. */
 import type { Cancel, World } from '../../world/world.ts'
 import { defaultBlockBytes, defaultRegionBytes } from '../cluster-partition.ts'
-import { DiskTrouble } from '../disk.ts'
 import { mayActivate, named } from '../engine/activation.ts'
 import { ActiveSide } from '../engine/active.ts'
 import { type Side, Standby } from '../engine/standby.ts'
@@ -17,9 +16,9 @@ import { openConnects } from './connects.ts'
 import { noFrontEnds, openFrontEnds } from './front-ends.ts'
 import { type Ground, realGround } from './ground.ts'
 import { Growing } from './growing.ts'
-import { HeldDisks } from './held-disks.ts'
+import { HeldDisks, held } from './held-disks.ts'
 import { randomHex } from './random-hex.ts'
-import { activeLimits, type MirrorSettings } from './settings.ts'
+import { activeLimits, limitsOf, type MirrorSettings } from './settings.ts'
 
 /** The partition cannot be used; the message says why and what helps. */
 export class MirrorUnusable extends Error {
@@ -67,7 +66,7 @@ const doneUnless = (because: string | null): Answer => (because === null ? done 
 
 class MirrorProcess {
   readonly #world: World
-  readonly #settings: MirrorSettings
+  #settings: MirrorSettings
   readonly #ground: Ground
   /** Of this process: who has forgotten nothing since. */
   readonly #session: string
@@ -135,6 +134,9 @@ class MirrorProcess {
     switch (said.do) {
       case 'status':
         return { say: 'status', ...this.#status() }
+      case 'limits':
+        this.#settings = { ...this.#settings, ...limitsOf(said) }
+        return done
       case 'statistics':
         return this.#tellStatistics(said)
       case 'touched':
@@ -220,7 +222,7 @@ class MirrorProcess {
       authority: this.#agent.authority,
       newGeneration,
       ...{ me: server, peer, mode, epoch: said.epoch, recorded: generation },
-      limits: activeLimits(this.#settings, said.connectMs ?? this.#settings.connectMs),
+      limits: activeLimits(() => this.#settings, said.connectMs ?? this.#settings.connectMs),
       changed: (condition) => this.#agent.tell({ say: 'condition', ...condition }),
       report: countedReports(this.#agent.tell, this.#statistics),
       statistics: this.#statistics,
@@ -384,14 +386,5 @@ class MirrorProcess {
   readonly #connect = async (): Promise<void> => {
     const parts = { settings: this.#settings, slot: this.#slot }
     this.#stopConnecting = await openConnects(this.#world, this.#ground, parts)
-  }
-}
-
-const held = (ground: Ground, settings: MirrorSettings): HeldDisks | string => {
-  try {
-    return new HeldDisks(ground, settings)
-  } catch (trouble) {
-    if (trouble instanceof DiskTrouble) return trouble.message
-    throw trouble
   }
 }

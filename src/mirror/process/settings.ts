@@ -47,11 +47,31 @@ export const mirrorSettings = z.object({
 })
 export type MirrorSettings = z.infer<typeof mirrorSettings>
 
-export const activeLimits = (settings: MirrorSettings, connectMs: number): ActiveLimits => {
-  const { reconnectMs, ackMs, queueBytes, resyncBytesPerSecond: bytesPerSecond } = settings
-  const resync = { ...defaultActiveLimits.resync, bytesPerSecond }
-  return { ...defaultActiveLimits, connectMs, reconnectMs, ackMs, queueBytes, resync }
-}
+/** What is taken over while it serves. */
+const limits = { ackMs: true, queueBytes: true, resyncBytesPerSecond: true } as const
+export type PlaneLimits = Pick<MirrorSettings, keyof typeof limits>
+export const limitsOf = ({ ackMs, queueBytes, resyncBytesPerSecond }: PlaneLimits): PlaneLimits => ({
+  ...{ ackMs, queueBytes, resyncBytesPerSecond },
+})
+
+/** Of the settings as they are whenever somebody looks. */
+export const activeLimits = (settings: () => MirrorSettings, connectMs: number): ActiveLimits => ({
+  ...defaultActiveLimits,
+  connectMs,
+  reconnectMs: settings().reconnectMs,
+  get ackMs() {
+    return settings().ackMs
+  },
+  get queueBytes() {
+    return settings().queueBytes
+  },
+  resync: {
+    ...defaultActiveLimits.resync,
+    get bytesPerSecond() {
+      return settings().resyncBytesPerSecond
+    },
+  },
+})
 
 const generation = z
   .string()
@@ -103,6 +123,7 @@ export const fromAgent = z.discriminatedUnion('do', [
   z.object({ do: z.literal('leave'), id: z.number(), withinMs: z.number().min(0).default(0) }),
   formatOrder,
   voidOrder,
+  mirrorSettings.pick(limits).extend({ do: z.literal('limits'), id: z.number() }),
   z.object({ do: z.literal('status'), id: z.number() }),
   z.object({ do: z.literal('measure'), id: z.number() }),
   z.object({ do: z.literal('grow'), id: z.number(), dataBytes: bytes }),

@@ -1,10 +1,13 @@
 /** D8: several mirror connects, and what goes over which. And a mirror of 1 TiB. */
 import { execFile } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { open, readFile, writeFile } from 'node:fs/promises'
+import { mkdtemp, open, readFile, rm, writeFile } from 'node:fs/promises'
 import { connect, createServer, type Server, type Socket } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { expect } from 'vitest'
+import { createAuthority, createNodeCertificate } from '../../../src/cli/create/certificates.ts'
 import { liveTest } from '../lab/live-test.ts'
 import { until } from '../lab/until.ts'
 import { activation, freePort, type Plane, withPair } from './plane.ts'
@@ -17,6 +20,7 @@ const generation = '1'.repeat(16)
 /** A network that can be cut: passes on what comes in at its port. */
 class Cable {
   bytes = 0
+  passed: Buffer[] = []
   readonly port: number
   readonly #to: number
   #server: Server | null = null
@@ -51,11 +55,30 @@ class Cable {
       })
       from.on('data', (bytes) => {
         this.bytes += bytes.length
+        this.passed.push(bytes)
         to.write(bytes)
       })
     }
   }
 }
+
+/** What stands in the image again and again. */
+const marker = 'what nobody else may read'
+
+/** What comes back until the connection is closed, as it is to one that says what is not understood. */
+const answerTo = (port: number, said: string): Promise<string> =>
+  new Promise((resolve) => {
+    let heard = ''
+    const socket = connect(port, '127.0.0.1', () => socket.write(said))
+    socket.setEncoding('latin1').on('data', (more) => {
+      heard += more
+    })
+    socket.on('error', () => undefined)
+    socket.on('close', () => resolve(heard))
+  })
+
+const queueIn = ({ queue }: Readonly<Record<string, unknown>>): unknown =>
+  typeof queue === 'object' && queue !== null && 'current' in queue ? queue.current : null
 
 /** Both are known to be equal from the start. */
 const pairUp = async (alpha: Plane, beta: Plane, dataBytes: number): Promise<void> => {
@@ -149,6 +172,70 @@ liveTest(
       }
       expect(copied).toEqual([sizeBytes, ...Array.from({ length: 19 }, () => 0)])
     })
+  },
+)
+
+liveTest(
+  'limits that are changed while it serves hold from then on',
+  { needs: ['nbdcopy'], timeoutMs: 240_000 },
+  async () => {
+    const sizeBytes = mib
+    const never = 600_000
+    const settings = { ackMs: never, reconnectMs: never, silenceMs: never }
+    await withPair({ sizeBytes, settings }, async (alpha, beta) => {
+      await pairUp(alpha, beta, sizeBytes)
+      await writeFile(alpha.path('image'), randomBytes(sizeBytes))
+      if (beta.pid) process.kill(beta.pid, 'SIGSTOP')
+      const writing = execute('nbdcopy', [alpha.path('image'), `nbd+unix:///?socket=${alpha.path('nbd')}`])
+      const isWaiting = async () => Number(queueIn(await alpha.order({ do: 'statistics' }))) > 0
+      await until(isWaiting, limitMs, 'writes to wait for the other side')
+      expect(alpha.condition()).toBe('paired')
+      const limits = { ackMs: 100, queueBytes: 64 * mib, resyncBytesPerSecond: null }
+      expect(await alpha.order({ do: 'limits', ...limits })).toMatchObject({ say: 'done' })
+      await until(() => alpha.condition() === 'alone', limitMs, 'the mirror to break')
+      await writing
+    })
+  },
+)
+
+liveTest(
+  'what is mirrored with TLS cannot be read on the way, and nobody without a certificate is heard',
+  { needs: ['nbdcopy'], timeoutMs: 240_000 },
+  async () => {
+    const sizeBytes = mib
+    const folder = await mkdtemp(join(tmpdir(), 'baton-tls-'))
+    const authority = await createAuthority('live')
+    const own = await createNodeCertificate(authority, { name: 'alpha', addresses: [] })
+    const tls = { ca: join(folder, 'ca'), certificate: join(folder, 'certificate'), key: join(folder, 'key') }
+    await writeFile(tls.ca, authority.certificate)
+    await writeFile(tls.certificate, own.certificate)
+    await writeFile(tls.key, own.key)
+    const port = await freePort()
+    const cable = new Cable(await freePort(), port)
+    await cable.mend()
+    const place = (at: number) => ({ address: '127.0.0.1', port: at })
+    const connectsOf = (name: 'alpha' | 'beta') => [
+      { own: place(port), peer: place(name === 'alpha' ? cable.port : port) },
+    ]
+    try {
+      for (const [settings, isReadable] of [
+        [{}, true],
+        [{ tls }, false],
+      ] as const)
+        await withPair({ sizeBytes, settings, connectsOf }, async (alpha, beta) => {
+          cable.passed = []
+          await pairUp(alpha, beta, sizeBytes)
+          await writeFile(alpha.path('image'), Buffer.alloc(sizeBytes, marker))
+          await execute('nbdcopy', [alpha.path('image'), `nbd+unix:///?socket=${alpha.path('nbd')}`])
+          const status = await alpha.order({ do: 'status' })
+          expect(status).toMatchObject({ condition: { pair: 'paired' }, dirtyBlocks: 0 })
+          expect(Buffer.concat(cable.passed).includes(marker)).toBe(isReadable)
+          expect((await answerTo(port, 'good day\n'.repeat(100))).includes('beta')).toBe(isReadable)
+        })
+    } finally {
+      cable.cut()
+      await rm(folder, { recursive: true })
+    }
   },
 )
 
