@@ -112,6 +112,7 @@ The cluster stays up until Ctrl-C. Try, in another terminal:
   ${baton} group explain web ${at}
   ${baton} server stop ${survivor} ${at}
   ${this.#hosts.tryIt}
+  ${this.#hosts.tryMetrics(survivor)}
 `)
     const { signal } = this.#deps
     // Something must keep the process alive while nothing but a signal is waited for.

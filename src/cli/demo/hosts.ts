@@ -10,7 +10,7 @@ export const demoVoters: readonly DemoVoter[] = ['s1', 's2', 'w']
 export type DemoHosts = {
   /** One line for people: what these hosts are. */
   readonly kind: string
-  /** Lines of cluster.yaml: address and ports of a voter. */
+  /** Lines of cluster.yaml: address and ports of a voter, and where it tells its metrics. */
   readonly voter: (voter: DemoVoter) => readonly string[]
   /** Lines of cluster.yaml for the floating IP resource; none where there can be none. */
   readonly address: readonly string[]
@@ -25,6 +25,8 @@ export type DemoHosts = {
   readonly client: (argv: readonly [string, ...string[]], line: (text: string) => void) => ChildProcess
   /** A command for people to reach the service with. */
   readonly tryIt: string
+  /** A command for people to see the metrics of a voter with. */
+  readonly tryMetrics: (voter: DemoVoter) => string
   /** Ends every host; what was started as a client is its starter's to end. */
   readonly destroy: () => void
 }

@@ -6,17 +6,21 @@ import { type DemoHosts, type DemoVoter, demoVoters, run } from './hosts.ts'
 const address = '127.0.0.1'
 
 export const loopbackHosts = async (): Promise<DemoHosts> => {
-  const [service = 0, ...ports] = await freePorts(1 + demoVoters.length * 3)
+  const [service = 0, ...ports] = await freePorts(1 + demoVoters.length * 4)
   const mark = (voter: DemoVoter) => `BATON_DEMO=${process.pid}-${voter}`
   const killAll = (voter: DemoVoter) => {
     for (const pid of pidsWith(mark(voter))) process.kill(pid, 'SIGKILL')
   }
-  const portsOf = (voter: DemoVoter): readonly number[] => ports.slice(demoVoters.indexOf(voter) * 3)
+  const portsOf = (voter: DemoVoter): readonly number[] => ports.slice(demoVoters.indexOf(voter) * 4)
   return {
     kind: 'processes on loopback (namespaces are not allowed here, so there is no floating IP)',
     voter: (voter) => {
-      const [heartbeat, log, route] = portsOf(voter)
-      return [`addresses: { lan: ${address} }`, `ports: { heartbeat: ${heartbeat}, log: ${log}, route: ${route} }`]
+      const [heartbeat, log, route, metrics] = portsOf(voter)
+      return [
+        `addresses: { lan: ${address} }`,
+        `ports: { heartbeat: ${heartbeat}, log: ${log}, route: ${route} }`,
+        `metrics: ${address}:${metrics}`,
+      ]
     },
     address: [],
     service: { host: address, port: service },
@@ -26,6 +30,7 @@ export const loopbackHosts = async (): Promise<DemoHosts> => {
     kill: killAll,
     client: (argv, line) => run(argv, { line }),
     tryIt: `curl http://${address}:${service}/`,
+    tryMetrics: (voter) => `curl http://${address}:${portsOf(voter)[3]}/metrics`,
     destroy: () => {
       for (const voter of demoVoters) killAll(voter)
     },

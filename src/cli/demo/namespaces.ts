@@ -37,9 +37,12 @@ export const namespaceHosts = async (options: readonly string[]): Promise<DemoHo
     '--pid',
     '--mount',
   ]
+  const metricsOf = (voter: DemoVoter): string => `${subnet}.${numbers[voter]}:29020`
+  const isOurs = options.length > 0
+  const inHub = `${isOurs ? 'as root: ' : ''}nsenter -t ${hub.pid} ${isOurs ? '-U ' : ''}-n`
   return {
     kind: `hosts in namespaces, on a network of their own (${subnet}.0/24)`,
-    voter: (voter) => [`addresses: { lan: ${subnet}.${numbers[voter]} }`],
+    voter: (voter) => [`addresses: { lan: ${subnet}.${numbers[voter]} }`, `metrics: ${metricsOf(voter)}`],
     address: ['address:', '  type: fip', `  address: ${floating}/24`],
     service: { host: floating, port },
     turnOn: async (voter) => {
@@ -63,7 +66,8 @@ export const namespaceHosts = async (options: readonly string[]): Promise<DemoHo
       hosts.delete(voter)
     },
     client: (argv, line) => run(['nsenter', ...entering(hub, options), '--net', ...argv], { line }),
-    tryIt: `${options.length === 0 ? '' : 'as root: '}nsenter -t ${hub.pid} ${options.length === 0 ? '' : '-U '}-n curl http://${floating}:${port}/`,
+    tryIt: `${inHub} curl http://${floating}:${port}/`,
+    tryMetrics: (voter) => `${inHub} curl http://${metricsOf(voter)}/metrics`,
     destroy: () => {
       for (const { holder, pid } of [...hosts.values(), hub]) {
         kill(pid)

@@ -19,6 +19,7 @@ export type Need =
   | 'ipmi'
   | 'socat'
   | 'fence-agents'
+  | 'promtool'
   | NbdClient
 export type NbdClient = 'nbdinfo' | 'nbdcopy' | 'qemu-img' | 'qemu-io' | 'fio'
 
@@ -49,6 +50,7 @@ const checks: Record<Exclude<Need, 'lab'>, () => string | null> = {
   'qemu-io': () => onPath('qemu-io'),
   fio: () => onPath('fio'),
   losetup: () => (existsSync('/dev/loop-control') ? onPath('losetup') : 'no loop devices in this kernel'),
+  promtool: () => onPath('promtool'),
   'fence-agents': () => onPath('fence_dummy') ?? onPath('fence_ipmilan'),
   ipmi: () => onPath('ipmi_sim') ?? onPath('ipmitool'),
   socat: () => onPath('socat') ?? onPath('setpriv'),
