@@ -63,8 +63,8 @@ The check enforces both, and proposes the nearest values that satisfy them.
 ## What a running cluster takes over
 
 Applying a changed file says first what it would change, restart and stop. At once and without an interruption:
-time-outs, retries, final actions, \`after\`; \`failover\`, \`failback\`, \`exclusion\`, the order of servers; monitors and
-alerts; added resources (they are started) and removed ones (they are stopped); of \`exec\`: \`stop\`, \`killAfter\`,
+time-outs, retries, final actions, \`after\`; \`failover\`, \`failback\`, \`exclusion\`, the order of servers; monitors,
+alerts and \`metrics\`; added resources (they are started) and removed ones (they are stopped); of \`exec\`: \`stop\`, \`killAfter\`,
 \`logSize\`; of \`fip\`: \`duplicate\`, \`duplicateWait\`, \`duplicatePatience\`, \`reannounce\`; of \`disk\`: \`fsck\`, \`killUsersAfter\`; of
 \`md\` these two, \`queueLimit\`, \`ackTimeout\`, \`resync\` and \`initial\`. Everything else about a resource restarts it. All of \`heartbeat\` is taken over at once, too: voters keep what they promised under the
 old values; where leases would be too short for a while, the change is refused and has to be done in two steps. Other

@@ -33,7 +33,12 @@ const objections = async (metrics: string): Promise<string> => {
 
 clusterTest(
   'servers and witness tell a Prometheus server how they are, by HTTPS',
-  { timing: calm, needs: ['promtool'], more: { metrics: { listen: `0.0.0.0:${port}`, tls: true } } },
+  {
+    timing: calm,
+    timeoutMs: 240_000,
+    needs: ['promtool'],
+    more: { metrics: { listen: `0.0.0.0:${port}`, tls: true } },
+  },
   async (cluster) => {
     const owner = await cluster.ownerOf('web')
     for (const of of cluster.voters) {
