@@ -18,7 +18,10 @@ export const attachLoopDevice = async (
   await truncate(file, sizeMiB * 1024 * 1024)
   if (fileSystem !== undefined) await execute(`mkfs.${fileSystem}`, ['-q', '-F', file])
   const { stdout } = await execute('losetup', ['--find', '--show', file])
-  return { device: stdout.trim(), file, sizeMiB }
+  const device = stdout.trim()
+  // The kernel keeps this with the number, whatever is attached to it: another test may have made it read-only and died.
+  await execute('blockdev', ['--setrw', device])
+  return { device, file, sizeMiB }
 }
 
 /** The kernel detaches at once, or when the last one who has it open closes it. */
