@@ -5,9 +5,11 @@ import { until } from '../lab/until.ts'
 import { type Cluster, createCluster } from './cluster.ts'
 import { banner, floating, otherFloating, type Part, portOf, type Timing } from './configuration.ts'
 import { mirrorMs } from './mirror-cluster.ts'
+import { postgres, query } from './postgres.ts'
 
 const management = '10.77.2.102'
-const sizeMiB = 24
+/** The database is on the mirror of a. */
+const sizesMiB = { a: 160, b: 24 }
 
 /** Where every group is; null: it is stopped. */
 export type Places = Readonly<Record<'a' | 'b' | 't', string | null>>
@@ -29,16 +31,18 @@ export class WalkCluster {
   }
 
   static async create(lab: Lab): Promise<WalkCluster> {
-    const group = async (name: 'a' | 'b', servers: readonly string[], port: number): Promise<Part> => ({
+    const group = async (name: 'a' | 'b', servers: readonly string[], port: number) => ({
       servers,
       resources: {
         [`${name}-address`]: { type: 'fip', address: `${addressOf[name]}/24` },
-        md: await diskOf(lab, `/run/${name}`, port),
+        md: await diskOf(lab, { mountPoint: `/run/${name}`, port, sizeMiB: sizesMiB[name] }),
         [`${name}-server`]: banner({ after: [`${name}-address`, 'md'] }, portOf(addressOf[name])),
       },
     })
+    const database = postgres({ mountPoint: '/run/a', address: addressOf.a, after: ['a-address', 'md'] })
+    const a = await group('a', ['s1', 's2'], 29_050)
     const groups = {
-      a: await group('a', ['s1', 's2'], 29_050),
+      a: { ...a, resources: { ...a.resources, 'a-database': database } },
       b: await group('b', ['s2', 's1'], 29_051),
       t: { servers: ['s1', 's2'], resources: { 't-address': { type: 'fip', address: `${management}/24` } } },
     }
@@ -112,6 +116,7 @@ export class WalkCluster {
       const found = await host.ok(['sh', '-c', `touch ${file}; cat ${file}`])
       expect(found.split('\n').filter(Boolean), `${station}: ${file} on ${server}`).toEqual(this.#of(name))
       await host.ok(['sh', '-c', `echo '${station}' >>${file} && sync`])
+      if (name === 'a') await this.#expectDatabase(station)
       this.#stations = [...this.#stations, `${name} ${station}`]
     }
   }
@@ -148,6 +153,22 @@ export class WalkCluster {
     for (const one of after) expect(one).toMatchObject({ source, copy: 'differences' })
   }
 
+  /** Everything that the log knows of copying: how often a side was left behind, and what was copied. */
+  async copying() {
+    return { broken: (await this.cluster.events('MirrorBroken')).length, resyncs: await this.resyncs() }
+  }
+
+  /** Every station that was committed before is there; then this one is, too. */
+  async #expectDatabase(station: string): Promise<void> {
+    const ask = async (sql: string): Promise<readonly string[]> => {
+      const asked = async () => (await query(this.cluster.lab.client, addressOf.a, sql))?.split('\n')
+      return (await until(asked, mirrorMs, `${station}: the database to answer`)).filter(Boolean)
+    }
+    await ask('create table if not exists audit (number serial, station text primary key)')
+    expect(await ask('select station from audit order by number'), `${station}: the table`).toEqual(this.#of('a'))
+    await ask(`insert into audit (station) values ('${station}') on conflict do nothing`)
+  }
+
   #on(): readonly string[] {
     return this.cluster.servers.filter((server) => this.cluster.host(server).isOn)
   }
@@ -176,7 +197,9 @@ export class WalkCluster {
   }
 }
 
-const diskOf = async (lab: Lab, mountPoint: string, port: number): Promise<Part> => {
+type Disk = { readonly mountPoint: string; readonly port: number; readonly sizeMiB: number }
+
+const diskOf = async (lab: Lab, { mountPoint, port, sizeMiB }: Disk): Promise<Part> => {
   const pair = async (of: { readonly sizeMiB: number }) => ({
     s1: (await lab.loopDevice(of)).device,
     s2: (await lab.loopDevice(of)).device,
