@@ -12,6 +12,7 @@ import {
   type Recorded,
   type Sequence,
   sequence,
+  unknownHash,
 } from '../events/index.ts'
 import { fold, type State } from '../projections/state.ts'
 import type { World } from '../world/world.ts'
@@ -74,13 +75,21 @@ const followLog = (
 ): Feed => {
   let state = from
   let trouble: LogTrouble | null = null
+  const chain = chainGuard()
   let isStopped = false
   const listeners: FoldListener[] = []
   const waiters = new Set<Waiter>()
   const recent = new Map<Sequence, string>()
 
+  const inForce = () => chain.breach() ?? trouble
+  const tell = (before: LogTrouble | null) => {
+    const now = inForce()
+    if (now !== before) troubled?.(now)
+  }
   const accept = (recorded: readonly Recorded[]) => {
-    const news = recorded.filter((one) => one.position.sequence > state.position.sequence)
+    const known = inForce()
+    const news = chain.admit(state.position, recorded)
+    tell(known)
     if (news.length === 0) return
     const before = state
     state = fold(before, news)
@@ -90,8 +99,9 @@ const followLog = (
     for (const waiter of waiters) if (state.position.sequence > waiter.beyond) waiter.wake()
   }
   const setTrouble = (now: LogTrouble | null) => {
+    const known = inForce()
     trouble = now
-    troubled?.(now)
+    tell(known)
   }
   const subscription = log.follow(state.position, {
     commits: accept,
@@ -113,7 +123,7 @@ const followLog = (
   }
   return {
     state: () => state,
-    trouble: () => trouble,
+    trouble: inForce,
     isStopped: () => isStopped,
     onFold: (heard) => listeners.push(heard),
     accept,
@@ -126,6 +136,40 @@ const followLog = (
     },
   }
 }
+
+const isNext = ({ sequence: last, hash }: Position, { position, previous }: Recorded): boolean =>
+  position.sequence === last + 1 && (hash === unknownHash || previous === hash)
+
+/**
+ * Lets through what follows from what is folded, and nothing else. The log's reader sees to the chain of what it delivers;
+ * but what this agent appended comes in beside it.
+ */
+const chainGuard = () => {
+  let breach: LogTrouble | null = null
+  return {
+    breach: () => breach,
+    admit: (after: Position, recorded: readonly Recorded[]): readonly Recorded[] => {
+      const all = recorded.filter((one) => one.position.sequence > after.sequence)
+      const news = following(after, all)
+      const refused = all[news.length]
+      // The next that follows ends it. As long as nothing does it is the same one, and said once.
+      if (news.length > 0) breach = null
+      if (refused) breach ??= breachBy(refused, news.at(-1)?.position ?? after)
+      return news
+    },
+  }
+}
+
+/** The commits up to the first that does not follow from the one before it. */
+const following = (after: Position, all: readonly Recorded[]): readonly Recorded[] => {
+  const end = all.findIndex((one, at) => !isNext(all[at - 1]?.position ?? after, one))
+  return end < 0 ? all : all.slice(0, end)
+}
+
+const breachBy = ({ position }: Recorded, last: Position): LogTrouble =>
+  position.sequence === last.sequence + 1
+    ? { trouble: 'broken-chain', at: position.sequence }
+    : { trouble: 'hole', at: next(last) }
 
 /** Nobody rests after this one: a decision that changes how the log is kept waits behind it. */
 const abandoned: Answer = { answer: 'given-up', because: 'the log goes on without the other server' }

@@ -41,6 +41,7 @@ class ScriptedLog {
   }
   /** The feed tells what it has. */
   readonly deliver = (): void => this.#reader?.commits(this.records)
+  readonly deliverThese = (recorded: readonly Recorded[]): void => this.#reader?.commits(recorded)
   readonly trouble = (trouble: LogTrouble): void => this.#reader?.trouble(trouble)
   readonly repaired = (): void => this.#reader?.repaired()
 
@@ -209,6 +210,27 @@ describe('nothing is decided', () => {
     // A log that takes nothing is left in peace for a moment.
     await virtual.pass(50)
     expect(await submit()).toMatchObject({ answer: 'recorded' })
+  })
+  test('after a commit that does not follow what is folded; and again once one does', async () => {
+    await submit()
+    const right = log.put(commitOf('right', fact('ClusterResumed')))
+    log.deliverThese([{ ...right, previous: hash('other') }])
+    expect(recorder.trouble()).toEqual({ trouble: 'broken-chain', at: 2 })
+    // What is told again changes nothing.
+    log.deliverThese(log.records.slice(0, 1))
+    expect(recorder.state().position.sequence).toBe(1)
+    expect(await submit()).toEqual({ answer: 'given-up', because: 'the log is not in order (broken-chain)' })
+    log.deliver()
+    expect(recorder.trouble()).toBeNull()
+    expect(recorder.state().position.sequence).toBe(2)
+  })
+  test('after a gap: nothing beyond it is folded', async () => {
+    await submit()
+    log.put(commitOf('lost', fact('ClusterResumed')))
+    const beyond = log.put(commitOf('beyond', suspended))
+    log.deliverThese([beyond])
+    expect(recorder.trouble()).toEqual({ trouble: 'hole', at: 2 })
+    expect(recorder.state().position.sequence).toBe(1)
   })
   test('by software that does not know what stands on the log: it watches', async () => {
     log.put(commitOf('newer', { type: 'UnknownEvent', data: { was: 'KettleBoiled', version: 1 } }))
