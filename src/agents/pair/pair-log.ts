@@ -21,6 +21,7 @@ import {
   type LogReader,
   type LogStatus,
   type Position,
+  type Recorded,
   type Sequence,
   type Subscription,
   sequence,
@@ -131,7 +132,7 @@ class TwoSidedLog implements PairLog {
     if (this.#ownUntil === null) await Promise.race([this.#recalled, this.#pause(recallMs)])
     if (this.#ownUntil === null) return unavailable('the own copy of the log has not been looked through yet')
     if (after.sequence > this.#reached.sequence) await this.#read(after)
-    if (after.sequence !== this.#reached.sequence) return conflict
+    if (after.sequence !== this.#reached.sequence || after.hash !== this.#reached.hash) return conflict
     const message = { commit, bytes: encodeCommit(commit, after.hash) }
     const { own, peer, me } = this.#options
     const { isAlone, head } = this.#sides
@@ -149,14 +150,14 @@ class TwoSidedLog implements PairLog {
     if (result.result !== 'appended') return result
     this.#verified = result.position.hash
     if (!isAlone || head === me) this.#ownEnd = later(this.#ownEnd, result.position.sequence)
-    this.#learn(result.position, commit)
+    this.#learn({ position: result.position, previous: after.hash, commit })
     return result
   }
 
   readonly follow = (after: Position, reader: LogReader): Subscription => {
     const follower = new Follower(after, reader, {
       source: () => this.#source(),
-      learn: (one) => this.#learn(one.position, one.commit),
+      learn: this.#learn,
     })
     this.#followers.add(follower)
     return {
@@ -298,8 +299,9 @@ class TwoSidedLog implements PairLog {
     return commit.events.some((event) => event.type === 'LogCopyJoined')
   }
 
-  #learn(position: Position, commit: Commit): void {
-    if (position.sequence !== this.#reached.sequence + 1) return
+  /** What does not follow is not learned: `reached` then stays on the history that was read, for which log-copier.ts asks the other copy. */
+  readonly #learn = ({ position, previous, commit }: Pick<Recorded, 'position' | 'previous' | 'commit'>): void => {
+    if (position.sequence !== this.#reached.sequence + 1 || previous !== this.#reached.hash) return
     const before = this.#sides
     if (this.#source() === this.#options.own) this.#ownEnd = later(this.#ownEnd, position.sequence)
     const moment = { sequence: position.sequence, members: this.#options.members }

@@ -147,6 +147,25 @@ describe('going on alone', () => {
     expect((await both.s1.append(before, declaredDown('s2'))).result).toBe('unavailable')
   })
 
+  test('what does not follow from what was read here counts for nothing, and nothing is appended after it', async () => {
+    const both = pair()
+    const before = await appendMany(both.s1, start, 2)
+    await reaches(record(both.s2), 2)
+    both.cut(true)
+    both.s1.judge(true)
+    both.s2.judge(true)
+    const mine = appended(await both.s1.append(before, declaredDown('s2')))
+    const other = appended(await both.s2.append(before, declaredDown('s1')))
+    const theirs = await appendMany(both.s2, other, 2)
+    both.copies.s1.empty()
+    both.s1.ownEmptied()
+    both.cut(false)
+    await reaches(record(both.s1), 5)
+    expect(both.s1.reached()).toEqual(mine)
+    expect(both.s1.sides()).toMatchObject({ head: 's1', isAlone: true })
+    expect(await both.s1.append({ ...theirs, sequence: mine.sequence }, newCommit())).toEqual({ result: 'conflict' })
+  })
+
   test('the one that was declared down reads of it at the first contact, and appends nothing after what it knew', async () => {
     const both = pair()
     const recording = record(both.s1)
