@@ -22,6 +22,7 @@ import {
   retimed,
   silence,
   supportsDue,
+  unsaid,
 } from '../decisions/liveness.ts'
 import { type Judgement, noJudgement, type Pair, pairOf, standIn } from '../decisions/liveness-pair.ts'
 import { membershipOf, noMembers, timingOf } from '../decisions/membership.ts'
@@ -47,6 +48,7 @@ import { lanPaths } from './heartbeats/lan.ts'
 import type { HeartbeatPath } from './heartbeats/path.ts'
 import { replayWatch } from './heartbeats/replays.ts'
 import { type PathTime, pathTimes } from './path-times.ts'
+import { supportWriter } from './support-writer.ts'
 import type { VoterKit } from './voter-kit.ts'
 import type { VoterStore } from './voter-store.ts'
 
@@ -144,6 +146,7 @@ class RunningVoter implements Voter {
   readonly #times = pathTimes()
   readonly #versions = new Map<string, string>()
   #isWritingPromise = false
+  readonly #writeSupports: () => void
 
   constructor(world: World, options: VoterOptions) {
     this.#world = world
@@ -159,6 +162,15 @@ class RunningVoter implements Voter {
     this.#lastLoop = world.clock.now()
     this.#suspendedMs = world.clock.sinceBoot() - this.#lastLoop
     this.#liveness = awaken(kit.own.name, durable, firstTiming, this.#lastLoop)
+    this.#writeSupports = supportWriter(world, {
+      store,
+      unsaid: () => (this.#isStopped ? {} : unsaid(this.#liveness)),
+      written: (supports) => {
+        this.#liveness = publish(this.#liveness, supports)
+        this.beatNow()
+      },
+      failed: options.failed,
+    })
     for (const path of lanPaths(world, kit, this.receive)) this.addPath(path)
     this.#beat()
   }
@@ -380,14 +392,7 @@ class RunningVoter implements Voter {
   /** Rule 3: barred from now on, on disk, and only then said. */
   #support(due: Liveness['supports']): void {
     this.#liveness = bar(this.#liveness, due)
-    this.#options.store.addSupports(due).then(
-      () => {
-        this.#liveness = publish(this.#liveness, due)
-        this.beatNow()
-      },
-      // The disk failed: it stays barred, which is safe, and is never said, which is honest.
-      () => this.#options.failed('a support could not be written to disk'),
-    )
+    this.#writeSupports()
   }
 }
 

@@ -5,8 +5,10 @@ import {
   giveUpLease,
   mayRenounce,
   nextSupportAt,
+  publish,
   renounce,
   supportersOf,
+  unsaid,
 } from '../../../src/decisions/liveness.ts'
 import { at, exchange, generation, members, s1, s2, T, Voter, withGeneration } from './voters.ts'
 
@@ -143,6 +145,27 @@ describe('rule 4: a support needs silence of T, or a renunciation', () => {
     expect(nextSupportAt(v.l, members)).toBe(T)
     v.l = bar(v.l, v.supportsDue(2 * T))
     expect(nextSupportAt(v.l, members)).toBe(Number.POSITIVE_INFINITY)
+  })
+})
+
+describe('a support that is not on disk', () => {
+  const barred = () => {
+    const [p, v] = [new Voter('s1'), new Voter('w')]
+    v.hears(p.beat(3000), 3000)
+    const due = v.supportsDue(2 * T)
+    return { due, l: bar(v.l, due) }
+  }
+
+  test('is still to be said, until it is', () => {
+    const { due, l } = barred()
+    expect(unsaid(l)).toEqual(due)
+    expect(Object.keys(due)).toContain('s1')
+    expect(unsaid(publish(l, due))).toEqual({})
+  })
+  test('gives way to one of a newer generation', () => {
+    const { due, l } = barred()
+    const newer = { s1: { generation: generation(9), reason: 'silent' as const } }
+    expect(unsaid(bar(publish(l, due), newer))).toEqual(newer)
   })
 })
 
