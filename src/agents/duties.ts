@@ -2,6 +2,7 @@
 import { assignGroups, endStartSync } from '../decisions/assign-groups.ts'
 import { acknowledgeVoters, completeVoters } from '../decisions/change-voters.ts'
 import type { Decision, Facts } from '../decisions/decision.ts'
+import { takeUpAnew } from '../decisions/double-activation.ts'
 import { failBack, forgetFailovers } from '../decisions/fail-back.ts'
 import { endFencing, takeOverFencing } from '../decisions/fence-server.ts'
 import { admitVoters, joinServer, leaveCluster } from '../decisions/join-server.ts'
@@ -19,6 +20,7 @@ import { endStretch } from '../decisions/stretch-timeout.ts'
 import { takeOver } from '../decisions/take-over.ts'
 
 import {
+  type Epoch,
   type Event,
   type GroupName,
   groupName,
@@ -43,6 +45,8 @@ export type Sight = {
   readonly hasBarrier: boolean
   readonly observed: Observed
   readonly onlineMs: (group: GroupName) => number
+  /** Rule 7d: up to here its epochs are over on this server. */
+  readonly stoppedEpoch: (group: string) => Epoch | undefined
   /** Since this server last joined. */
   readonly joinedMs: number
   /** Since this agent saw that the cluster is starting. */
@@ -104,6 +108,11 @@ export const duties: readonly Duty[] = [
   },
   { key: 'assign groups', needs: 'lease', inTurn: true, decide: (state, { facts }) => assignGroups(state, facts) },
   { key: 'vacate', needs: 'barrier', decide: (state, { facts }) => vacate(state, facts) },
+  {
+    key: 'take up anew',
+    needs: 'lease',
+    decide: (state, { me, stoppedEpoch }) => takeUpAnew(state, me, stoppedEpoch),
+  },
   {
     key: 'give up',
     needs: 'lease',

@@ -354,6 +354,7 @@ class Agent implements ServerAgent {
       voter,
       hasBarrier: recorder.hasBarrier(),
       observed: runner.observed(),
+      stoppedEpoch: parts.store.stoppedEpoch,
       onlineMs: (group) => this.#phaseMs(group, 'online', now),
       joinedMs: now - this.#joinedAt,
       startingMs: now - this.#startingSince,

@@ -5,6 +5,9 @@
  */
 import type { Epoch, GroupName, Instant, ServerName } from '../events/index.ts'
 import { groupName } from '../events/index.ts'
+import type { State } from '../projections/state.ts'
+import { type Decision, groupsOn, together } from './decision.ts'
+import { stopGroup } from './stop-group.ts'
 
 export type Holding = { readonly epoch: Epoch /** Held under this epoch since. */; readonly since: Instant }
 
@@ -76,3 +79,24 @@ const winnerOf = (
   if (rank(one) !== rank(other)) return rank(one) < rank(other) ? one : other
   return one.server < other.server ? one : other
 }
+
+/**
+ * Takes groups up anew whose owner let them go to the other server for good (rule 7d), where the log goes on that has them
+ * here: which copy of a pair's log goes on is decided for all groups at once, and who stops for each of them.
+ * Only once both copies count again: before that the other server may go on with what it won.
+ */
+export const takeUpAnew = (
+  state: State,
+  me: ServerName,
+  stoppedEpoch: (group: string) => Epoch | undefined,
+): Decision | null => {
+  if (state.logSides.isAlone || state.cluster.suspended) return null
+  const lost = groupsOn(state, me).filter(
+    ({ name, ownership: { phase, epoch } }) =>
+      (phase === 'starting' || phase === 'online') && (stoppedEpoch(name) ?? noEpoch) >= epoch,
+  )
+  const again = { server: me, reason: 'restart' as const, verdicts: [] }
+  const events = lost.map((group) => stopGroup(group, 'GROUPRESTART', again))
+  return together(events, { letGo: lost.map(({ name }) => name) }, null)
+}
+const noEpoch = -1

@@ -1,6 +1,10 @@
 import { describe, expect, test } from 'vitest'
-import { type DoubleActivationFacts, doubleActivations } from '../../../src/decisions/double-activation.ts'
-import { epochOf, instant, sequence, serverName } from '../../../src/events/index.ts'
+import { type DoubleActivationFacts, doubleActivations, takeUpAnew } from '../../../src/decisions/double-activation.ts'
+import { epochOf, instant, sequence, serverName, voterName } from '../../../src/events/index.ts'
+import type { State } from '../../../src/projections/state.ts'
+import { fact } from '../../recorded-log.ts'
+import { spec } from '../spec.ts'
+import { cluster, failed, stopping, that, webOnS1 } from './demo.ts'
 
 const epoch = (n: number) => epochOf(sequence(n))
 const [s1, s2, s3] = [serverName('s1'), serverName('s2'), serverName('s3')]
@@ -93,4 +97,37 @@ test('three holders: each pair is settled, and one is left', () => {
     return found.some(({ loser }) => loser.server === server)
   })
   expect(losing.map(({ server }) => server)).toEqual([s1, s3])
+})
+
+describe('a group that its owner let go to the other server is taken up anew', () => {
+  const letGo = (upTo: number | undefined) => (state: State) =>
+    takeUpAnew(state, s1, () => (upTo === undefined ? undefined : epoch(upTo)))
+  const running = spec.given(...cluster(), ...webOnS1)
+
+  test('under a new epoch, where the log goes on that has it here', () => {
+    running
+      .when(letGo(5))
+      .thenFollows(that('GroupStopping', { factor: 'GROUPRESTART', next: { server: 's1', reason: 'restart' } }))
+  })
+  test('once: not while it is being stopped, nor where that failed', () => {
+    running
+      .and(stopping('web', 5, 'GROUPRESTART', 's1', 'restart'))
+      .when(letGo(5))
+      .thenNothing()
+    running.and(failed('web', 5)).when(letGo(5)).thenNothing()
+  })
+  test('not when it let go nothing, or an older epoch', () => {
+    running.when(letGo(undefined)).thenNothing()
+    running.when(letGo(4)).thenNothing()
+  })
+  test('not by a server that does not own it', () => {
+    running.when((state) => takeUpAnew(state, s2, () => epoch(5))).thenNothing()
+  })
+  test('not while the log is with one server alone: the other may run it still', () => {
+    const alone = { head: voterName('s1'), isAlone: true, since: sequence(6) }
+    running.when((state) => letGo(5)({ ...state, logSides: alone })).thenNothing()
+  })
+  test('not while the cluster is suspended', () => {
+    running.and(fact('ClusterSuspended')).when(letGo(5)).thenNothing()
+  })
 })
