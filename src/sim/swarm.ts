@@ -38,11 +38,8 @@ export const scenarioOf = (seed: number, wish: Partial<ClusterPlan> = {}, hasPai
   const chance = new Chance(seed).split('scenario')
   const bare = planOf(chance.split('plan'))
   const drawn = { ...bare, ...devicesOf(bare, chance.split('devices')) }
-  const plan: ClusterPlan = {
-    ...drawn,
-    ...(hasPairs && isFree(wish) ? pairOf(drawn, chance.split('pair')) : {}),
-    ...wish,
-  }
+  const whole = hasPairs && isFree(wish) ? pairOf(drawn, chance.split('pair')) : drawn
+  const plan: ClusterPlan = { ...whole, ...wish }
   const mix = chance.split('mix')
   const likelihood = mix.between(0.15, 0.7)
   const others = chance.split('device mix')
@@ -98,8 +95,8 @@ const devicesOf = (plan: ClusterPlan, chance: Chance): Partial<ClusterPlan> => {
 }
 
 /** Of the clusters with two servers some have no witness: what is drawn for the others stays what it was. */
-const pairOf = (plan: ClusterPlan, chance: Chance): Partial<ClusterPlan> => {
-  if (plan.servers !== 2 || !chance.happens(pairShare)) return {}
+const pairOf = (plan: ClusterPlan, chance: Chance): ClusterPlan => {
+  if (plan.servers !== 2 || !chance.happens(pairShare)) return plan
   return pairPlan(plan, { isSound: chance.happens(0.7), asksDisk: chance.happens(0.5) })
 }
 const pairShare = 1 / 3

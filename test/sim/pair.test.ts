@@ -10,6 +10,13 @@ import { minutes, runningCluster, seconds } from './clusters.ts'
 const sound: Partial<ClusterPlan> = { hasWitness: false, pingTargets: 1, pair: { isSound: true } }
 const misjudged: Partial<ClusterPlan> = { ...sound, pair: { isSound: false } }
 
+/** A seed's pair with a short T, and nothing but networks. */
+const quick: Partial<ClusterPlan> = {
+  ...{ hasCable: false, hasSharedDisk: false, hasWebWitness: false, hasControllers: false },
+  ...{ otherTimeouts: [], otherVoters: [], keeps: false },
+  ...{ ...sound, servers: 2, timeoutMs: 1000, intervalMs: 80 },
+}
+
 const isOn = (sim: Simulation, server: string) => () => sim.isEverythingOnline() && sim.ownerOf('web') === server
 const count = (sim: Simulation, type: string) =>
   sim.commits.flatMap(({ commit }) => commit.events).filter((event) => event.type === type).length
@@ -93,10 +100,21 @@ describe('a pair of which both servers are judged connected, deaf to each other'
 // A commit came while the copies were compared. What had been read was held against where the other copy had ended before:
 // s1, which was only behind, took the log for split, and forgot a renunciation whose generation stands on the log.
 test('a server that is behind while commits come gives up nothing that stands on the log', async () => {
-  const paths = { hasCable: false, hasSharedDisk: false, hasWebWitness: false, hasControllers: false }
-  const devices = { ...paths, otherTimeouts: [], otherVoters: [], keeps: false }
-  const quick = { servers: 2, hasWitness: false, timeoutMs: 1000, intervalMs: 80, pingTargets: 1 }
-  const { failure } = await runSeed(scenarioOf(36, { ...devices, ...quick, pair: { isSound: true } }))
+  const { failure } = await runSeed(scenarioOf(36, quick))
+  expect(failure, failure ?? '').toBeNull()
+})
+
+// s2 barred s1 while its disk failed, and never said so: s1 got no answers, did not learn why, and stayed alone for good.
+test('a server whose disk failed when it gave the other up says so once the disk works, and the pair is one again', async () => {
+  const { failure } = await runSeed(scenarioOf(121, quick))
+  expect(failure, failure ?? '').toBeNull()
+})
+
+// 1. Both ran g1. s1 had it under the older epoch, let it go, and wrote down that this epoch is over.
+// 2. The history that went on was that of s1, for it was longer; by it g1 was still with s1, under that epoch.
+// 3. s1 might not run it, and nobody else might either.
+test('a group that the server let go whose history goes on is taken up again', async () => {
+  const { failure } = await runSeed(scenarioOf(881, {}, true))
   expect(failure, failure ?? '').toBeNull()
 })
 
