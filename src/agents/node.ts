@@ -110,7 +110,8 @@ class OpenNode implements Node {
   readonly #say: Say
   readonly #link: LogLink
   #isStopped = false
-  #hasGivenUp = false
+  /** Nothing more of what was folded goes to disk. */
+  #isGivingUp = false
   readonly #givenUp = Promise.withResolvers<true>()
   readonly givenUp = this.#givenUp.promise
   #inTouchAt: number
@@ -160,20 +161,27 @@ class OpenNode implements Node {
   }
 
   readonly giveUpHistory = async (common: Sequence): Promise<void> => {
-    this.#isStopped = true
-    this.#hasGivenUp = true
-    await this.pair?.yield(common, async () => {
+    this.#isGivingUp = true
+    let isForgotten = false
+    const forget = async () => {
+      isForgotten = true
       // The hash there is not known here: nobody asks for it.
       await this.store.forgetAfter({ sequence: common, hash: unknownHash })
       await this.#world.files.remove(this.places.snapshot)
-    })
+    }
+    try {
+      await this.pair?.yield(common, forget)
+    } catch (trouble) {
+      this.#isGivingUp = isForgotten
+      throw trouble
+    }
     this.#givenUp.resolve(true)
   }
 
   readonly stop = async (): Promise<void> => {
     this.#isStopped = true
     this.recorder.stop()
-    if (this.#hasGivenUp) return this.#link.close()
+    if (this.#isGivingUp) return this.#link.close()
     const state = this.recorder.state()
     await this.store.see(state.position).catch(() => {})
     if (state.position.sequence > this.#snapshotAt.sequence) await this.#snapshot().catch(() => {})
@@ -204,6 +212,7 @@ class OpenNode implements Node {
       position.sequence - this.#snapshotAt.sequence >= snapshotCommits ||
       (position.sequence > this.#snapshotAt.sequence && now - this.#snapshotAt.ms > snapshotMs)
     const write = async () => {
+      if (this.#isGivingUp) return
       await this.store.see(position)
       if (isDue) await this.#snapshot()
     }
@@ -215,7 +224,7 @@ class OpenNode implements Node {
   }
 
   async #snapshot(): Promise<void> {
-    if (this.#hasGivenUp) return
+    if (this.#isGivingUp) return
     const state = this.recorder.state()
     this.#snapshotAt = { sequence: state.position.sequence, ms: this.#world.clock.now() }
     await writeSnapshot(this.#world, this.places.snapshot, this.kit.identity.cluster, state)

@@ -33,6 +33,11 @@ export class VoterStoreDamaged extends Error {
   override readonly name = 'VoterStoreDamaged'
 }
 
+/** Nothing is promised any more about a history that was given up. */
+export class VoterStoreForgotten extends Error {
+  override readonly name = 'VoterStoreForgotten'
+}
+
 export type VoterStore = {
   /** Identifies this store: it changes when the store is lost, and then an operator must re-admit the voter. */
   readonly store: string
@@ -52,7 +57,7 @@ export type VoterStore = {
   readonly stopEpoch: (group: GroupName, epoch: Epoch) => Promise<void>
   readonly see: (position: Position) => Promise<void>
   /** Topology `pair`: the log goes on without what this server has seen after `position`, and without all promises
-   *  about generations and epochs that were given there. */
+   *  about generations and epochs that were given there. Final: a promise of this process would be one about that log. */
   readonly forgetAfter: (position: Position) => Promise<void>
 }
 
@@ -63,7 +68,9 @@ export const openVoterStore = async (world: World, path: string): Promise<VoterS
   let content: Content = { ...before, incarnation: incarnation(before.incarnation + 1) }
   // One write at a time; a later write holds everything an earlier one does.
   let writing: Promise<void> = Promise.resolve()
+  let isForgotten = false
   const write = (change: (now: Content) => Content): Promise<void> => {
+    if (isForgotten) return Promise.reject(new VoterStoreForgotten(`${path} belongs to another log now: start anew`))
     content = change(content)
     writing = writing.catch(() => {}).then(() => world.files.writeDurably(path, JSON.stringify(content)))
     return writing
@@ -81,7 +88,12 @@ export const openVoterStore = async (world: World, path: string): Promise<VoterS
     renounce: (generation) => write((now) => ({ ...now, renounced: newer(now.renounced, generation) })),
     promise: (promised) => write((now) => ({ ...now, promised })),
     stopEpoch: (group, epoch) => write((now) => ({ ...now, stoppedEpochs: { ...now.stoppedEpochs, [group]: epoch } })),
-    forgetAfter: (position) => write((now) => withoutAfter(now, position)),
+    forgetAfter: (position) => {
+      isForgotten = false
+      const forgotten = write((now) => withoutAfter(now, position))
+      isForgotten = true
+      return forgotten
+    },
     see: (position) =>
       position.sequence > content.seen.sequence ? write((now) => ({ ...now, seen: position })) : Promise.resolve(),
   }

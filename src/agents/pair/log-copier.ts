@@ -19,6 +19,7 @@ import {
 import type { RawCommit } from '../../events/jetstream-direct-get.ts'
 import type { Cancel, World } from '../../world/world.ts'
 import type { LogSide } from './log-side.ts'
+import { declaresDown } from './own-history.ts'
 import type { PairLog } from './pair-log.ts'
 
 /** How often the two copies are compared. */
@@ -68,6 +69,15 @@ export type LogCopier = {
   readonly stop: () => void
 }
 
+/** The other copy does not go on where it did: emptying this one could lose the log. */
+export class OtherCopyLost extends Error {
+  override readonly name = 'OtherCopyLost'
+
+  constructor(voter: string, after: Sequence) {
+    super(`the copy of ${voter} does not go on after commit ${after} any more: this one is kept`)
+  }
+}
+
 export const logCopier = (world: Pick<World, 'clock' | 'digest'>, parts: CopierParts): LogCopier =>
   new Copier(world, parts)
 
@@ -96,11 +106,21 @@ class Copier implements LogCopier {
   }
 
   readonly yield: LogCopier['yield'] = async (common, beforeEmptied) => {
+    const { log, own, peer } = this.#parts
     this.#isYielding = true
-    this.#parts.log.hold('this server gives up what only it had decided')
-    const end = await this.#parts.own.end()
-    if (end === null) throw new Error('the own log server does not answer')
-    await this.#setAside(common, end, beforeEmptied)
+    log.hold('this server gives up what only it had decided')
+    try {
+      const [ownEnd, peerEnd] = await Promise.all([own.end(), peer.end()])
+      if (ownEnd === null || peerEnd === null) throw new Error('a log server does not answer')
+      // Where the own disk was lost, its copy is a part of the other's by now, and nothing of it is only ours.
+      const after = await this.#commonEnd(ownEnd, peerEnd)
+      if (after < Math.min(common, ownEnd)) throw new OtherCopyLost(peer.voter, common)
+      await this.#setAside({ after, common }, ownEnd, beforeEmptied)
+    } catch (trouble) {
+      // The looks go on: what was a split may be none any more.
+      this.#isYielding = false
+      throw trouble
+    }
   }
 
   async #run(): Promise<void> {
@@ -158,14 +178,16 @@ class Copier implements LogCopier {
       const behind = ownEnd - peerEnd
       return this.#set({ peer: behind <= currentWithin ? 'current' : 'behind', behind, split: null })
     }
-    const common = await this.#commonEnd(ownEnd, peerEnd)
+    const same = await this.#commonEnd(ownEnd, peerEnd)
+    // Where our own disk was lost, maybe just now, nothing of the copy says any more where the two histories part.
+    const isLost = !(await this.#goesOn(this.#parts.own, this.#wentAloneAfter()))
+    const common = isLost ? this.#wentAloneAfter() : same
     const theirs = await this.#tailOf(this.#parts.peer, common, peerEnd)
-    const declaredUs = theirs.some(({ commit }) =>
-      commit.events.some((event) => event.type === 'ServerDeclaredDown' && event.data.server === this.#parts.own.voter),
-    )
+    const declaredUs = theirs.some(({ commit }) => declaresDown(commit, this.#parts.own.voter))
     // What never stood there is for the other to set aside.
-    if (!declaredUs) return this.#set({ peer: 'behind', behind: ownEnd - common, split: null })
-    await this.#split(common, theirs, [ownEnd, peerEnd])
+    if (!declaredUs) return this.#set({ peer: 'behind', behind: Math.max(0, ownEnd - common), split: null })
+    if (isLost && this.#standing.split?.isOurs) this.#set({ peer: 'behind', behind: 0, split: null })
+    await this.#split(common, theirs, [isLost ? start.sequence : ownEnd, peerEnd])
   }
 
   /** Ends that still move are decided about by nobody: the other side must come to the same answer. */
@@ -189,37 +211,64 @@ class Copier implements LogCopier {
       ),
       end,
     })
-    const winner = whichLogWins(tail(own, ours, ownEnd), tail(peer, theirs, peerEnd))
+    // Without a copy there is nothing to go on with.
+    const winner =
+      ownEnd === start.sequence ? peer.voter : whichLogWins(tail(own, ours, ownEnd), tail(peer, theirs, peerEnd))
     say('both servers had gone on alone', { common, winner, ours: ours.length, theirs: theirs.length })
     this.#set({ peer: 'behind', behind: 0, split: { common, isOurs: winner === own.voter } })
   }
 
   /** Our copy is not a part of the other's. What of it was never read as standing may go; anything else is a split. */
   async #diverged(ownEnd: Sequence, peerEnd: Sequence): Promise<void> {
-    const { log, peer } = this.#parts
+    const { log, own, peer } = this.#parts
     // What is read here stands; the other copy is not it, and is for its own server to mend.
     if (log.reads() === 'own') return this.#set({ peer: 'behind', behind: 0, split: null })
-    const common = await this.#commonEnd(ownEnd, peerEnd)
+    const after = await this.#commonEnd(ownEnd, peerEnd)
     // 1. Reading goes on meanwhile, beyond the end that the other copy had when this look began.
     // 2. Held against that end, what was read from the other copy would seem not to be on it: a split that is none.
     // 3. This server would then give its history up, and forget renunciations that stand on the log. So it asks anew.
-    const isOnPeer = log.reached().sequence <= common || (await this.#isRead(peer))
+    const isOnPeer = log.reached().sequence <= after || (await this.#isRead(peer))
     if (log.reads() !== 'peer') return
-    if (isOnPeer) return this.#setAside(common, ownEnd)
-    // The other copy only ends too soon: its disk was lost, or it is being filled. That is not for this side to mend.
-    const isShorter = common === peerEnd
-    this.#set({ peer: 'behind', behind: 0, split: isShorter ? null : { common, isOurs: false } })
+    // Whoever is alone reads from the other copy only if its own was lost.
+    const { head, isAlone } = log.sides()
+    const common = !isOnPeer && isAlone && head === own.voter ? this.#wentAloneAfter() : after
+    // 1. A copy that is lost while the two are compared has nothing in common with this one, and is no other history.
+    // 2. Taken for one, this copy was emptied as well: the log was gone, and a new one began.
+    // So nothing is given up, unless the other copy goes on from there. One that ends is for its own server to mend.
+    if (!(await this.#goesOn(peer, common))) return this.#set({ peer: 'behind', behind: 0, split: null })
+    if (isOnPeer) return this.#setAside({ after, common }, ownEnd)
+    this.#set({ peer: 'behind', behind: 0, split: { common, isOurs: false } })
   }
 
-  async #setAside(common: Sequence, ownEnd: Sequence, beforeEmptied = async () => {}): Promise<void> {
-    const { own, keep, setAside, say, cluster } = this.#parts
-    const count = ownEnd - common
+  /** Up to there both copies had the same when this server went on alone, whatever became of them since. */
+  #wentAloneAfter(): Sequence {
+    return sequence(this.#parts.log.sides().since - 1)
+  }
+
+  async #goesOn(side: LogSide, after: Sequence): Promise<boolean> {
+    return (await this.#positionAt(side, sequence(after + 1))) !== null
+  }
+
+  /** `after`: what of this copy is not on the other; `common`: from there on the other history is another one. */
+  async #setAside(
+    { after, common }: { readonly after: Sequence; readonly common: Sequence },
+    ownEnd: Sequence,
+    beforeEmptied = async () => {},
+  ): Promise<void> {
+    const { own, peer, keep, setAside, say, cluster } = this.#parts
+    const count = ownEnd - after
+    let kept: SetAside | null = null
     if (count > 0) {
-      const tail = await this.#tailOf(own, common, ownEnd, count)
+      const tail = await this.#tailOf(own, after, ownEnd, count)
       if (tail.length !== count) throw new Error('the own copy of the log could not be read')
-      const file = await keep([formatHeader(cluster), ...tail.map(formatRecorded)], { after: common, count })
-      say('commits that never stood on the log are set aside', { after: common, count, file })
-      await setAside({ after: common, count, file })
+      const file = await keep([formatHeader(cluster), ...tail.map(formatRecorded)], { after, count })
+      kept = { after, count, file }
+    }
+    // Writing takes a while. From here on this copy is needed no more.
+    if (!(await this.#goesOn(peer, common))) throw new OtherCopyLost(peer.voter, common)
+    if (kept) {
+      say('commits that never stood on the log are set aside', kept)
+      await setAside(kept)
     }
     await beforeEmptied()
     await own.startOver()

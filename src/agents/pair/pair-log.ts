@@ -111,7 +111,10 @@ class TwoSidedLog implements PairLog {
     return this.#source() === this.#options.own ? 'own' : 'peer'
   }
   readonly ownHas = (end: Sequence): void => this.#setOwnEnd(later(this.#ownEnd, end))
-  readonly ownEmptied = (): void => this.#setOwnEnd(start.sequence)
+  readonly ownEmptied = (): void => {
+    this.#verified = null
+    this.#setOwnEnd(start.sequence)
+  }
   readonly hold = (because: string | null): void => {
     this.#held = because
   }
@@ -139,7 +142,7 @@ class TwoSidedLog implements PairLog {
     let result: AppendResult
     const headSide = head === me ? own : peer
     const tail = head === me ? peer : own
-    if (isAlone && !this.#endsAlone(message)) result = await headSide.put(after, message)
+    if (isAlone && !this.#endsAlone(message)) result = await this.#putAlone(headSide, after, message)
     // From here on everybody reads the tail: it must be the same up to here, which only its hash says.
     else if (isAlone && !(await this.#holds(tail, after)))
       result = unavailable(`the copy of ${tail.voter} lacks commit ${after.sequence}`)
@@ -250,6 +253,12 @@ class TwoSidedLog implements PairLog {
       return (await this.#options.own.end()) === 0 && (await this.#options.peer.end()) === 0
     const there = await side.at(position.sequence)
     return typeof there !== 'string' && this.#world.digest(there.bytes) === position.hash
+  }
+
+  async #putAlone(head: LogSide, after: Position, message: Message): Promise<AppendResult> {
+    // A copy that was lost and filled again may have as many commits, and others.
+    if (this.#verified === after.hash || (await this.#holds(head, after))) return head.put(after, message)
+    return unavailable(`the copy of ${head.voter} lacks commit ${after.sequence}`)
   }
 
   async #putOnBoth(after: Position, message: Message): Promise<AppendResult> {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { openVoterStore, VoterStoreDamaged } from '../../../src/agents/voter-store.ts'
+import { openVoterStore, VoterStoreDamaged, VoterStoreForgotten } from '../../../src/agents/voter-store.ts'
 import { type Epoch, type Generation, groupName, hash, sequence } from '../../../src/events/index.ts'
 import { VirtualWorld } from '../virtual-world.ts'
 
@@ -41,6 +41,17 @@ describe('what a voter must not forget', () => {
     await store.see({ sequence: sequence(4), hash: hash('g') })
     expect(store.renounced()).toBe(7)
     expect(store.seen().sequence).toBe(9)
+  })
+  test('is forgotten as far as it was promised about a history that was given up, and nothing is promised about that any more', async () => {
+    const { world } = new VirtualWorld()
+    const store = await openVoterStore(world, path)
+    await store.addSupports(support)
+    await store.renounce(7 as Generation)
+    await store.forgetAfter({ sequence: sequence(6), hash: hash('h') })
+    await expect(store.renounce(8 as Generation)).rejects.toThrow(VoterStoreForgotten)
+    const again = await openVoterStore(world, path)
+    expect(again.supports()).toEqual(support)
+    expect(again.renounced()).toBe(0)
   })
   test('the incarnation is on disk before it is used', async () => {
     const virtual = new VirtualWorld()
