@@ -345,7 +345,7 @@ class Agent implements ServerAgent {
   }
 
   #sight(now: Instant): Sight {
-    const { voter, recorder, runner, me } = this.#parts
+    const { voter, recorder, runner, store, me } = this.#parts
     return {
       me,
       boot: this.#world.bootId(),
@@ -354,7 +354,7 @@ class Agent implements ServerAgent {
       voter,
       hasBarrier: recorder.hasBarrier(),
       observed: runner.observed(),
-      stoppedEpoch: parts.store.stoppedEpoch,
+      stoppedEpoch: store.stoppedEpoch,
       onlineMs: (group) => this.#phaseMs(group, 'online', now),
       joinedMs: now - this.#joinedAt,
       startingMs: now - this.#startingSince,

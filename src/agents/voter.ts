@@ -22,12 +22,12 @@ import {
   retimed,
   silence,
   supportsDue,
-  unsaid,
 } from '../decisions/liveness.ts'
-import { type Judgement, noJudgement, type Pair, pairOf, standIn } from '../decisions/liveness-pair.ts'
-import { membershipOf, noMembers, timingOf } from '../decisions/membership.ts'
+import { type Judgement, noJudgement, type Pair, standIn } from '../decisions/liveness-pair.ts'
+import { membershipOf, noMembers, pairIn, timingOf } from '../decisions/membership.ts'
 import { passedOnBy } from '../decisions/passed-on.ts'
 import { mayPromise, promise, promiseDue, type Timing } from '../decisions/promises.ts'
+import { unsaid } from '../decisions/unsaid.ts'
 import {
   type Epoch,
   type Generation,
@@ -36,10 +36,7 @@ import {
   noGeneration,
   type PathName,
   pathName,
-  serverName,
-  type VoterName,
 } from '../events/index.ts'
-import { pairMembersOf } from '../projections/configuration.ts'
 import type { State } from '../projections/state.ts'
 import type { Cancel, World } from '../world/world.ts'
 import { newsOf } from './beat-news.ts'
@@ -394,11 +391,4 @@ class RunningVoter implements Voter {
     this.#liveness = bar(this.#liveness, due)
     this.#writeSupports()
   }
-}
-
-/** The pair as the log tells of it; what stood in for the peer so far is not on the log. */
-const pairIn = ({ configuration, logSides }: State, me: VoterName, before: Pair | null): Pair | null => {
-  const peer = pairMembersOf(configuration.current)?.find((member) => member !== me)
-  if (peer === undefined) return null
-  return { ...(before ?? pairOf(serverName(peer))), alone: logSides.isAlone ? logSides.head : null }
 }

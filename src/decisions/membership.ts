@@ -1,8 +1,10 @@
 /** What the liveness rules need to know of the folded log: who votes, which generations live, whose word counts, T and R. */
-import type { ServerName } from '../events/index.ts'
+import { type ServerName, serverName, type VoterName } from '../events/index.ts'
+import { pairMembersOf } from '../projections/configuration.ts'
 import type { State } from '../projections/state.ts'
 import { heartbeatOf } from '../projections/timing.ts'
 import type { Membership } from './liveness.ts'
+import { type Pair, pairOf } from './liveness-pair.ts'
 import type { Timing } from './promises.ts'
 
 export const noMembers: Membership = {
@@ -38,4 +40,11 @@ export const timingOf = (state: State): Timing | null => {
   if (heartbeat === null) return null
   const { timeout, release, clockRateError } = heartbeat
   return { timeoutMs: timeout, releaseMs: release, clockRate: clockRateError / 100 }
+}
+
+/** The pair as the log tells of it; what stood in for the peer so far is not on the log. */
+export const pairIn = ({ configuration, logSides }: State, me: VoterName, before: Pair | null): Pair | null => {
+  const peer = pairMembersOf(configuration.current)?.find((member) => member !== me)
+  if (peer === undefined) return null
+  return { ...(before ?? pairOf(serverName(peer))), alone: logSides.isAlone ? logSides.head : null }
 }

@@ -8,8 +8,8 @@ import {
   publish,
   renounce,
   supportersOf,
-  unsaid,
 } from '../../../src/decisions/liveness.ts'
+import { unsaid } from '../../../src/decisions/unsaid.ts'
 import { at, exchange, generation, members, s1, s2, T, Voter, withGeneration } from './voters.ts'
 
 describe('rule 3: a support bars the generation and all before it, for good', () => {
