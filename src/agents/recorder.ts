@@ -42,6 +42,8 @@ export type Recorder = {
 
 /** Conflicts in a row after which a decision is given up: others are writing faster than we can decide. */
 const mostConflicts = 20
+/** Remembered of what was given up: the log took none of them for ten minutes by then. */
+const mostGivenUp = 60
 /** For how long an append without an answer is pursued. */
 const giveUpMs = 10_000
 /** How often the same commit is appended again while its fate is unknown. */
@@ -205,6 +207,24 @@ const settle = async (
   return 'given-up'
 }
 
+/** Rule 7c. What was given up before the first commit was accepted may stand on the log yet, and is as good a barrier then. */
+const barrierIn = (feed: Feed) => {
+  let hasCome = false
+  const givenUp = new Set<string>()
+  feed.onFold((recorded) => {
+    hasCome ||= recorded.some(({ commit }) => givenUp.has(commit.id))
+  })
+  return {
+    hasCome: () => hasCome,
+    came: () => {
+      hasCome = true
+    },
+    mayCome: ({ id }: Commit) => {
+      if (!hasCome && givenUp.size < mostGivenUp) givenUp.add(id)
+    },
+  }
+}
+
 /** Follows `log` from `from` on and appends what is submitted, one commit at a time. */
 export const startRecorder = (
   world: World,
@@ -217,7 +237,7 @@ export const startRecorder = (
   },
 ): Recorder => {
   const feed = followLog(world, log, options)
-  let barrier = false
+  const barrier = barrierIn(feed)
   const pending = new Map<string, Promise<Answer>>()
   let queue: Promise<unknown> = Promise.resolve()
 
@@ -236,9 +256,12 @@ export const startRecorder = (
       const commit: Commit = { id: commitId(world.random.id()), by, at: world.clock.wall(), ...decision }
       const outcome = await settle(world, log, feed, { after, commit })
       if (outcome === 'abandoned') return abandoned
-      if (outcome === 'given-up') return { answer: 'given-up', because: 'the log could not be written' }
+      if (outcome === 'given-up') {
+        barrier.mayCome(commit)
+        return { answer: 'given-up', because: 'the log could not be written' }
+      }
       if (outcome === 'conflict') continue
-      barrier = true
+      barrier.came()
       return { answer: 'recorded', sequence: next(after) }
     }
     return { answer: 'given-up', because: 'others kept writing first' }
@@ -265,7 +288,7 @@ export const startRecorder = (
     },
     isPending: (key) => pending.has(key),
     onFold: feed.onFold,
-    hasBarrier: () => barrier,
+    hasBarrier: barrier.hasCome,
     trouble: feed.trouble,
     stop: feed.stop,
   }

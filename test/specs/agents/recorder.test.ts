@@ -196,6 +196,15 @@ describe('an append whose reply was lost', () => {
     expect(recorder.isPending('it')).toBe(false)
     expect(recorder.hasBarrier()).toBe(false)
   })
+  test('and that was given up is the barrier of rule 7c when it is read after all', async () => {
+    log.answers = Array.from({ length: 100 }, () => ({ result: 'unknown' as const, stores: false }))
+    expect(await submit(suspend, 20_000)).toMatchObject({ answer: 'given-up' })
+    expect(recorder.hasBarrier()).toBe(false)
+    const [late] = log.asked
+    if (late) log.put(late)
+    log.deliver()
+    expect(recorder.hasBarrier()).toBe(true)
+  })
 })
 
 describe('nothing is decided', () => {
