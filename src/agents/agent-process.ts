@@ -12,7 +12,7 @@ import type { Alarm } from './alerts/local-alarms.ts'
 import { conditionWatch } from './conditions.ts'
 import { firstConfiguration } from './first-configuration.ts'
 import { type GuardianLink, linkGuardian } from './guardian-link.ts'
-import { commonArguments } from './guardian-process.ts'
+import { commonArguments, guardianTag } from './guardian-process.ts'
 import type { Say } from './log-link.ts'
 import type { Machine } from './machine.ts'
 import { type MirrorKeepers, mirrorsOf } from './mirror/mirrors.ts'
@@ -197,8 +197,8 @@ const reachGuardian = async (
   if (trace.before === 'died') deaths.died('agent', 'it ended without having been told to; another was started')
   const guardian = await linkGuardian(world, {
     socket: places.guardian,
-    command: [...options.self, 'guardian', ...commonArguments(options), '--instance', instance],
-    tag: `${instance}/guardian`,
+    command: guardianCommand(options, instance),
+    tag: guardianTag(instance),
     logFile: `${places.logs}/guardian.log`,
     own: world.processes.own(),
     lost: (because) => deaths.died('guardian', because),
@@ -207,6 +207,12 @@ const reachGuardian = async (
   if (isMissed && !guardian.wasThere) deaths.died('guardian', 'it was gone when the agent was started again')
   return guardian
 }
+
+/** Where it is a unit of its own, the service manager starts it again when it dies while its agent hangs. */
+const guardianCommand = (options: ProcessOptions, instance: string): readonly [string, ...string[]] =>
+  options.guardianUnit === null
+    ? [...options.self, 'guardian', ...commonArguments(options), '--instance', instance]
+    : ['systemctl', 'start', options.guardianUnit]
 
 const endWhatIsUnguarded = async (machine: Machine, stateDirectory: string, say: Say): Promise<void> => {
   const { world, resourceDrivers: drivers } = machine

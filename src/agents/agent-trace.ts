@@ -1,6 +1,6 @@
 /** The last word of a server's agent, kept beside what runs: whoever starts next knows whether the one before died. */
 import { z } from 'zod'
-import type { World } from '../world/world.ts'
+import type { ProcessIdentity, World } from '../world/world.ts'
 
 /** `left`: on purpose, its guardian stays. `ended`: on purpose, its guardian ended with it. */
 const trace = z.object({
@@ -28,6 +28,17 @@ export const beginTrace = async (
   // Where it cannot be written, a death goes untold.
   await write('running').catch(() => {})
   return { before, leave: write }
+}
+
+/** The agent that wrote it, when it lives: it may hang. */
+export const agentInTrace = async (
+  { files, bootId, processes }: Pick<World, 'files' | 'bootId' | 'processes'>,
+  path: string,
+): Promise<ProcessIdentity | null> => {
+  const found = trace.safeParse(parsed(await files.read(path)))
+  if (!found.success || found.data.boot !== bootId()) return null
+  const { pid, startTicks } = found.data
+  return processes.isAlive({ pid, startTicks }) ? { pid, startTicks } : null
 }
 
 const beforeOf = ({ bootId, processes }: Pick<World, 'bootId' | 'processes'>, text: string | null) => {

@@ -210,7 +210,7 @@ const reach = async (
   const deadline = world.clock.now() + startMs
   let started: ProcessIdentity | null = null
   for (;;) {
-    const reached = await greet(world, options.socket, answered)
+    const reached = await greet(world, options.socket, { answered, limitMs: greetingMs })
     if (reached === 'hangs') await world.processes.signalAll(options.tag, 'SIGKILL')
     else if (reached) return { ...reached, isNew: started !== null }
     if (world.clock.now() > deadline) throw new GuardianMissing(`no guardian could be started: see ${options.logFile}`)
@@ -228,11 +228,17 @@ export class GuardianMissing extends Error {
   override readonly name = 'GuardianMissing'
 }
 
-/** Whether there is one; one that hangs is, until it has been ended. */
-export const answersGuardian = async (world: World, socket: string): Promise<boolean> => {
-  const reached = await greet(world, socket, () => {})
-  if (reached !== null && reached !== 'hangs') reached.connected.close()
-  return reached !== null
+/** Who ends what runs: a guardian that knows a lease; one that started anew, and knows none; one that hangs; nobody. */
+export const askGuardian = async (
+  world: World,
+  socket: string,
+  limitMs: number,
+): Promise<'knows a lease' | 'knows none' | 'hangs' | 'is not there'> => {
+  const reached = await greet(world, socket, { answered: () => {}, limitMs })
+  if (reached === null) return 'is not there'
+  if (reached === 'hangs') return reached
+  reached.connected.close()
+  return reached.greeting.until === 0 ? 'knows none' : 'knows a lease'
 }
 
 /**
@@ -240,11 +246,15 @@ export const answersGuardian = async (world: World, socket: string): Promise<boo
  * the kernel still answers for a moment after it has closed the connection before. One that hangs must be ended before
  * another is started: should it go on later, it would take down what is not its own any more.
  */
-const greet = async (world: World, socket: string, answered: (pong: Pong) => void) => {
+const greet = async (
+  world: World,
+  socket: string,
+  { answered, limitMs }: { readonly answered: (pong: Pong) => void; readonly limitMs: number },
+) => {
   const connected = await world.local.connect(socket)
   if (connected === null) return null
   const { promise, resolve } = Promise.withResolvers<Greeting | 'hangs' | null>()
-  const cancel: Cancel = world.clock.after(greetingMs, () => resolve('hangs'))
+  const cancel: Cancel = world.clock.after(limitMs, () => resolve('hangs'))
   connected.onClose(() => resolve(null))
   connected.onText(
     lineReader(fromGuardian, (message) => {

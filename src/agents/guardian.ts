@@ -6,6 +6,7 @@
 import { budgetMs, type ReleaseBudget, releaseBudget } from '../decisions/release-budget.ts'
 import type { Watchdogs } from '../world/watchdog.ts'
 import type { Cancel, LocalConnection, ProcessIdentity, World } from '../world/world.ts'
+import { agentInTrace } from './agent-trace.ts'
 import { type FromGuardian, lineReader, type ToGuardian, toGuardian } from './guardian-protocol.ts'
 import { type WatchdogFeeder, watchdogFeeder } from './guardian-watchdog.ts'
 import { type ManifestEntry, readManifest, writeManifest } from './manifest.ts'
@@ -15,6 +16,8 @@ import { takeAllDown } from './take-down.ts'
 export type GuardianOptions = {
   readonly socket: string
   readonly manifest: string
+  /** Where the agent left its trace. */
+  readonly trace: string
   readonly logDirectory: string
   readonly instance: string
   readonly drivers: ResourceDrivers
@@ -24,6 +27,8 @@ export type GuardianOptions = {
   /** The last resort when groups cannot be taken down: resets the machine. Null = it is only said. */
   readonly reset: readonly [string, ...string[]] | null
   readonly say: (what: string, fields: Readonly<Record<string, unknown>>) => void
+  /** It listens. */
+  readonly ready?: () => void
 }
 
 /** Once its share has passed and nothing has reset the machine, better late than never: so long for each resource. */
@@ -40,6 +45,12 @@ const firstRespawnMs = 20
 const longestRespawnMs = 5000
 /** An agent that lived this long did not die of its start. */
 const healthyMs = 20_000
+
+/**
+ * A guardian that starts anew knows no lease. An agent that lives tells it within milliseconds; where none has come by then,
+ * what the one before guarded is ended: its agent hangs, or is gone as well.
+ */
+const nobodyMs = 1000
 
 /** Timers stand still while the machine is suspended, and the deadline does not: it is looked at again after this. */
 const longestTimerMs = 200
@@ -60,6 +71,7 @@ class Guardian {
   #agent: ProcessIdentity | null = null
   #unwatch: Cancel = () => {}
   #deadline: Cancel = () => {}
+  #nobody: Cancel = () => {}
   #isBusy = false
   #respawnMs = firstRespawnMs
   #bornAt = 0
@@ -77,7 +89,10 @@ class Guardian {
 
   async run(): Promise<void> {
     const close = await this.#world.local.listen(this.#options.socket, (connection) => this.#greet(connection))
+    this.#options.ready?.()
+    this.#nobody = this.#world.clock.after(nobodyMs, () => void this.#nobodyCame())
     await this.#ended.promise
+    this.#nobody()
     close()
   }
 
@@ -95,6 +110,7 @@ class Guardian {
   #hear(message: Exclude<ToGuardian, { say: 'ping' }>): void {
     switch (message.say) {
       case 'here':
+        this.#nobody()
         this.#agent = { pid: message.pid, startTicks: message.startTicks }
         this.#bornAt = this.#world.clock.now()
         this.#unwatch()
@@ -126,6 +142,17 @@ class Guardian {
       default:
         message satisfies never
     }
+  }
+
+  async #nobodyCame(): Promise<void> {
+    const { manifest, trace, say } = this.#options
+    const running = await readManifest(this.#world, manifest).catch(() => null)
+    // Where it cannot be told, anything would be a guess: the next agent looks. Rule 12: what is kept needs no lease.
+    if (running === null || running.every(({ isKept }) => isKept) || this.#agent !== null) return
+    say('started anew, and no agent has come: what the guardian before had left is taken down', {})
+    this.#agent = await agentInTrace(this.#world, trace).catch(() => null)
+    this.#until = this.#world.clock.sinceBoot() - this.#budget.agentMs
+    await this.#onDeadline()
   }
 
   #nothingRuns(): void {

@@ -1,9 +1,11 @@
 /**
- * What an earlier agent left running while no guardian answers either: nobody would end it when its lease is over, and
- * nobody here knows when that is. So it is taken down before anything else is done, the reading of the log included.
+ * What an earlier agent left running while no guardian knows its lease either: it is gone, hangs, or has started anew. Nobody
+ * would end it when its lease is over, and nobody here knows when that is. So it is taken down before anything else is done,
+ * the reading of the log included.
  */
 import type { World } from '../world/world.ts'
-import { answersGuardian } from './guardian-link.ts'
+import { askGuardian } from './guardian-link.ts'
+import { guardianTag } from './guardian-process.ts'
 import type { Say } from './log-link.ts'
 import { readManifest, writeManifest } from './manifest.ts'
 import type { Places } from './node.ts'
@@ -11,6 +13,9 @@ import { type TakeDownParts, takeAllDown } from './take-down.ts'
 
 /** By force each takes a moment; what takes longer is left to the agent, which goes on trying. */
 const eachMs = 2000
+
+/** One that hangs costs this much of what is left of the lease; one that is only slow would cost the groups. */
+const answerMs = 1000
 
 /** Where it cannot be told what runs, that is for the agent: it knows everything that could. */
 export const endUnguarded = async (
@@ -22,13 +27,17 @@ export const endUnguarded = async (
   // Rule 12: that may run on without a lease, and so without anybody who ends it.
   const kept = all.filter(({ isKept }) => isKept)
   const running = all.filter(({ isKept }) => !isKept)
-  if (running.length === 0 || (await answersGuardian(world, guardian))) return
+  if (running.length === 0) return
+  const answer = await askGuardian(world, guardian, answerMs)
+  if (answer === 'knows a lease') return
+  // Should it go on later, it would take down what is not its own any more.
+  if (answer === 'hangs') await world.processes.signalAll(guardianTag(parts.instance), 'SIGKILL')
   const began = world.clock.now()
   const left = await takeAllDown(running, parts, () => eachMs)
   await writeManifest(world, manifest, [...kept, ...left]).catch((trouble: unknown) =>
     say('what runs could not be written down', { trouble: String(trouble) }),
   )
-  say('agent and guardian were both gone: what they had left running was taken down', {
+  say('agent and guardian were both gone, or hung: what they had left running was taken down', {
     resources: running.map(({ group, resource }) => `${group}/${resource}`),
     left: left.map(({ group, resource }) => `${group}/${resource}`),
     tookMs: Math.round(world.clock.now() - began),

@@ -34,6 +34,8 @@ export type ProcessOptions = {
   readonly respawn: boolean
   /** Last resort of the guardian: a command that resets the machine; null = none. */
   readonly reset: string | null
+  /** The systemd unit that runs the guardian; null = the agent starts one itself. */
+  readonly guardianUnit: string | null
   /** NOTIFY_SOCKET and WATCHDOG_USEC of systemd. */
   readonly notifySocket: string | null
   readonly watchdogMs: number | null

@@ -11,6 +11,7 @@ type AgentOptions = StateOption & {
   readonly natsServer?: string
   readonly respawn?: boolean
   readonly reset?: string
+  readonly guardianUnit?: string
 }
 
 export const addProcesses: AddCommands = (program, deps) => {
@@ -18,7 +19,11 @@ export const addProcesses: AddCommands = (program, deps) => {
     .command('agent')
     .summary('run the agent of a server')
     .description('Runs the agent of this server: heartbeats, log, groups, monitors. Usually started by systemd.')
-  examples(running(agent, deps), 'baton agent --state /var/lib/baton').action(async (options: AgentOptions) => {
+  const guarded = running(agent, deps).option(
+    '--guardian-unit <name>',
+    'the systemd unit that runs the guardian; without it the agent starts one itself',
+  )
+  examples(guarded, 'baton agent --state /var/lib/baton').action(async (options: AgentOptions) => {
     const { runAgent } = await import('../agents/agent-process.ts')
     const { realMachine } = await import('../agents/machine.ts')
     const chosen = await processOptions(options)
@@ -41,13 +46,15 @@ export const addProcesses: AddCommands = (program, deps) => {
   const guardian = program
     .command('guardian')
     .summary('run the guardian of an agent')
-    .description('Takes services down in time when the agent cannot any more. Started by the agent itself.')
-    .requiredOption('--instance <name>', 'whose processes it may end')
-  running(guardian, deps).action(async (options: AgentOptions & { readonly instance: string }) => {
+    .description(
+      'Takes services down in time when the agent cannot any more. Started by the agent itself, or by systemd.',
+    )
+    .option('--instance <name>', 'whose processes it may end; as the kit has it, when not said')
+  running(guardian, deps).action(async (options: AgentOptions & { readonly instance?: string }) => {
     const { runGuardian } = await import('../agents/guardian-process.ts')
     const { realMachine } = await import('../agents/machine.ts')
     const chosen = await processOptions(options)
-    await runGuardian(realMachine(chosen.natsServer), { ...chosen, instance: options.instance })
+    await runGuardian(realMachine(chosen.natsServer), { ...chosen, instance: options.instance ?? null })
     end()
   })
   const demo = program
@@ -142,6 +149,7 @@ const processOptions = async (options: AgentOptions): Promise<ProcessOptions> =>
     self: [process.execPath, realpathSync(process.argv[1] ?? import.meta.filename)],
     respawn: options.respawn === true,
     reset: await resetOf(options.reset),
+    guardianUnit: options.guardianUnit ?? null,
     notifySocket: NOTIFY_SOCKET ?? null,
     watchdogMs: isWatched ? Number(WATCHDOG_USEC) / 1000 : null,
     signal: untilTold(),

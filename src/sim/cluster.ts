@@ -228,6 +228,7 @@ export class Cluster {
       self: ['node', 'baton'],
       respawn: false,
       reset: 'reset',
+      guardianUnit: null,
       notifySocket: null,
       watchdogMs: null,
       signal: stop.signal,

@@ -74,6 +74,12 @@ export class Cluster {
     })
   }
 
+  /** As its unit does: by itself, without an agent that asks for it. */
+  async startGuardian(server: string): Promise<void> {
+    const command = [baton, 'guardian', '--state', state, '--nats-server', natsServer(), '--respawn']
+    await this.host(server).spawn(command, { logFile: this.#logFileOf(server, 'guardian') })
+  }
+
   /** What an agent says of itself, over the same socket as `baton status`. */
   async status(voter: string): Promise<AgentStatus> {
     return await agentStatus(this.host(voter).stateDirectory)

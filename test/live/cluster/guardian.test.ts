@@ -64,6 +64,35 @@ describe('lease end to off, in ms, when', () => {
   )
 })
 
+describe('of agent and guardian one hangs and the other is killed, and a service manager starts that again:', () => {
+  clusterTest('everything is off in time either way', { timing: calm }, async (cluster, context) => {
+    await settled(cluster)
+    const guardian = await cluster.signal('s1', 'guardian', 'SIGSTOP')
+    const agentLease = await leaseEnd(cluster)
+    const agent = await cluster.signal('s1', 'agent', 'SIGKILL')
+    await cluster.startAgent('s1')
+    const agentOffMs = (await offAt(cluster)) - agentLease
+    await context.annotate(`guardian hangs, agent killed: off ${agentOffMs.toFixed(0)} ms after the lease's end`)
+    expect(agentOffMs).toBeLessThan(releaseMs + slackMs)
+    await until(() => !existsSync(`/proc/${guardian}`), settleMs, 'the hung guardian to be ended')
+    await cluster.waitForAnother('s1', 'agent', agent)
+    await cluster.waitUntilSettled()
+
+    if ((await cluster.ownerOf('web')) !== 's1') await cluster.do('s2', 'group', 'move', 'web', '--to', 's1')
+    await settled(cluster)
+    const guardianLease = await leaseEnd(cluster)
+    const hung = await cluster.signal('s1', 'agent', 'SIGSTOP')
+    await cluster.signal('s1', 'guardian', 'SIGKILL')
+    await cluster.startGuardian('s1')
+    const guardianOffMs = (await offAt(cluster)) - guardianLease
+    await context.annotate(`agent hangs, guardian killed: off ${guardianOffMs.toFixed(0)} ms after the lease's end`)
+    expect(guardianOffMs).toBeLessThan(releaseMs + slackMs)
+    await until(() => !existsSync(`/proc/${hung}`), settleMs, 'the hung agent to be ended')
+    await cluster.startAgent('s1')
+    await cluster.waitUntilSettled()
+  })
+})
+
 describe('a guardian that hangs (SIGSTOP)', () => {
   clusterTest('is replaced by its agent, and no client notices', { timing: calm }, async (cluster, context) => {
     const watch = await cluster.watch()
@@ -83,6 +112,9 @@ describe('a guardian that hangs (SIGSTOP)', () => {
 const settled = async (cluster: Cluster): Promise<void> => {
   await cluster.waitUntilOnline('web', 's1')
   await cluster.waitUntilSettled()
+  // What was taken down behind the log's back is online there until its server has looked.
+  const isUp = async () => (await pidsWith(cluster.host('s1'), isService)).length > 0
+  await until(isUp, settleMs, 'the service on s1 to run')
 }
 
 /** When the lease that the agent holds now would end, were it not renewed: the latest, seen from here. */

@@ -7,6 +7,8 @@ export class GuardedWorld {
   readonly virtual = new VirtualWorld()
   readonly killed: number[] = []
   readonly launched: string[][] = []
+  /** Whose processes were all ended. */
+  readonly endedTags: string[] = []
   readonly runs: string[][] = []
   /** Called when something is launched. */
   onLaunch: () => void = () => {}
@@ -23,7 +25,10 @@ export class GuardedWorld {
         this.killed.push(pid)
         return true
       },
-      signalAll: async () => 0,
+      signalAll: async (tag) => {
+        this.endedTags.push(tag)
+        return 0
+      },
       isAlive: () => true,
       onExit: () => () => {},
       launch: async (argv) => {

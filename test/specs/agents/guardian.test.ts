@@ -37,6 +37,7 @@ const startGuardian = () =>
   void runGuardian(guarded.world, {
     socket: '/guardian.sock',
     manifest,
+    trace: '/state/run/agent.json',
     logDirectory: '/log',
     instance: 'i',
     drivers,
@@ -292,6 +293,49 @@ describe('a guardian that does not answer', () => {
     await pass(2000)
     expect(link.trouble()).toMatch(/no guardian has answered for \d+ ms/)
     expect(link.watchdog().armed).toBe(false)
+  })
+})
+
+describe('a guardian that starts anew', () => {
+  const startAnew = async () => {
+    link.leave()
+    guarded.guardianDies()
+    await pass(0)
+    startGuardian()
+    await pass(0)
+  }
+
+  test('and hears of no agent ends the one that hangs, and takes down what was left', async () => {
+    running('httpd')
+    const last = { boot: guarded.virtual.boot, pid: agentPid, startTicks: 1, last: 'running' }
+    guarded.virtual.disk.set('/state/run/agent.json', JSON.stringify(last))
+    await startAnew()
+    await pass(999)
+    expect(guarded.killed).toEqual([])
+    await pass(50)
+    expect(guarded.killed).toEqual([agentPid])
+    expect(said.at(-1)).toBe('everything is off')
+  })
+
+  test('leaves everything to an agent that comes', async () => {
+    running('httpd')
+    await startAnew()
+    await startAgent()
+    await pass(5000)
+    expect(said).toEqual([])
+  })
+
+  test('takes nothing down that may run without a lease, nor what it cannot tell', async () => {
+    guarded.virtual.disk.set(manifest, 'damaged')
+    await startAnew()
+    await pass(5000)
+    expect(guarded.runs).toEqual([])
+    running('httpd')
+    const text = guarded.virtual.disk.get(manifest) ?? ''
+    guarded.virtual.disk.set(manifest, text.replaceAll('"isUp":true', '"isUp":true,"isKept":true'))
+    await startAnew()
+    await pass(5000)
+    expect(said).toEqual([])
   })
 })
 

@@ -82,6 +82,28 @@ test('with a guardian that answers nothing is touched: it knows the lease', asyn
   expect(down).toEqual([])
 })
 
+test('a guardian that has started anew, and knows no lease, is as good as none', async () => {
+  const { local } = guarded.world
+  await local.listen(places.guardian, (connection) => connection.send('{"say":"until","until":0}\n'))
+  runs({ name: 'httpd' })
+  const ending = end()
+  await guarded.virtual.pass(10)
+  await ending
+  expect(down).toEqual(['httpd'])
+})
+
+test('a guardian that hangs is ended after a second, and what it guarded taken down', async () => {
+  await guarded.world.local.listen(places.guardian, () => {})
+  runs({ name: 'httpd' })
+  const ending = end()
+  await guarded.virtual.pass(999)
+  expect(down).toEqual([])
+  await guarded.virtual.pass(10)
+  await ending
+  expect(guarded.endedTags).toEqual(['i/guardian'])
+  expect(down).toEqual(['httpd'])
+})
+
 describe('the trace of an agent', () => {
   const path = '/state/run/agent.json'
   const begin = (isAlive = false) => {
