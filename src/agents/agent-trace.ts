@@ -30,15 +30,15 @@ export const beginTrace = async (
   return { before, leave: write }
 }
 
-/** The agent that wrote it, when it lives: it may hang. */
+/** The agent that wrote it since the machine started, alive or not; null when it ended with its guardian, on purpose. */
 export const agentInTrace = async (
-  { files, bootId, processes }: Pick<World, 'files' | 'bootId' | 'processes'>,
+  { files, bootId }: Pick<World, 'files' | 'bootId'>,
   path: string,
 ): Promise<ProcessIdentity | null> => {
   const found = trace.safeParse(parsed(await files.read(path)))
-  if (!found.success || found.data.boot !== bootId()) return null
+  if (!found.success || found.data.boot !== bootId() || found.data.last === 'ended') return null
   const { pid, startTicks } = found.data
-  return processes.isAlive({ pid, startTicks }) ? { pid, startTicks } : null
+  return { pid, startTicks }
 }
 
 const beforeOf = ({ bootId, processes }: Pick<World, 'bootId' | 'processes'>, text: string | null) => {

@@ -48,7 +48,7 @@ const healthyMs = 20_000
 
 /**
  * A guardian that starts anew knows no lease. An agent that lives tells it within milliseconds; where none has come by then,
- * what the one before guarded is ended: its agent hangs, or is gone as well.
+ * what the one before guarded is ended: its agent hangs, or is gone as well. It is started again as after any death.
  */
 const nobodyMs = 1000
 
@@ -111,10 +111,7 @@ class Guardian {
     switch (message.say) {
       case 'here':
         this.#nobody()
-        this.#agent = { pid: message.pid, startTicks: message.startTicks }
-        this.#bornAt = this.#world.clock.now()
-        this.#unwatch()
-        this.#unwatch = this.#world.processes.onExit(this.#agent, () => this.#agentDied())
+        this.#watch({ pid: message.pid, startTicks: message.startTicks })
         break
       case 'lease':
         this.#until = message.until
@@ -146,13 +143,27 @@ class Guardian {
 
   async #nobodyCame(): Promise<void> {
     const { manifest, trace, say } = this.#options
-    const running = await readManifest(this.#world, manifest).catch(() => null)
+    const [running, before] = await Promise.all([
+      readManifest(this.#world, manifest).catch(() => null),
+      agentInTrace(this.#world, trace).catch(() => null),
+    ])
+    if (this.#agent !== null) return
+    this.#agent = before
     // Where it cannot be told, anything would be a guess: the next agent looks. Rule 12: what is kept needs no lease.
-    if (running === null || running.every(({ isKept }) => isKept) || this.#agent !== null) return
-    say('started anew, and no agent has come: what the guardian before had left is taken down', {})
-    this.#agent = await agentInTrace(this.#world, trace).catch(() => null)
-    this.#until = this.#world.clock.sinceBoot() - this.#budget.agentMs
-    await this.#onDeadline()
+    if (running?.some(({ isKept }) => !isKept)) {
+      say('started anew, and no agent has come: what the guardian before had left is taken down', {})
+      this.#until = this.#world.clock.sinceBoot() - this.#budget.agentMs
+      await this.#onDeadline()
+    }
+    // One that is gone already, or was ended just now, is told of at once.
+    if (before !== null && this.#agent === before) this.#watch(before)
+  }
+
+  #watch(agent: ProcessIdentity): void {
+    this.#agent = agent
+    this.#bornAt = this.#world.clock.now()
+    this.#unwatch()
+    this.#unwatch = this.#world.processes.onExit(agent, () => this.#agentDied())
   }
 
   #nothingRuns(): void {
@@ -252,10 +263,7 @@ class Guardian {
     const options = { tag: `${instance}/agent`, logFile: `${logDirectory}/agent.log` }
     this.#world.processes.launch(argv, options).then(
       (agent) => {
-        this.#agent ??= agent
-        this.#bornAt = this.#world.clock.now()
-        this.#unwatch()
-        this.#unwatch = this.#world.processes.onExit(agent, () => this.#agentDied())
+        if (this.#agent === null) this.#watch(agent)
       },
       (trouble: unknown) => say('the agent could not be started', { trouble: String(trouble) }),
     )

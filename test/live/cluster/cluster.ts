@@ -74,7 +74,7 @@ export class Cluster {
     })
   }
 
-  /** As its unit does: by itself, without an agent that asks for it. */
+  /** By itself, as its unit does, or an agent that was killed before it had reached it. */
   async startGuardian(server: string): Promise<void> {
     const command = [baton, 'guardian', '--state', state, '--nats-server', natsServer(), '--respawn']
     await this.host(server).spawn(command, { logFile: this.#logFileOf(server, 'guardian') })

@@ -10,6 +10,8 @@ export class GuardedWorld {
   /** Whose processes were all ended. */
   readonly endedTags: string[] = []
   readonly runs: string[][] = []
+  /** Processes that are not alive. */
+  readonly gone = new Set<number>()
   /** Called when something is launched. */
   onLaunch: () => void = () => {}
   #listener: ((connection: LocalConnection) => void) | null = null
@@ -23,14 +25,18 @@ export class GuardedWorld {
       ...world.processes,
       signal: ({ pid }) => {
         this.killed.push(pid)
+        this.gone.add(pid)
         return true
       },
       signalAll: async (tag) => {
         this.endedTags.push(tag)
         return 0
       },
-      isAlive: () => true,
-      onExit: () => () => {},
+      isAlive: ({ pid }) => !this.gone.has(pid),
+      onExit: ({ pid }, exited) => {
+        if (this.gone.has(pid)) queueMicrotask(() => exited(null))
+        return () => {}
+      },
       launch: async (argv) => {
         this.launched.push([...argv])
         this.onLaunch()

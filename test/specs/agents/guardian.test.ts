@@ -33,7 +33,7 @@ const driver: ResourceDriver = {
 }
 const drivers: ResourceDrivers = { exec: driver, fip: driver, disk: driver, service: driver } as ResourceDrivers // cast: other types are not touched
 
-const startGuardian = () =>
+const startGuardian = (respawn: readonly [string, ...string[]] | null = null) =>
   void runGuardian(guarded.world, {
     socket: '/guardian.sock',
     manifest,
@@ -42,7 +42,7 @@ const startGuardian = () =>
     instance: 'i',
     drivers,
     watchdogs: watchdog.watchdogs,
-    respawn: null,
+    respawn,
     reset: ['/bin/reset'],
     say: (what) => said.push(what),
   })
@@ -271,7 +271,7 @@ describe('a guardian that does not answer', () => {
   })
 
   test('is replaced, and the next one is told the lease', async () => {
-    guarded.onLaunch = startGuardian
+    guarded.onLaunch = () => startGuardian()
     leaseFor(60_000)
     await pass(100)
     guarded.guardianDies()
@@ -297,32 +297,38 @@ describe('a guardian that does not answer', () => {
 })
 
 describe('a guardian that starts anew', () => {
-  const startAnew = async () => {
+  const startAnew = async (respawn: readonly [string, ...string[]] | null = null) => {
     link.leave()
     guarded.guardianDies()
     await pass(0)
-    startGuardian()
+    startGuardian(respawn)
     await pass(0)
+  }
+  const leaveTrace = (last: 'running' | 'left' | 'ended') => {
+    const text = JSON.stringify({ boot: guarded.virtual.boot, pid: agentPid, startTicks: 1, last })
+    guarded.virtual.disk.set('/state/run/agent.json', text)
   }
 
   test('and hears of no agent ends the one that hangs, and takes down what was left', async () => {
     running('httpd')
-    const last = { boot: guarded.virtual.boot, pid: agentPid, startTicks: 1, last: 'running' }
-    guarded.virtual.disk.set('/state/run/agent.json', JSON.stringify(last))
+    leaveTrace('running')
     await startAnew()
     await pass(999)
     expect(guarded.killed).toEqual([])
     await pass(50)
     expect(guarded.killed).toEqual([agentPid])
     expect(said.at(-1)).toBe('everything is off')
+    expect(guarded.launched).toEqual([])
   })
 
   test('leaves everything to an agent that comes', async () => {
     running('httpd')
-    await startAnew()
+    leaveTrace('running')
+    await startAnew(['baton', 'agent'])
     await startAgent()
     await pass(5000)
     expect(said).toEqual([])
+    expect(guarded.launched).toEqual([])
   })
 
   test('takes nothing down that may run without a lease, nor what it cannot tell', async () => {
@@ -336,6 +342,48 @@ describe('a guardian that starts anew', () => {
     await startAnew()
     await pass(5000)
     expect(said).toEqual([])
+  })
+
+  describe('where no service manager starts the agent again, and hears of none', () => {
+    const respawn = ['baton', 'agent'] as const
+
+    test.each(['died', 'hangs'])('starts it once what was left by one that %s is off', async (what) => {
+      guarded.onLaunch = () => said.push('launched')
+      if (what === 'died') guarded.gone.add(agentPid)
+      running('httpd')
+      leaveTrace('running')
+      await startAnew(respawn)
+      await pass(999)
+      expect(guarded.launched).toEqual([])
+      await pass(100)
+      expect(said.slice(-3)).toEqual(['everything is off', 'the agent died: starting it again', 'launched'])
+      expect(guarded.launched).toEqual([respawn])
+    })
+
+    test('starts it, too, when nothing was left, or nobody can tell what', async () => {
+      leaveTrace('running')
+      guarded.gone.add(agentPid)
+      await startAnew(respawn)
+      await pass(1100)
+      guarded.virtual.disk.set(manifest, 'damaged')
+      await startAnew(respawn)
+      await pass(1100)
+      expect(guarded.launched).toEqual([respawn, respawn])
+    })
+
+    test('starts none beside one that lives and runs nothing, after one that ended on purpose, or when it cannot tell', async () => {
+      await startAnew(respawn)
+      await pass(5000)
+      leaveTrace('running')
+      await startAnew(respawn)
+      await pass(5000)
+      leaveTrace('ended')
+      guarded.gone.add(agentPid)
+      await startAnew(respawn)
+      await pass(5000)
+      expect(guarded.killed).toEqual([])
+      expect(guarded.launched).toEqual([])
+    })
   })
 })
 
