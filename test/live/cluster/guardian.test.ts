@@ -20,8 +20,8 @@ describe('lease end to off, in ms, when', () => {
     const lease = await leaseEnd(cluster)
     await cluster.signal('s1', 'agent', 'SIGSTOP')
     const offMs = (await offAt(cluster)) - lease
+    await until(() => saidBy(cluster).includes('everything is off'), settleMs, 'the guardian to say so')
     await context.annotate(`off ${offMs.toFixed(0)} ms after the lease's end; guardian: ${saidBy(cluster)}`)
-    expect(saidBy(cluster)).toContain('everything is off')
     await cluster.waitUntilSettled()
   })
 
