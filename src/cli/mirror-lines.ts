@@ -10,11 +10,17 @@ import {
 } from '../decisions/mirror-pair.ts'
 import type { ByteRun, ServerName } from '../events/index.ts'
 import type { Lacking } from '../projections/mirror-history.ts'
-import { lackingOn, shortOf, sideOf } from '../projections/mirror-sides.ts'
+import { lackingOn, shortOf, sideOf, type Trouble } from '../projections/mirror-sides.ts'
 import type { Mirror, Resync } from '../projections/mirrors.ts'
 import type { State } from '../projections/state.ts'
 import { bytesInWords, durationInWords, listInWords } from '../projections/wording.ts'
-import { lackingInWords, orderInWords, percentOf } from '../projections/words-of-mirrors.ts'
+import {
+  detachedHelp,
+  lackingInWords,
+  orderInWords,
+  percentOf,
+  troubleInWords,
+} from '../projections/words-of-mirrors.ts'
 import type { Colours } from './deps.ts'
 import { indent, row, table } from './table.ts'
 import { formatTime, type Zone } from './times.ts'
@@ -39,12 +45,13 @@ const oneMirror = (state: State, name: string, look: MirrorLook): readonly strin
     ? dim(`${configuration.mode}, port ${configuration.port}`)
     : yellow('not configured any more')
   if (mirror === null) return [`${bold(name)}  ${yellow('never initialised')}  ${facts}`]
-  const { current, stale, generation, forced, split, orders, verified, mayConnect } = mirror
+  const { current, stale, generation, forced, split, detached, orders, verified, mayConnect } = mirror
   const standing =
     stale === null ? green('both copies are current') : red(`NOT REDUNDANT: only ${current} has every write`)
   const notes = [
     `generation ${shortOf(generation)} since ${formatTime(mirror.since, look.zone)}: ${mirror.because}`,
     ...(forced ? [yellow(`by the word of ${forced.by}: ${forced.lost}`)] : []),
+    ...(detached ? [red(`the disk of ${detached.server} has failed while it served: ${detachedHelp(mirror)}`)] : []),
     ...(split ? [yellow(`the copy of ${split.server} is split off since ${formatTime(split.at, look.zone)}`)] : []),
     ...(mayConnect ? [] : [yellow(`its sides do not connect: baton mirror connect ${name}`)]),
     ...growthNotes(mirror).map(yellow),
@@ -97,10 +104,15 @@ const sideRow = (state: State, mirror: Mirror, server: string, { colours, zone }
       : dim('not shown yet'),
     [
       ...(objection !== null && mirror.stale !== server ? [yellow(objection)] : []),
-      ...(trouble ? [red(`${trouble.operation} failed: ${trouble.because}`)] : []),
+      ...(trouble ? [red(troubleLine(trouble, zone))] : []),
       ...(lostNetworks.length > 0 ? [yellow(`no connect over ${lostNetworks.join(', ')}`)] : []),
     ].join('; '),
   )
+}
+
+const troubleLine = (trouble: Trouble, zone: Zone): string => {
+  const { operations, told, since } = trouble
+  return `${operations.join(', ')} failed, told ${told === 1 ? 'once' : `${told} times`} since ${formatTime(since, zone)}: ${troubleInWords(trouble)}`
 }
 
 /** As wide as two regions of a common disk are far apart on a screen. */

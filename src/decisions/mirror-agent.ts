@@ -25,7 +25,7 @@
  */
 import type { Epoch, MirrorEvent, MirrorName, Sequence, ServerName } from '../events/index.ts'
 import { joined, type Lacking } from '../projections/mirror-history.ts'
-import { hasBeenServed, type SideVerdict, sideOf } from '../projections/mirror-sides.ts'
+import { hasBeenServed, isNewTrouble, type SideVerdict, sideOf } from '../projections/mirror-sides.ts'
 import type { OpenOrder } from '../projections/mirrors.ts'
 import type { State } from '../projections/state.ts'
 import { percentOf } from '../projections/words-of-mirrors.ts'
@@ -170,11 +170,11 @@ export const interruptResync = (state: State, interrupted: DataOf<'MirrorResyncI
   return together([{ type: 'MirrorResyncInterrupted', data }], {}, null)
 }
 
-/** Its disk fails, and that is news. */
+/** Its disk fails, and that is news: told once for each disk and what it does not do, and for so many bad blocks. */
 export const reportTrouble = (state: State, trouble: DataOf<'MirrorDiskTrouble'>): Decision | null => {
   const mirror = constructedMirror(state, trouble.mirror)
   const because = trouble.because.slice(0, 500)
-  if (mirror === null || sideOf(mirror, trouble.server).trouble?.because === because) return null
+  if (mirror === null || !isNewTrouble(sideOf(mirror, trouble.server).trouble, trouble)) return null
   return together([{ type: 'MirrorDiskTrouble', data: { ...trouble, because } }], {}, null)
 }
 

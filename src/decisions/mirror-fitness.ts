@@ -4,7 +4,7 @@ import { hasBeenServed, shortOf, sideOf } from '../projections/mirror-sides.ts'
 import type { Mirror } from '../projections/mirrors.ts'
 import { serverOf } from '../projections/servers.ts'
 import type { State } from '../projections/state.ts'
-import { percentOf } from '../projections/words-of-mirrors.ts'
+import { detachedHelp, percentOf } from '../projections/words-of-mirrors.ts'
 import { constructedMirror } from './mirror-pair.ts'
 
 const mirrorsOfGroup = (state: State, group: GroupName): readonly string[] =>
@@ -54,9 +54,11 @@ export const mirrorObjection = (state: State, name: string, server: ServerName):
 
 /** `mirror db.data is stale there since generation 1f00…: only s1 has every write; …` */
 const staleness = (mirror: Mirror, server: string): string => {
-  const { name, current, generation, resync, split } = mirror
+  const { name, current, generation, resync, split, detached } = mirror
   const since = `its copy of mirror ${name} is stale since generation ${shortOf(generation)}: only ${current} has every write`
   if (split?.server === server) return `${since}; it is split off (baton mirror rejoin ${name})`
+  if (detached?.server === server)
+    return `its disk of mirror ${name} has failed: only ${current} has every write; ${detachedHelp(mirror)}`
   const runs = resync && resync.target === server && resync.interrupted === null
   if (runs) return `${since}; it is being brought up, ${percentOf(resync)} % so far`
   return `${since}; it may run it once it was brought up from ${current}, or by force (baton mirror force ${name} ${server})`

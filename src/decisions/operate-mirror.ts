@@ -5,7 +5,7 @@ import type { Mirror } from '../projections/mirrors.ts'
 import { serverOf } from '../projections/servers.ts'
 import type { State } from '../projections/state.ts'
 import { durationInWords } from '../projections/wording.ts'
-import { lackingInWords, percentOf } from '../projections/words-of-mirrors.ts'
+import { detachedHelp, lackingInWords, percentOf } from '../projections/words-of-mirrors.ts'
 import { constructed } from './construct-mirror.ts'
 import type { Facts, Refusal } from './decision.ts'
 import { mirrorObjection } from './mirror-fitness.ts'
@@ -122,6 +122,7 @@ const onActive = (state: State, mirror: Mirror, order: MirrorOrder, facts: Facts
   const owned = ownershipOf(state, name)
   if (owned === null) return notRunning(name)
   if (!facts.reachable.has(owned.server)) return notHeard(owned.server)
+  if (mirror.detached) return withoutDisk(mirror)
   if (stale !== null && current !== null)
     return {
       refused: `${name} is broken: only ${current} has every write, ${stale} was left behind (${mirror.because})`,
@@ -133,6 +134,11 @@ const onActive = (state: State, mirror: Mirror, order: MirrorOrder, facts: Facts
   if (order === 'resize' && other !== null && !facts.reachable.has(other)) return notHeard(other)
   return ordered(mirror, owned.server, order)
 }
+
+const withoutDisk = (mirror: Mirror): Refusal => ({
+  refused: `the disk of ${mirror.detached?.server} has failed: ${mirror.name} is on the disk of ${mirror.current} alone`,
+  possible: detachedHelp(mirror),
+})
 
 const notRunning = (name: string): Refusal => ({
   refused: `${groupOfMirror(name)} does not run anywhere, so ${name} is not served`,
@@ -149,6 +155,7 @@ const resync = (state: State, mirror: Mirror, full: boolean, facts: Facts): Oper
   if (split) return { refused: `${split.server} is split off for a backup`, possible: `baton mirror rejoin ${name}` }
   if (stale === null && !full) return so('both sides have everything: there is nothing to copy')
   if (owned === null) return notRunning(name)
+  if (mirror.detached?.server === owned.server) return withoutDisk(mirror)
   if (!facts.reachable.has(owned.server)) return notHeard(owned.server)
   const other = otherOf(state, name, owned.server)
   if (other !== null && serverOf(state.servers, other).status !== 'up')
@@ -210,7 +217,7 @@ const replaceDisk = (state: State, mirror: Mirror, { server }: Of<'replace-mirro
     return {
       refused: `${group} runs on ${server}: its disk is in use`,
       possible:
-        stale === null
+        stale === null || stale === server
           ? `baton group move ${group}`
           : `baton mirror resync ${name} first, then baton group move ${group}`,
     }
@@ -232,7 +239,13 @@ const replaceDisk = (state: State, mirror: Mirror, { server }: Of<'replace-mirro
 export const mirrorsAgainstStop = (state: State, server: string, facts: Facts): Refusal | null => {
   for (const name of configuredMirrors(state)) {
     const mirror = constructedMirror(state, name)
-    if (mirror?.stale == null || ownershipOf(state, name)?.server !== server) continue
+    const owner = ownershipOf(state, name)?.server
+    if (mirror?.detached && mirror.detached.server === owner && mirror.current === server)
+      return {
+        refused: `${owner} runs ${groupOfMirror(name)} on the disk that ${server} has of mirror ${name}: its own has failed`,
+        possible: `baton group move ${groupOfMirror(name)} to ${server}, or baton group stop ${groupOfMirror(name)} first`,
+      }
+    if (mirror?.stale == null || owner !== server || mirror.stale === server) continue
     const { stale, resync } = mirror
     if (serverOf(state.servers, stale).status !== 'up' || !facts.reachable.has(stale)) continue
     const group = groupOfMirror(name)

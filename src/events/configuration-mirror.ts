@@ -73,6 +73,12 @@ export const mirrorOf = <Common extends z.ZodRawShape>(form: Form, common: Commo
       'A write that the other side has not acknowledged for so long breaks the mirror.',
     ),
     keepalive: keepaliveOf(form),
+    onDiskError: z
+      .enum(['continue', 'fail-over'])
+      .default('continue')
+      .describe(
+        'When a disk of the serving side fails while both copies are current: go on with the other server’s alone, or fail over.',
+      ),
     compression: z.boolean().default(false).describe('What is written travels compressed (zstd).'),
     encryption: z.boolean().default(false).describe('It travels encrypted, under the cluster’s certificates.'),
     blockSize: integer(leastBlock, mostRegion)

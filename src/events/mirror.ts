@@ -72,6 +72,18 @@ export const mirrorEvents = {
     epoch: decode.epoch,
     because: words,
   }),
+  /**
+   * A disk of `server`, which serves, has failed: it goes on with the disk of `current` alone, whose copy has durably all
+   * that was acknowledged so far, and is written from here on. The copy of `server` is void. The content keeps its name:
+   * whatever that copy claims when it returns is not believed.
+   */
+  MirrorDetached: z.object({
+    mirror,
+    server: decode.server,
+    current: decode.server,
+    epoch: decode.epoch,
+    because: words,
+  }),
   /** Both sides have every acknowledged write. */
   MirrorJoined: z.object({ mirror, source: decode.server, target: decode.server, generation, epoch: decode.epoch }),
   MirrorResyncStarted: z.object({

@@ -185,6 +185,11 @@ export const catalogue = {
   mirrorConnectRestored: info('md', 15, 'Mirror %1: server %2 has the mirror connect over network %3 again.'),
   mirrorOrderFailed: warning('md', 16, 'Mirror %1: what was ordered on server %2 has failed.(%3)'),
   mirrorProcessDied: error('md', 17, 'Mirror %1: the data plane of server %2 has died and is started anew.(%3)'),
+  mirrorDetached: error(
+    'md',
+    18,
+    'Mirror %1: the disk of server %2 has failed; it goes on with that of %3 alone: move the group there, then replace the disk.(%4)',
+  ),
 } as const satisfies Readonly<Record<string, Message>>
 
 export type MessageName = keyof typeof catalogue

@@ -5,6 +5,7 @@ import type { Scene, Told } from './alerts.ts'
 import { shortOf, sideOf } from './mirror-sides.ts'
 import { mirrorOf } from './mirrors.ts'
 import { bytesInWords } from './wording.ts'
+import { troubleInWords } from './words-of-mirrors.ts'
 
 export const tellMirror = ({ type, data }: MirrorEvent, { before, after, moment }: Scene): readonly Told[] => {
   const known = mirrorOf(before.mirrors, data.mirror)
@@ -19,6 +20,8 @@ export const tellMirror = ({ type, data }: MirrorEvent, { before, after, moment 
       return known?.stale === data.stale && known.current === data.current
         ? []
         : told('mirrorBroken', data.current, data.current, data.stale, data.because)
+    case 'MirrorDetached':
+      return told('mirrorDetached', data.server, data.server, data.current, data.because)
     case 'MirrorJoined':
       return known?.stale === null ? [] : told('mirrorJoined', data.source, data.source, data.target)
     case 'MirrorResyncStarted':
@@ -42,7 +45,7 @@ export const tellMirror = ({ type, data }: MirrorEvent, { before, after, moment 
     case 'MirrorRejoined':
       return told('mirrorRejoined', data.server, data.server)
     case 'MirrorDiskTrouble':
-      return told('mirrorDiskTrouble', data.server, data.server, data.operation, data.because)
+      return told('mirrorDiskTrouble', data.server, data.server, data.operation, troubleInWords(data))
     case 'MirrorProcessDied':
       return told('mirrorProcessDied', data.server, data.server, data.because)
     case 'MirrorConnectLost':

@@ -25,11 +25,46 @@ export type SideVerdict =
   | { readonly is: 'older'; readonly because: string; readonly lacks: Lacking }
   | { readonly is: 'unknown'; readonly because: string }
 
+/** A disk that fails, from the first time it did until its copy is brought up anew. */
+export type Trouble = {
+  /** What it did not do last, and why. */
+  readonly operation: string
+  readonly because: string
+  readonly at: WallTime
+  readonly since: WallTime
+  /** All that it did not do. */
+  readonly operations: readonly string[]
+  /** Of blocks that are bad, as they were told. */
+  readonly offsets: readonly number[]
+  /** How often it was told: at most `mostTold` times. */
+  readonly told: number
+}
+/** A disk that goes bad block by block must not fill the log. */
+const mostTold = 16
+
+type Troubled = Pick<Extract<MirrorEvent, { type: 'MirrorDiskTrouble' }>['data'], 'operation' | 'offsets' | 'because'>
+
+/** It says something new: another thing that the disk does not do, or other blocks, as long as that was not told often. */
+export const isNewTrouble = (trouble: Trouble | null, { operation, offsets }: Troubled): boolean => {
+  if (trouble === null || !trouble.operations.includes(operation)) return true
+  return trouble.told < mostTold && offsets.some((one) => !trouble.offsets.includes(one))
+}
+
+export const troubled = (
+  trouble: Trouble | null,
+  { operation, offsets, because }: Troubled,
+  at: WallTime,
+): Trouble => ({
+  ...{ operation, because, at, since: trouble?.since ?? at, told: (trouble?.told ?? 0) + 1 },
+  operations: [...new Set([...(trouble?.operations ?? []), operation])],
+  offsets: [...new Set([...(trouble?.offsets ?? []), ...offsets])].toSorted((a, b) => a - b),
+})
+
 export type Side = {
   readonly known: Known | null
   /** The latest claims, as judged when they came in. */
   readonly seen: (Claims & { readonly at: WallTime; readonly sequence: Sequence; readonly verdict: SideVerdict }) | null
-  readonly trouble: { readonly operation: string; readonly because: string; readonly at: WallTime } | null
+  readonly trouble: Trouble | null
   readonly lostNetworks: readonly string[]
   /** How large its partitions were for the last resize; none before the first. */
   readonly measured?: Measured
@@ -91,6 +126,7 @@ export const lackingOn = (mirror: Mirror, server: string): Lacking => {
   if (seen && seen.verdict.is === 'new' && hasBeenServed(mirror))
     return { copy: 'everything', because: 'its cluster partition was formatted: it has nothing' }
   if (mirror.stale !== server) return { copy: 'nothing' }
+  if (mirror.detached?.server === server) return { copy: 'everything', because: 'its disk failed while it served' }
   if (known === null) return { copy: 'everything', because: 'it never had anything, or its disk was replaced' }
   // What was written since the parting stands in the bitmap of the current side; the log has the coarse extents of it.
   const parting = mirror.partings.find(({ parent }) => parent === known.generation)

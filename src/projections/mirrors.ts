@@ -17,7 +17,7 @@ import {
   type WallTime,
 } from '../events/index.ts'
 import { afterJoin, type EpochHistory, recordedUnder } from './mirror-history.ts'
-import { type Known, type Side, sideOf, verdictOn } from './mirror-sides.ts'
+import { type Known, type Side, sideOf, troubled, verdictOn } from './mirror-sides.ts'
 import type { Moment } from './servers.ts'
 
 /** A parting of the two sides: content `generation` went on from `parent`. */
@@ -81,6 +81,8 @@ export type Mirror = {
     readonly at: WallTime
     readonly by: string
   } | null
+  /** It serves with the disk of `current` alone, because its own has failed; null = nobody does. */
+  readonly detached: { readonly server: ServerName; readonly because: string; readonly at: WallTime } | null
   readonly split: { readonly server: ServerName; readonly at: WallTime } | null
   /** False after `baton mirror break`, until `connect`. */
   readonly mayConnect: boolean
@@ -118,6 +120,7 @@ const freshMirror = (name: MirrorName, { at, sequence }: Moment): Mirror => ({
   sides: {},
   resync: null,
   forced: null,
+  detached: null,
   split: null,
   mayConnect: true,
   orders: [],
@@ -141,6 +144,7 @@ export const foldMirror = (mirrors: Mirrors, event: MirrorEvent, moment: Moment)
   switch (event.type) {
     case 'MirrorConstructed':
     case 'MirrorBroken':
+    case 'MirrorDetached':
     case 'MirrorJoined':
     case 'MirrorForced':
       return foldStanding(mirror, event, moment)
@@ -160,10 +164,11 @@ export const foldMirror = (mirrors: Mirrors, event: MirrorEvent, moment: Moment)
   }
 }
 
-type Standing = 'MirrorConstructed' | 'MirrorBroken' | 'MirrorJoined' | 'MirrorForced'
+type Standing = 'MirrorConstructed' | 'MirrorBroken' | 'MirrorDetached' | 'MirrorJoined' | 'MirrorForced'
 type Of<Type extends MirrorEvent['type']> = Extract<MirrorEvent, { type: Type }>
 
 const foldStanding = (mirror: Mutable, { type, data }: Of<Standing>, moment: Moment): string | null => {
+  mirror.detached = null
   switch (type) {
     case 'MirrorConstructed':
       Object.assign(mirror, { id: data.id, initial: data.initial, partings: [], epochs: [], forced: null, split: null })
@@ -189,6 +194,8 @@ const foldStanding = (mirror: Mutable, { type, data }: Of<Standing>, moment: Mom
       mirror.epochs = recordedUnder(mirror.epochs, { epoch, server: current, runs: [], covered: null })
       return contradiction
     }
+    case 'MirrorDetached':
+      return foldDetached(mirror, data, moment)
     case 'MirrorJoined': {
       const { source, target, generation, epoch } = data
       if (mirror.stale !== null || mirror.current !== source)
@@ -222,6 +229,22 @@ const giveUp = (mirror: Mutable, server: ServerName): void => {
   change(mirror, server, { known: null })
   const { seen } = sideOf(mirror, server)
   if (seen) change(mirror, server, { seen: { ...seen, verdict: verdictOn(mirror, server, seen) } })
+}
+
+const foldDetached = (
+  mirror: Mutable,
+  { server, current, epoch, because }: Of<'MirrorDetached'>['data'],
+  moment: Moment,
+): string | null => {
+  const contradiction =
+    mirror.stale === null
+      ? null
+      : `${mirror.name}: ${server} went on with the disk of ${current}, which lacks something`
+  stand(mirror, { current, epoch, because }, moment)
+  Object.assign(mirror, { stale: server, resync: null, detached: { server, because, at: moment.at } })
+  // What it had, and what it claimed, is void: its copy is made anew once the other side serves.
+  change(mirror, server, { known: null, seen: null })
+  return contradiction
 }
 
 type Named = { readonly generation: string; readonly epoch: Epoch }
@@ -343,7 +366,7 @@ const foldSide = (mirror: Mutable, { type, data }: OfSide, { at, sequence }: Mom
       mirror.split = null
       return
     case 'MirrorDiskTrouble':
-      change(mirror, data.server, { trouble: { operation: data.operation, because: data.because, at } })
+      change(mirror, data.server, { trouble: troubled(sideOf(mirror, data.server).trouble, data, at) })
       return
     case 'MirrorProcessDied':
       // What it was doing is over; whether anything was lost with it, the next break or claim says.

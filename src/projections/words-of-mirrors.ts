@@ -1,7 +1,7 @@
 /** What happened to mirror disks, in words: one sentence for every event. */
 import type { MirrorEvent, MirrorOrder } from '../events/index.ts'
 import { lackingOn, shortOf, sideOf } from './mirror-sides.ts'
-import { mirrorOf } from './mirrors.ts'
+import { type Mirror, mirrorOf } from './mirrors.ts'
 import type { State } from './state.ts'
 import { bytesInWords, durationInWords } from './wording.ts'
 
@@ -14,6 +14,8 @@ export const describeMirror = ({ type, data }: MirrorEvent): string => {
         : `${name} was initialised: ${data.source} has the data, ${data.target} is to get ${data.initial === 'full' ? 'all of it' : 'what is used of it'}`
     case 'MirrorBroken':
       return `${name} broke: ${data.current} goes on alone (generation ${shortOf(data.generation)}), ${data.stale} is left behind: ${data.because}`
+    case 'MirrorDetached':
+      return `${name}: the disk of ${data.server} failed, which serves: it goes on with that of ${data.current} alone: ${data.because}`
     case 'MirrorJoined':
       return `${name} is whole: ${data.source} and ${data.target} have everything (generation ${shortOf(data.generation)})`
     case 'MirrorResyncStarted':
@@ -41,7 +43,7 @@ export const describeMirror = ({ type, data }: MirrorEvent): string => {
     case 'MirrorRejoined':
       return `${name}: the copy of ${data.server} may follow again`
     case 'MirrorDiskTrouble':
-      return `${name}: ${data.operation} on the disk of ${data.server} failed: ${data.because}`
+      return `${name}: ${data.operation} on the disk of ${data.server} failed: ${troubleInWords(data)}`
     case 'MirrorProcessDied':
       return `${name}: the data plane of ${data.server} has died: ${data.because}`
     case 'MirrorConnectLost':
@@ -57,6 +59,21 @@ export const describeMirror = ({ type, data }: MirrorEvent): string => {
     default:
       return type satisfies never
   }
+}
+
+/** Offsets first: what is to be looked at. */
+const mostOffsets = 4
+
+export const troubleInWords = ({
+  offsets,
+  because,
+}: {
+  readonly offsets: readonly number[]
+  readonly because: string
+}): string => {
+  if (offsets.length === 0) return because
+  const more = offsets.length > mostOffsets ? ` and ${offsets.length - mostOffsets} more` : ''
+  return `${because} (bad at byte ${offsets.slice(0, mostOffsets).join(', ')}${more})`
 }
 
 export const orderInWords: Readonly<Record<MirrorOrder, string>> = {
@@ -80,15 +97,23 @@ export const percentOf = ({
 /** What people must know of mirrors before anything else, and what is safe to do about it. */
 export const mirrorBanners = ({ mirrors }: State): readonly string[] =>
   Object.values(mirrors).flatMap((mirror) => {
-    const { name, current, stale, because, resync, split, forced } = mirror
+    const { name, current, stale, because, resync, split, forced, detached } = mirror
     if (forced) return [`mirror ${name} rests on the word of ${forced.by}: ${forced.lost}`]
     if (stale === null || current === null) return []
+    if (detached)
+      return [
+        `mirror ${name} is NOT REDUNDANT: the disk of ${stale} has failed, its service uses that of ${current} alone, and fails when that is lost; ${detachedHelp(mirror)}`,
+      ]
     if (split)
       return [`mirror ${name}: ${stale} is split off: writes are only on ${current} until baton mirror rejoin ${name}`]
     const running = resync !== null && resync.interrupted === null
     const how = running ? `resync has ${percentOf(resync)} %` : `no resync runs (${resync?.interrupted ?? because})`
     return [`mirror ${name} is NOT REDUNDANT: only ${current} has every write, ${stale} cannot take over; ${how}`]
   })
+
+/** What to do about a side that serves without a disk of its own. */
+export const detachedHelp = ({ name, current, detached }: Mirror): string =>
+  `move its group to ${current} (baton group move), put in another disk, then baton mirror replace-disk ${name} ${detached?.server}`
 
 /** What a side lacks, for a sentence: `nothing`, `at most 3 GiB …`, `everything (…)`. */
 export const lackingInWords = (state: State, name: string, server: string): string => {

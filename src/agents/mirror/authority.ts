@@ -1,5 +1,6 @@
 /** The log, as the engine of a mirror sees it (src/mirror/engine/authority.ts): what it asks is decided here, recorded, answered. */
 import { breakMirror } from '../../decisions/break-mirror.ts'
+import { detachMirror } from '../../decisions/detach-mirror.ts'
 import { joinMirror } from '../../decisions/join-mirror.ts'
 import type { MirrorAnswer } from '../../decisions/mirror-answer.ts'
 import { epochOf, type MirrorName, sequence, serverName } from '../../events/index.ts'
@@ -46,6 +47,12 @@ export const logAuthority = (
       const sides = { current: serverName(current), stale: serverName(stale) }
       return ask(`break ${mirror} ${generation}`, (state) =>
         breakMirror(state, { mirror, ...sides, generation, epoch: epochOf(sequence(epoch)), because }),
+      )
+    },
+    detachMirror: ({ server, current, epoch, because }) => {
+      const sides = { server: serverName(server), current: serverName(current) }
+      return ask(`detach ${mirror} ${epoch}`, (state) =>
+        detachMirror(state, { mirror, ...sides, epoch: epochOf(sequence(epoch)), because }),
       )
     },
     joinMirror: ({ source, target, generation, epoch }) => {

@@ -286,11 +286,12 @@ export class MirrorKeeper {
     return servingHindrance(this.#state, { ...this.#parts, epoch, status, isShown })
   }
 
-  readonly #asked = async ({ break: broken, join }: Extract<FromPlane, { say: 'ask' }>) => {
+  readonly #asked = async ({ break: broken, detach, join }: Extract<FromPlane, { say: 'ask' }>) => {
     if (broken) {
       const wish = { ...broken, generation: dataGeneration(broken.generation) }
       return this.#authority.breakMirror(wish)
     }
+    if (detach) return this.#authority.detachMirror(detach)
     if (join) return this.#authority.joinMirror({ ...join, generation: dataGeneration(join.generation) })
     return 'unknown' as const
   }

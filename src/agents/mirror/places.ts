@@ -60,8 +60,18 @@ export const settingsOf = (
   const id = mirrorOf(state.mirrors, name)?.id ?? null
   const peer = otherOf(state, name, me)
   if (configuration === null || id === null || peer === null) return null
-  const { dataPartition, clusterPartition, mode, queueLimit, ackTimeout, compression, encryption, resync, keepalive } =
-    configuration
+  const {
+    dataPartition,
+    clusterPartition,
+    mode,
+    onDiskError,
+    queueLimit,
+    ackTimeout,
+    compression,
+    encryption,
+    resync,
+    keepalive,
+  } = configuration
   const settings = {
     mirror: id,
     server: me,
@@ -78,6 +88,7 @@ export const settingsOf = (
       : null,
     compress: compression,
     mode,
+    onDiskError,
     ackMs: ackTimeout,
     pingMs: keepalive.interval,
     silenceMs: keepalive.timeout,

@@ -49,7 +49,7 @@ export const mirrorSight: Judge = (seen) => {
   if (disks === null || because !== null) return error(because ?? 'its partitions cannot be opened')
   if (does === 'serve' && condition) {
     const why = `${condition.pair}: ${condition.because}`
-    if (condition.pair === 'alone' || condition.pair === 'stopped') return error(why)
+    if (['alone', 'detached', 'stopped'].includes(condition.pair)) return error(why)
     if (condition.pair === 'resyncing') return warning(resync ? `${why}, ${Math.floor(percentOf(resync))} %` : why)
     if (condition.pair === 'holding') return warning(why)
   }

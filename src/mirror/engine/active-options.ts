@@ -16,6 +16,8 @@ export type ActiveOptions = {
   /** What the log last named for this side; null when it names none. */
   readonly recorded: DataGeneration | null
   readonly mode: 'sync' | 'async'
+  /** What follows when this side's disk fails while both sides have everything; `continue` when it is not given. */
+  readonly onDiskError?: 'continue' | 'fail-over'
   readonly limits: ActiveLimits
   readonly changed: ConditionListener
   readonly report?: ReportListener

@@ -5,7 +5,6 @@
 import type { Cancel } from '../../world/world.ts'
 import { DiskTrouble } from '../disk.ts'
 import type { BlockRequest, Engine } from '../engine-interface.ts'
-import { type DataGeneration, parted } from '../generations.ts'
 import { type Frame, frame } from '../peer/frame.ts'
 import type { PeerLink } from '../peer/link.ts'
 import { encodeMessage } from '../peer/messages.ts'
@@ -13,23 +12,27 @@ import { activated } from './activation.ts'
 import { type ActiveOptions, lookEveryMs } from './active-options.ts'
 import { Asker } from './asker.ts'
 import type { MirrorCondition, PairState } from './authority.ts'
+import { Break } from './break.ts'
 import { BringUp } from './bring-up.ts'
+import { Detachment } from './detachment.ts'
 import { DiskCare } from './disk-care.ts'
 import { HeldBack } from './held-back.ts'
 import type { Begun } from './in-flight.ts'
 import { markedBlocks } from './intents.ts'
 import { Meeting, type Met, meet } from './meeting.ts'
+import { Operator } from './operator.ts'
 import type { MirrorReport } from './report.ts'
 import { peerStateOf, type Side } from './standby.ts'
 import { Statistics } from './statistics.ts'
 import { Touched } from './touched.ts'
-import type { VerifyOptions } from './verify.ts'
 import { Writes } from './writes.ts'
 
 export class ActiveSide implements Engine {
   readonly blockBytes: number
   readonly touched: Touched
   readonly statistics: Statistics
+  /** What an operator may order. */
+  readonly operator: Operator
   readonly #side: Side
   readonly #options: ActiveOptions
   readonly #writes: Writes
@@ -37,11 +40,12 @@ export class ActiveSide implements Engine {
   #because = 'the other side has not been heard'
   /** The log has not recorded that this side goes on alone, so it must before anything is acknowledged without the other. */
   #mustAsk = true
-  #isBreaking = false
   readonly #heldBack = new HeldBack()
   #isLeaving = false
   #isJoined = false
   readonly #asker: Asker
+  readonly #breaking: Break
+  readonly #detachment: Detachment
   #link: PeerLink | null = null
   #meeting: Meeting | null = null
   /** Of the other side, when writes were last acknowledged by it. */
@@ -66,40 +70,54 @@ export class ActiveSide implements Engine {
     // What it had acknowledged as standby has no marks here.
     side.data.flush()
     partition.save(activated(partition.state, { epoch: options.epoch, boot: side.boot, recorded: options.recorded }))
+    const parts = {
+      ...{ clock: options.clock, side, partition, dirty: partition.dirty, asker: this.#asker },
+      ...{ touched: this.touched, statistics: this.statistics, report: this.#report },
+      guard: this.#guarded,
+      send: (frames: readonly Frame[]) => this.#link?.send(frames),
+      isStopped: () => this.#pair === 'stopped',
+      isAttached: () => this.#detachment.isAttached,
+    }
     this.#writes = new Writes({
-      clock: options.clock,
-      side,
+      ...parts,
       epoch: options.epoch,
       mode: options.mode,
       pair: () => this.#pair,
-      isBreaking: () => this.#isBreaking,
-      touched: this.touched,
-      statistics: this.statistics,
+      isBreaking: () => this.#breaking.isUnderWay,
+      detach: this.#detach,
       unreadable: (read, trouble) => this.#care.unreadable(read, trouble),
       writing: (ranges) => this.#care.writing(ranges),
-      send: (frames) => this.#link?.send(frames),
     })
     this.#care = new DiskCare({
-      clock: options.clock,
-      side,
-      isPaired: () => this.#pair === 'paired' && this.#link !== null,
-      send: (frames) => this.#link?.send(frames),
+      ...parts,
+      isPaired: () => this.#link !== null && (this.#pair === 'paired' || !this.#detachment.isAttached),
       mark: (range) => this.#writes.intents.begin([range], this.#writes.sequence),
-      guard: (run) => void this.#guarded(run),
-      report: this.#report,
     })
     this.#bringUp = new BringUp({
-      clock: options.clock,
-      side,
+      ...parts,
       writes: this.#writes,
       limits: options.limits.resync,
       times: this.statistics.resyncAcknowledge,
-      guard: (run) => void this.#guarded(run),
-      report: this.#report,
       joining: this.#joining,
       joined: () => this.#askJoin(),
       again: () => this.#meet(),
     })
+    this.#breaking = new Break({
+      ...parts,
+      newGeneration: options.newGeneration,
+      refused: () => this.stop('the log refuses that this side goes on alone'),
+      recorded: (because) => this.#broken(because),
+    })
+    this.#detachment = new Detachment({
+      ...parts,
+      send: this.#writes.send,
+      holding: (because) => this.#become('holding', because),
+      refused: () => this.stop('the log refuses that this side goes on with the disk of the other one'),
+      recorded: (because, sequence) => this.#detached(because, sequence),
+    })
+    const condition = (): MirrorCondition => this.condition
+    const breakNow = (because: string): void => this.#breakNow(because)
+    this.operator = new Operator({ ...parts, condition, breakNow, bringUp: this.#bringUp, care: this.#care })
     // What was being written when this side last stopped may differ on the other.
     for (const block of markedBlocks(partition)) partition.dirty.add(block)
     this.#patience = options.clock.after(options.limits.connectMs, () => this.#break('the other side did not come'))
@@ -128,6 +146,7 @@ export class ActiveSide implements Engine {
     const begun = this.#guarded(() => this.#writes.perform(burst))
     if (begun === null) this.#writes.failed(burst)
     else this.#took(burst, begun)
+    this.#detachment.fence()
   }
 
   readonly linkUp = (link: PeerLink): void => {
@@ -142,7 +161,8 @@ export class ActiveSide implements Engine {
     this.#meeting = null
     this.#bringUp.interrupt(because)
     this.#care.stopVerify(because)
-    if (this.#pair === 'resyncing' && !this.#mustAsk) this.#becomeAlone(because)
+    if (!this.#detachment.isAttached) this.stop(`${this.#because}; the other side is lost: ${because}`)
+    else if (this.#pair === 'resyncing' && !this.#mustAsk) this.#becomeAlone(because)
     else if (this.#pair === 'paired' || this.#pair === 'resyncing') {
       this.#become('holding', because)
       this.#patience()
@@ -187,35 +207,58 @@ export class ActiveSide implements Engine {
     for (const { settles } of this.#writes.inFlight.takeAll()) for (const settle of settles) settle('EIO')
   }
 
-  /** Trouble with a disk ends the service: the other side has everything. Null then. */
+  /** Trouble with a disk: it is given up, or the service ends. The other side has everything. Null then. */
   readonly #guarded = <T>(run: () => T): T | null => {
     try {
       return run()
     } catch (error) {
       if (!(error instanceof DiskTrouble)) throw error
-      this.#care.tell(error)
-      this.stop(`the local disk: ${error.message}`)
+      if (this.#detach(error)) this.#detachment.fence()
+      else {
+        this.#care.tell(error)
+        this.stop(`the local disk: ${error.message}`)
+      }
       return null
     }
+  }
+
+  /** True: this side goes on without its disks, and nothing that was begun is lost. */
+  readonly #detach = (trouble: DiskTrouble): boolean => {
+    const isWhole = this.#pair === 'paired' && this.#isJoined && this.#link !== null
+    if (!isWhole || this.#isLeaving || this.#options.onDiskError === 'fail-over') return false
+    this.#care.stopVerify('the local disk has failed')
+    this.#detachment.begin(`the local disk: ${trouble.message}`)
+    this.#care.tell(trouble)
+    return true
+  }
+
+  readonly #detached = (because: string, sequence: number): void => {
+    this.#become('detached', because)
+    this.#writes.acknowledged(sequence)
+    this.#care.disown()
   }
 
   /** Local is done. */
   readonly #took = (burst: readonly BlockRequest[], begun: readonly Begun[]): void => {
     this.#guarded(() => this.#writes.took(burst, begun))
-    if (this.#options.mode === 'async' && this.#writes.inFlight.bytes > this.#options.limits.queueBytes)
+    if (
+      this.#options.mode === 'async' &&
+      this.#detachment.isAttached &&
+      this.#writes.inFlight.bytes > this.#options.limits.queueBytes
+    )
       this.#breakNow('the queue is full')
   }
 
   readonly #acknowledged = ({ sequence, at }: Frame): void => {
     this.peerSaves = at || null
-    if (!this.#writes.replicates()) return
+    if (this.#detachment.holds(sequence) || !this.#writes.replicates()) return
     this.#writes.acknowledged(sequence)
     this.#bringUp.acknowledged(sequence)
   }
 
   readonly #refused = (one: Frame): void => {
     const because = `the other side refuses: ${new TextDecoder().decode(one.payload)}`
-    if (one.epoch > this.#options.epoch) this.stop(because)
+    if (one.epoch > this.#options.epoch || !this.#detachment.isAttached) this.stop(because)
     else {
       if (this.#bringUp.refused(because)) this.#mustAsk = false
       this.#breakNow(because)
@@ -225,7 +268,7 @@ export class ActiveSide implements Engine {
   /** Both states are known: what follows from it. */
   readonly #meet = (): void => {
     const met = this.#meeting?.met
-    if (!met || this.#isBreaking) return
+    if (!met || this.#breaking.isUnderWay) return
     const { partition } = this.#side
     const answer = meet(partition.state.generations, met, {
       isFresh: partition.dirty.marks.count === 0 && partition.intent.marks.count === 0,
@@ -301,73 +344,24 @@ export class ActiveSide implements Engine {
       else this.#guarded(() => this.#writes.drain(() => resolve(this.#pair === 'paired' ? null : no())))
     })
 
-  /** An operator's word: this side goes on alone, and whoever holds the connection keeps it closed. */
-  readonly part = (because: string): void => this.#breakNow(because)
-
-  /**
-   * An operator's word: what is marked is copied, or everything. While both sides count as equal the log has to know
-   * first that the other is not: the connection begins anew after that. Null, or why nothing can be copied.
-   */
-  readonly resync = (everything: boolean): string | null => {
-    const { dirty } = this.#side.partition
-    if (this.#pair === 'stopped') return `nothing is served: ${this.#because}`
-    const isStored = this.#guarded(() => {
-      if (everything) dirty.addAll()
-      dirty.store()
-      return true
-    })
-    if (!isStored) return this.#because
-    if (this.#bringUp.isRunning) this.#bringUp.more()
-    else if (this.#pair === 'alone') this.#bringUp.atOnce()
-    else if (this.#pair === 'paired' && dirty.marks.count > 0) this.#breakNow('an operator has ordered a resync')
-    return null
-  }
-
-  /** D13. Null, or why both copies cannot be compared now. */
-  readonly verify = (options: VerifyOptions): string | null => {
-    if (this.#pair !== 'paired') return `only a whole mirror is compared; this one is ${this.#pair}: ${this.#because}`
-    this.#care.verify(options)
-    return null
-  }
-
   readonly #report = (one: MirrorReport): void => this.#options.report?.(one)
 
   readonly #breakNow = (because: string): void => {
     const isAsking = this.#mustAsk
     this.#link?.close(because)
-    if (isAsking) this.#break(because)
+    if (!this.#detachment.isAttached) this.stop(`${this.#because}; the other side is lost: ${because}`)
+    else if (isAsking) this.#break(because)
   }
 
   /** Goes on alone once the log has it; until then nothing is acknowledged. */
   readonly #break = (because: string): void => {
-    if (this.#isBreaking || this.#pair === 'stopped' || this.#pair === 'alone') return
-    this.#isBreaking = true
+    if (this.#breaking.isUnderWay || this.#pair === 'stopped' || this.#pair === 'alone') return
     this.#patience()
     this.#become('holding', because)
-    const { partition } = this.#side
-    const next = this.#options.newGeneration()
-    const { generations } = partition.state
-    // Before the log knows it: after a crash in between, the log's word decides whether it is ours.
-    const saved = this.#guarded(() => {
-      partition.save({ ...partition.state, generations: { ...generations, pending: next } })
-      return true
-    })
-    if (saved) this.#askBreak(next, because)
+    this.#breaking.begin(because)
   }
 
-  readonly #askBreak = (generation: DataGeneration, because: string): void =>
-    this.#asker.askBreak(generation, because, {
-      answered: (answer) => {
-        if (answer === 'refused') this.stop('the log refuses that this side goes on alone')
-        else this.#guarded(() => this.#broken(generation, because))
-      },
-      isOver: () => this.#pair === 'stopped',
-    })
-
-  readonly #broken = (generation: DataGeneration, because: string): void => {
-    const { partition } = this.#side
-    partition.save({ ...partition.state, generations: parted(partition.state.generations, generation) })
-    this.#isBreaking = false
+  readonly #broken = (because: string): void => {
     this.#becomeAlone(because)
     this.#meet()
   }

@@ -34,6 +34,12 @@ export class Asker {
     this.#ask(() => authority.breakMirror({ current: me, stale: peer, generation, epoch, because }), question)
   }
 
+  /** The content keeps its name: what this side had is void, whatever it is called. */
+  readonly askDetach = (because: string, question: Question): void => {
+    const { authority, me, peer, epoch } = this.#options
+    this.#ask(() => authority.detachMirror({ server: me, current: peer, epoch, because }), question)
+  }
+
   readonly askJoin = (generation: DataGeneration, question: Question): void => {
     const { authority, me, peer, epoch } = this.#options
     this.#ask(() => authority.joinMirror({ source: me, target: peer, generation, epoch }), question)

@@ -12,6 +12,14 @@ export type MirrorBreak = {
   readonly epoch: number
   readonly because: string
 }
+export type MirrorDetach = {
+  /** The server that serves on without a disk of its own: its copy is void. */
+  readonly server: string
+  /** The server whose copy has every acknowledged write, durably. */
+  readonly current: string
+  readonly epoch: number
+  readonly because: string
+}
 export type MirrorJoin = {
   readonly source: string
   readonly target: string
@@ -27,6 +35,8 @@ export type MirrorJoin = {
 export type MirrorAuthority = {
   /** 'refused': somebody else is current, or the epoch is over. The engine stops. */
   readonly breakMirror: (event: MirrorBreak) => Promise<'recorded' | 'refused'>
+  /** Until it has answered "recorded" no write is acknowledged that only the other side has. */
+  readonly detachMirror: (event: MirrorDetach) => Promise<'recorded' | 'refused'>
   readonly joinMirror: (event: MirrorJoin) => Promise<'recorded' | 'refused'>
 }
 
@@ -36,6 +46,8 @@ export type PairState =
   | 'alone'
   | 'resyncing'
   | 'paired'
+  /** Serves with the disk of the other side alone: its own has failed. */
+  | 'detached'
   /** Nothing is served any more. */
   | 'stopped'
 

@@ -14,6 +14,8 @@ export type DiskCarePort = {
   readonly side: Side
   /** The other side has everything, and is there. */
   readonly isPaired: () => boolean
+  /** This side's own disks are in use. */
+  readonly isAttached: () => boolean
   readonly send: (frames: readonly Frame[]) => void
   /** Marks a range that is written here only. @throws DiskTrouble */
   readonly mark: (range: Range) => void
@@ -28,16 +30,16 @@ export class DiskCare {
   #verify: Verify | null = null
 
   constructor(port: DiskCarePort) {
-    const { isPaired, send } = port
+    const { isPaired, isAttached, send } = port
     this.#port = port
-    this.#remote = new RemoteReads({ isPaired, send, repair: this.#repair })
+    this.#remote = new RemoteReads({ isPaired, isAttached, send, repair: this.#repair })
   }
 
   readonly tell = (trouble: DiskTrouble): void => this.#port.report(troubleReport(this.#port.side.data, trouble))
 
-  /** Called once everything before it was sent. */
-  readonly unreadable = (read: Read, trouble: DiskTrouble): void => {
-    this.tell(trouble)
+  /** Called once everything before it was sent. No trouble: the disk is not used any more. */
+  readonly unreadable = (read: Read, trouble: DiskTrouble | null): void => {
+    if (trouble) this.tell(trouble)
     this.#remote.take(read)
   }
 
@@ -66,8 +68,21 @@ export class DiskCare {
   /** The other side is not waited for any more. */
   readonly giveUp = (): void => this.#remote.giveUp()
 
+  /** This copy is void. The log knows; that it says so itself, too, is only for as long as its metadata can be written. */
+  readonly disown = (): void => {
+    const { partition } = this.#port.side
+    try {
+      partition.dirty.addAll()
+      partition.dirty.store()
+      partition.save({ ...partition.state, isConsistent: false })
+    } catch (error) {
+      if (!(error instanceof DiskTrouble)) throw error
+    }
+  }
+
   /** What the other side has is what was acknowledged; the disk gives a block that it cannot read another place. */
   readonly #repair = (at: number, bytes: Uint8Array): void => {
+    if (!this.#port.isAttached()) return
     this.#port.mark({ at, length: bytes.length })
     try {
       this.#port.side.data.write(at, bytes)

@@ -8,6 +8,8 @@ export type Read = Extract<BlockRequest, { do: 'read' }>
 export type RemoteReadsPort = {
   /** The other side has everything, and is there. */
   readonly isPaired: () => boolean
+  /** This side's own disk is in use: only bad blocks of it are read there. */
+  readonly isAttached: () => boolean
   readonly send: (frames: readonly Frame[]) => void
   /** Writes here what was read; the region is marked first. */
   readonly repair: (at: number, bytes: Uint8Array) => void
@@ -23,6 +25,8 @@ type Chunk = Range & { readonly of: Waiting }
 
 /** More at a time means that the disk is gone, not that it has bad blocks. */
 const mostWaiting = 256
+/** Without a disk of its own everything is read there: more than all front ends ask at a time. */
+const mostWaitingDetached = 16_384
 
 export class RemoteReads {
   readonly #port: RemoteReadsPort
@@ -35,7 +39,8 @@ export class RemoteReads {
 
   /** Asked for behind the writes that were sent before it: what comes has them. */
   readonly take = (request: Read): void => {
-    if (!this.#port.isPaired() || this.#waiting.length >= mostWaiting) {
+    const most = this.#port.isAttached() ? mostWaiting : mostWaitingDetached
+    if (!this.#port.isPaired() || this.#waiting.length >= most) {
       request.settle('EIO')
       return
     }

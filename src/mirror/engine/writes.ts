@@ -22,10 +22,14 @@ export type WritesPort = {
   readonly pair: () => PairState
   /** The log is being asked whether this side may go on alone. */
   readonly isBreaking: () => boolean
+  /** This side's own disks are in use. */
+  readonly isAttached: () => boolean
+  /** They fail: true when it goes on without them. */
+  readonly detach: (trouble: DiskTrouble) => boolean
   readonly touched: Touched
   readonly statistics: Statistics
-  /** The local disk does not read this: whoever takes it settles it. Called after everything before it was sent. */
-  readonly unreadable: (read: Read, trouble: DiskTrouble) => void
+  /** The local disk does not read this, or is not used any more: whoever takes it settles it. Called after everything before it was sent. */
+  readonly unreadable: (read: Read, trouble: DiskTrouble | null) => void
   /** These ranges are written now. */
   readonly writing: (ranges: readonly Range[]) => void
   readonly send: (frames: readonly Frame[]) => void
@@ -57,7 +61,7 @@ export class Writes {
     const frames: Frame[] = []
     const begun = changes.map((one) => this.#begin(one, frames))
     const ranges = changes.map((one) => ({ at: one.at, length: lengthOf(one) }))
-    if (ranges.length > 0) this.intents.begin(ranges, this.#sequence)
+    if (ranges.length > 0) this.#here(() => this.intents.begin(ranges, this.#sequence))
     for (const range of ranges) {
       this.#port.touched.add(range)
       this.#port.statistics.writtenBytes += range.length
@@ -74,8 +78,8 @@ export class Writes {
     this.#elsewhere.clear()
     for (const one of burst)
       if (one.do === 'read') this.#read(one)
-      else if (one.do !== 'flush') applyTo(data, withoutFua(one))
-    if (begun.at(-1)?.kind === 'flush') data.flush()
+      else if (one.do !== 'flush') this.#here(() => applyTo(data, withoutFua(one)))
+    if (begun.at(-1)?.kind === 'flush') this.#here(data.flush)
     return begun
   }
 
@@ -83,7 +87,8 @@ export class Writes {
   readonly took = (burst: readonly BlockRequest[], begun: readonly Begun[]): void => {
     for (const one of burst) if (one.do === 'read' && !this.#elsewhere.has(one)) one.settle(null)
     const isAlone = this.#port.pair() === 'alone'
-    const isDone = isAlone || (this.#port.mode === 'async' && !this.#port.isBreaking())
+    const isQueued = this.#port.mode === 'async' && !this.#port.isBreaking() && this.#port.isAttached()
+    const isDone = isAlone || isQueued
     for (const one of begun) {
       if (!isAlone) this.inFlight.add(isDone ? { ...one, settles: [] } : one)
       if (isDone) for (const settle of one.settles) settle(null)
@@ -98,7 +103,7 @@ export class Writes {
     const what = { kind: 'flush', at: 0, length: 0, mayUnmap: false, settles: [settle] } as const
     this.inFlight.add(this.#entry(what, [frame('flush')], frames))
     this.#port.send(frames)
-    this.#port.side.data.flush()
+    this.#here(this.#port.side.data.flush)
   }
 
   /** Both sides have flushed everything, and nobody writes any more: this copy says so, unless something is marked. @throws DiskTrouble */
@@ -115,7 +120,22 @@ export class Writes {
     for (const one of burst) if (!this.#elsewhere.has(one)) one.settle('EIO')
   }
 
+  /** On this side's disks, unless they are given up. @throws DiskTrouble */
+  readonly #here = (run: () => void): void => {
+    if (!this.#port.isAttached()) return
+    try {
+      run()
+    } catch (error) {
+      if (!(error instanceof DiskTrouble) || !this.#port.detach(error)) throw error
+    }
+  }
+
   readonly #read = (one: Read): void => {
+    if (!this.#port.isAttached()) {
+      this.#elsewhere.add(one)
+      this.#port.unreadable(one, null)
+      return
+    }
     try {
       this.#port.side.data.read(one.at, one.into)
       this.#port.statistics.readBytes += one.into.length
@@ -135,7 +155,8 @@ export class Writes {
     statistics.behindBytes.set(this.inFlight.bytes + dirty.marks.count * geometry.blockBytes)
   }
 
-  readonly replicates = (): boolean => this.#port.pair() === 'paired' || this.#port.pair() === 'resyncing'
+  readonly replicates = (): boolean =>
+    this.#port.pair() === 'paired' || this.#port.pair() === 'resyncing' || !this.#port.isAttached()
 
   /** The other side has done everything up to this one. */
   readonly acknowledged = (sequence: number): void => {
@@ -177,7 +198,7 @@ export class Writes {
 
   /** Nobody flushes, and more and more would have to be copied after a crash. One at a time. */
   readonly #needsOwnFlush = (): boolean => {
-    if (!this.replicates() || !this.intents.wantFlush() || this.#isFlushing) return false
+    if (!this.replicates() || !this.#port.isAttached() || !this.intents.wantFlush() || this.#isFlushing) return false
     this.#isFlushing = true
     return true
   }

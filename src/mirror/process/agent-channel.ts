@@ -39,6 +39,7 @@ export class AgentChannel {
 
   readonly authority: MirrorAuthority = {
     breakMirror: (event) => this.#ask({ break: event }),
+    detachMirror: (event) => this.#ask({ detach: event }),
     joinMirror: (event) => this.#ask({ join: event }),
   }
 

@@ -162,9 +162,9 @@ class MirrorProcess {
       case 'connect':
         return this.#allowConnect()
       case 'verify':
-        return doneUnless(this.#asActive((side) => side.verify(said)))
+        return doneUnless(this.#asActive((side) => side.operator.verify(said)))
       case 'resync':
-        return doneUnless(this.#asActive((side) => side.resync(said.everything)))
+        return doneUnless(this.#asActive((side) => side.operator.resync(said.everything)))
       default:
         return said satisfies never
     }
@@ -215,13 +215,13 @@ class MirrorProcess {
     if (!answer.may && !said.force) return answer.because
     const newGeneration = () => dataGeneration(randomHex(this.#world, 8))
     if (said.force) partition.save(named(partition.state, newGeneration))
-    const { server, peer, mode } = this.#settings
+    const { server, peer, mode, onDiskError } = this.#settings
     this.#leave()
     const side = new ActiveSide(own, {
       clock: this.#world.clock,
       authority: this.#agent.authority,
       newGeneration,
-      ...{ me: server, peer, mode, epoch: said.epoch, recorded: generation },
+      ...{ me: server, peer, mode, onDiskError, epoch: said.epoch, recorded: generation },
       limits: activeLimits(() => this.#settings, said.connectMs ?? this.#settings.connectMs),
       changed: (condition) => this.#agent.tell({ say: 'condition', ...condition }),
       report: countedReports(this.#agent.tell, this.#statistics),
@@ -292,7 +292,7 @@ class MirrorProcess {
       if (lacks !== null || side !== this.#side) return lacks ?? 'this side has left'
     }
     this.#isParted = true
-    if (side instanceof ActiveSide) side.part(because)
+    if (side instanceof ActiveSide) side.operator.part(because)
     this.#stopConnecting()
     return null
   }

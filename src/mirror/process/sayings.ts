@@ -10,7 +10,7 @@ const count = z.number().int().min(0)
 const id = z.number()
 
 const condition = z.object({
-  pair: z.enum(['holding', 'alone', 'resyncing', 'paired', 'stopped']),
+  pair: z.enum(['holding', 'alone', 'resyncing', 'paired', 'detached', 'stopped']),
   because: z.string(),
   dirtyBlocks: count,
 })
@@ -88,6 +88,7 @@ const asked = {
     epoch: count,
     because: z.string(),
   }),
+  detach: z.object({ server, current: server, epoch: count, because: z.string() }),
   join: z.object({ source: server, target: server, generation: z.string(), epoch: count }),
 }
 
@@ -107,6 +108,7 @@ export const fromPlane = z.discriminatedUnion('say', [
     say: z.literal('ask'),
     question: z.number(),
     break: asked.break.optional(),
+    detach: asked.detach.optional(),
     join: asked.join.optional(),
   }),
   status,

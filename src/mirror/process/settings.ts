@@ -37,6 +37,7 @@ export const mirrorSettings = z.object({
     .describe('PEM files'),
   compress: z.boolean().default(false),
   mode: z.enum(['sync', 'async']).default('sync'),
+  onDiskError: z.enum(['continue', 'fail-over']).default('continue'),
   ackMs: z.number().int().min(100).default(10_000),
   connectMs: z.number().int().min(0).default(5000),
   reconnectMs: z.number().int().min(0).default(4000),

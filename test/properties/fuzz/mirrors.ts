@@ -131,7 +131,11 @@ const withActive = (frames: readonly Frame[]): void => {
   const world = new VirtualWorld()
   const side = new ActiveSide(sideOn(disk), {
     clock: world.clock,
-    authority: { breakMirror: async () => 'recorded', joinMirror: async () => 'recorded' },
+    authority: {
+      breakMirror: async () => 'recorded',
+      detachMirror: async () => 'recorded',
+      joinMirror: async () => 'recorded',
+    },
     newGeneration: () => generation,
     me: 'alpha',
     peer: 'beta',

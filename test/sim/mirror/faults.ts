@@ -156,6 +156,16 @@ const disks: readonly JointFault[] = [
     },
   },
   {
+    name: 'writes of the active side',
+    strike: (joint, chance) => {
+      const { serving } = joint
+      if (serving === null) return
+      const path = chance.happens(0.8) ? '/dev/data' : '/dev/meta'
+      joint.fail(serving, path, chance.pick(['write', 'write', 'flush']))
+      joint.scheduler.after(while_(chance), () => joint.disks.mend(serving, path))
+    },
+  },
+  {
     name: 'backup',
     strike: (joint, chance) => {
       const name = chance.pick(servers)

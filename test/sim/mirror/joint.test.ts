@@ -103,6 +103,32 @@ test('a data plane that stopped while no agent was there is noticed by the next 
   await recover(joint)
 })
 
+test.each(['/dev/data', '/dev/meta'])(
+  'an active side whose %s fails goes on with the other disk, and fails over when that is lost',
+  { timeout: timeoutMs },
+  async (path) => {
+    const joint = new Joint(7, { ...planOf(new Chance(7)), initial: 'none', writesEvery: [2, 20] })
+    for (const name of servers) joint.powerOn(name)
+    expect(await joint.until(() => joint.serving !== null && joint.state.mirrors[mirror]?.stale === null, 60_000)).toBe(
+      true,
+    )
+    const { serving } = joint
+    if (serving === null) throw new Error('it is not served')
+    joint.fail(serving, path, 'write')
+    expect(await joint.until(() => joint.state.mirrors[mirror]?.detached?.server === serving, 10_000)).toBe(true)
+    const { acknowledged } = joint.account
+    const writer = joint.writerOf(serving)
+    await joint.run(5000)
+    expect([joint.serving, joint.writerOf(serving)]).toEqual([serving, writer])
+    expect(joint.account.acknowledged).toBeGreaterThan(acknowledged + 20)
+    const mends = networks.map((network) => joint.network.cut(network, serving, otherOf(serving)))
+    expect(await joint.until(() => joint.serving === otherOf(serving), 60_000)).toBe(true)
+    for (const mend of mends) mend()
+    joint.heal()
+    await recover(joint)
+  },
+)
+
 // Seed 407: what a side claimed was read before it left, and recorded after the log knew of the marks that it had cleared.
 test.each([407, 421])(
   'a side that has left is believed, whatever it claimed just before: seed %i',

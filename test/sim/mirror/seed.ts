@@ -127,6 +127,7 @@ const tend = (joint: Joint, isImpatient: boolean): void => {
   const say = (command: Command): boolean => order(joint, joint.chance.split(`tend ${joint.now}`), command)
   if (joint.state.groups.web?.wanted === 'stopped') say({ do: 'start-group', group, server: null })
   if (known?.mayConnect === false) say({ do: 'connect-mirror', mirror: name })
+  if (known?.detached && known.current) say({ do: 'move-group', group, server: known.current })
   if (known?.split) say({ do: 'rejoin-mirror', mirror: name })
   if (!isImpatient || joint.serving !== null || known?.forced) return
   if (!joint.isContentLost)

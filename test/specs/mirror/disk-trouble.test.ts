@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { DiskTrouble } from '../../../src/mirror/disk.ts'
 import { Standby } from '../../../src/mirror/engine/standby.ts'
 import type { BlockError } from '../../../src/mirror/engine-interface.ts'
-import { blockBytes, MirrorPair, type Name } from './mirror-pair.ts'
+import { blockBytes, MirrorPair, type Name, type PairOptions } from './mirror-pair.ts'
 
 /** Reads of this block fail until it is written. */
 const badBlock = (pair: MirrorPair, name: Name, block: number): void => {
@@ -15,8 +15,8 @@ const badBlock = (pair: MirrorPair, name: Name, block: number): void => {
     if (call === 'read') throw new DiskTrouble('disk', 'read', 'bad sector', { operation: 'read', at, length })
   }
 }
-const paired = async (): Promise<MirrorPair> => {
-  const pair = new MirrorPair()
+const paired = async (options: PairOptions = {}): Promise<MirrorPair> => {
+  const pair = new MirrorPair(options)
   await pair.pairUp()
   pair.write('alpha', 5, 77)
   pair.flush('alpha')
@@ -106,7 +106,7 @@ describe('a block that the active disk does not read', () => {
   })
 
   test('is answered once when a write of the same burst fails', async () => {
-    const pair = await paired()
+    const pair = await paired({ onDiskError: 'fail-over' })
     pair.servers.alpha.data.before = ({ do: call, at, length }) => {
       if (call !== 'flush') throw new DiskTrouble('disk', call, 'gone', { operation: call, at, length })
     }
@@ -119,6 +119,154 @@ describe('a block that the active disk does not read', () => {
     await pair.virtual.pass(10)
     expect(answers).toEqual(['EIO', 'EIO'])
     expect(pair.told('trouble').map(({ operation }) => operation)).toEqual(['read', 'write'])
+  })
+})
+
+/** From here on every write and every flush of this disk fails; reads give what is there. */
+const failWrites = (pair: MirrorPair, disk: 'data' | 'metadata' = 'data'): void => {
+  pair.servers.alpha[disk].before = ({ do: call, at, length }) => {
+    if (call !== 'read') throw new DiskTrouble('disk', call, 'EIO', { operation: call, at, length })
+  }
+}
+
+describe('an active side whose disk fails to write', () => {
+  test.each(['data', 'metadata'] as const)('goes on with the other disk once the log has it (%s)', async (disk) => {
+    const pair = await paired()
+    failWrites(pair, disk)
+    pair.log.isWritable = false
+    const [written, flushed] = [pair.write('alpha', 3, 9), pair.flush('alpha')]
+    await pair.virtual.pass(1500)
+    expect(pair.valueOf('beta', 3), 'the other side has it').toBe(9)
+    expect([written.answer, flushed.answer]).toEqual(['waits', 'waits'])
+    expect(pair.active('alpha').condition).toMatchObject({ pair: 'holding' })
+    pair.log.isWritable = true
+    await pair.virtual.pass(600)
+    expect([written.answer, flushed.answer]).toEqual([null, null])
+    expect([...pair.log.current]).toEqual(['beta'])
+    expect(pair.active('alpha').condition).toMatchObject({ pair: 'detached', because: expect.stringMatching(/EIO/) })
+    expect(pair.told('trouble')).toHaveLength(1)
+  })
+
+  test('tells at which byte', async () => {
+    const pair = await paired()
+    failWrites(pair)
+    pair.write('alpha', 3, 9)
+    await pair.virtual.pass(10)
+    expect(pair.told('trouble')).toMatchObject([{ operation: 'write', offsets: [3 * blockBytes] }])
+  })
+
+  test('reads and writes there, and nothing here', async () => {
+    const pair = await paired()
+    failWrites(pair)
+    pair.write('alpha', 3, 9)
+    await pair.virtual.pass(10)
+    let touched = 0
+    pair.servers.alpha.data.before = () => {
+      touched += 1
+    }
+    const answers = [4, 5, 6, 7].map((block) => pair.write('alpha', block, 20 + block))
+    const got = read(pair, 3, 5)
+    await pair.virtual.pass(10)
+    expect(answers.map(({ answer }) => answer)).toEqual([null, null, null, null])
+    expect([got.answer, ...[0, 1, 2, 3, 4].map((at) => got.into[at * blockBytes])]).toEqual([null, 9, 24, 25, 26, 27])
+    expect(touched).toBe(0)
+    expect(pair.active('alpha').operator.resync(true)).toMatch(/no disk to copy from/)
+  })
+
+  test('is the end of a burst half of which was written here', async () => {
+    const pair = await paired()
+    pair.servers.alpha.data.before = ({ do: call, at, length }) => {
+      if (call === 'write' && at === 5 * blockBytes)
+        throw new DiskTrouble('disk', call, 'EIO', { operation: call, at, length })
+    }
+    const answers: (BlockError | null)[] = []
+    const settle = (error: BlockError | null): void => void answers.push(error)
+    const into = new Uint8Array(2 * blockBytes)
+    const write = (block: number) =>
+      ({
+        do: 'write',
+        at: block * blockBytes,
+        bytes: new Uint8Array(blockBytes).fill(block),
+        fua: true,
+        settle,
+      }) as const
+    pair.active('alpha').submit([write(4), write(5), write(6), { do: 'read', at: 5 * blockBytes, into, settle }])
+    await pair.virtual.pass(10)
+    expect(answers).toEqual([null, null, null, null])
+    expect([into[0], into[blockBytes]]).toEqual([5, 6])
+  })
+
+  test.each(['sync', 'async'] as const)(
+    'fails when the other side is lost, and acknowledges nothing (%s)',
+    async (mode) => {
+      const pair = await paired({ mode })
+      failWrites(pair)
+      pair.write('alpha', 3, 9)
+      await pair.virtual.pass(10)
+      const said = pair.log.said.length
+      pair.filter = () => null
+      const late = pair.write('alpha', 4, 1)
+      expect(late.answer, 'asynchronous no longer').toBe('waits')
+      pair.crash('beta')
+      await pair.virtual.pass(10)
+      expect(late.answer).toBe('EIO')
+      expect(pair.active('alpha').condition).toMatchObject({ pair: 'stopped', because: expect.stringMatching(/lost/) })
+      expect(pair.write('alpha', 5, 1).answer).toBe('ESHUTDOWN')
+      await pair.virtual.pass(5000)
+      expect(pair.log.said.slice(said), 'it is never called current again').toEqual([])
+      expect(pair.activate('alpha')).toMatch(/the log calls the other side current/)
+      expect(pair.activate('beta')).toBeNull()
+      expect([pair.valueOf('beta', 3), pair.valueOf('beta', 5)]).toEqual([9, 77])
+    },
+  )
+
+  test('fails when the other side is lost before the log was asked', async () => {
+    const pair = await paired()
+    failWrites(pair)
+    pair.log.isWritable = false
+    const written = pair.write('alpha', 3, 9)
+    await pair.virtual.pass(10)
+    pair.crash('beta')
+    await pair.virtual.pass(10)
+    expect(written.answer).toBe('EIO')
+    pair.log.isWritable = true
+    await pair.virtual.pass(5000)
+    expect(pair.log.said.filter((one) => one.startsWith('detach'))).toEqual([])
+  })
+
+  test('fails over where that is configured, where it has no other side, and where the log refuses', async () => {
+    const configured = await paired({ onDiskError: 'fail-over' })
+    const alone = await paired()
+    alone.crash('beta')
+    await alone.virtual.pass(3000)
+    const refused = await paired()
+    refused.log.detachMirror = async () => 'refused'
+    for (const pair of [configured, alone, refused]) {
+      failWrites(pair)
+      const written = pair.write('alpha', 3, 9)
+      await pair.virtual.pass(1000)
+      expect(written.answer).toBe('EIO')
+      expect(pair.active('alpha').condition).toMatchObject({ pair: 'stopped' })
+    }
+  })
+
+  test('is brought up in full afterwards, whatever its marks say', async () => {
+    const pair = await paired()
+    failWrites(pair)
+    for (const block of [1, 2, 3]) pair.write('alpha', block, 30 + block)
+    await pair.virtual.pass(10)
+    pair.servers.alpha.data.before = () => undefined
+    pair.write('alpha', 40, 99)
+    await pair.virtual.pass(10)
+    pair.crash('alpha')
+    expect(pair.activate('beta')).toBeNull()
+    pair.follow('alpha')
+    await pair.virtual.pass(1500)
+    pair.connect()
+    await pair.virtual.pass(1000)
+    expect(pair.active('beta').condition).toMatchObject({ pair: 'paired' })
+    expect(pair.areEqual()).toBe(true)
+    expect(pair.valueOf('alpha', 40)).toBe(99)
   })
 })
 
@@ -229,7 +377,7 @@ describe('a side that refuses what it is sent, again and again', () => {
     mend()
     await connectFor(100)
     expect(begun.length).toBe(tried)
-    expect(pair.active('alpha').resync(false)).toBeNull()
+    expect(pair.active('alpha').operator.resync(false)).toBeNull()
     await connectFor(100)
     expect(pair.active('alpha').condition).toMatchObject({ pair: 'paired' })
   })

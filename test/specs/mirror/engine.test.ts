@@ -72,8 +72,8 @@ describe('a write', () => {
     expect(seen).toEqual(['metadata write', 'metadata flush', 'data write', 'write', 'ack'])
   })
 
-  test('when the local disk fails ends the service: the other side has everything', async () => {
-    const pair = await paired()
+  test('when the local disk fails ends the service where that is wanted: the other side has everything', async () => {
+    const pair = await paired({ onDiskError: 'fail-over' })
     pair.servers.alpha.data.before = () => {
       throw new DiskTrouble('disk', 'write', 'bad sector')
     }

@@ -56,7 +56,7 @@ describe('a mirror that grows', () => {
     await pair.virtual.pass(20)
     expect(written.answer).toBeNull()
     expect(pair.valueOf('beta', blocks + more - 1)).toBe(9)
-    expect(pair.active('alpha').verify({ bytesPerSecond: null, mark: false })).toBeNull()
+    expect(pair.active('alpha').operator.verify({ bytesPerSecond: null, mark: false })).toBeNull()
     await pair.virtual.pass(200)
     expect(pair.told('verify').at(-1)).toMatchObject({ state: 'ended', checkedBytes: grownBytes, differentBytes: 0 })
   })

@@ -3,7 +3,7 @@ import { ClusterPartition, clusterPartitionBytes } from '../../../src/mirror/clu
 import { mayActivate } from '../../../src/mirror/engine/activation.ts'
 import { ActiveSide } from '../../../src/mirror/engine/active.ts'
 import { type ActiveLimits, defaultActiveLimits } from '../../../src/mirror/engine/active-options.ts'
-import type { MirrorAuthority, MirrorBreak, MirrorJoin } from '../../../src/mirror/engine/authority.ts'
+import type { MirrorAuthority, MirrorBreak, MirrorDetach, MirrorJoin } from '../../../src/mirror/engine/authority.ts'
 import type { MirrorReport } from '../../../src/mirror/engine/report.ts'
 import { Standby } from '../../../src/mirror/engine/standby.ts'
 import type { BlockError } from '../../../src/mirror/engine-interface.ts'
@@ -46,6 +46,14 @@ export class Log implements MirrorAuthority {
     return 'recorded'
   }
 
+  detachMirror = async (event: MirrorDetach): Promise<'recorded' | 'refused'> => {
+    if (!this.isWritable) throw new Error('no quorum')
+    if (event.epoch !== this.epoch || event.server !== this.holder || this.current.size !== 2) return 'refused'
+    this.current = new Set([event.current as Name])
+    this.said.push(`detach ${event.server}`)
+    return 'recorded'
+  }
+
   readonly joinMirror = async (event: MirrorJoin): Promise<'recorded' | 'refused'> => {
     if (!this.isWritable) throw new Error('no quorum')
     if (event.epoch !== this.epoch) return 'refused'
@@ -79,6 +87,7 @@ export class Server {
 
 export type PairOptions = {
   readonly limits?: Partial<ActiveLimits>
+  readonly onDiskError?: 'continue' | 'fail-over'
   readonly mode?: 'sync' | 'async'
   readonly broken?: Broken
 }
@@ -150,6 +159,7 @@ export class MirrorPair {
       epoch: this.log.epoch,
       recorded: this.log.generation,
       mode: this.#options.mode ?? 'sync',
+      onDiskError: this.#options.onDiskError ?? 'continue',
       limits: { ...defaultActiveLimits, connectMs: 1000, reconnectMs: 1000, ackMs: 2000, ...this.#options.limits },
       changed: () => undefined,
       report: (one) => this.reports.push(one),
@@ -161,6 +171,7 @@ export class MirrorPair {
     if (this.#options.broken !== 'a write is acknowledged before the log knows of the break') return this.log
     return {
       joinMirror: this.log.joinMirror,
+      detachMirror: this.log.detachMirror,
       breakMirror: async (event) => {
         this.virtual.clock.after(300, () => void this.log.breakMirror(event).catch(() => null))
         return 'recorded'

@@ -17,7 +17,7 @@ const damage = (pair: MirrorPair, block: number): void =>
 describe('a mirror that is verified', () => {
   test('and is equal differs nowhere', async () => {
     const pair = await paired()
-    expect(pair.active('alpha').verify(options)).toBeNull()
+    expect(pair.active('alpha').operator.verify(options)).toBeNull()
     await pair.virtual.pass(1000)
     expect(pair.told('verify').at(-1)).toMatchObject({
       state: 'ended',
@@ -36,7 +36,7 @@ describe('a mirror that is verified', () => {
       if (one.isResync) travelled.push(one.kind)
       return one
     }
-    pair.active('alpha').verify(options)
+    pair.active('alpha').operator.verify(options)
     await pair.virtual.pass(1000)
     expect(pair.told('verify').at(-1)).toMatchObject({
       state: 'ended',
@@ -50,7 +50,7 @@ describe('a mirror that is verified', () => {
     expect(travelled).toEqual([])
     expect(pair.active('alpha').condition).toMatchObject({ pair: 'paired', dirtyBlocks: 3 })
     expect(pair.servers.alpha.open().dirty.marks.count, 'on disk').toBe(3)
-    pair.active('alpha').resync(false)
+    pair.active('alpha').operator.resync(false)
     pair.connect()
     await pair.virtual.pass(1000)
     expect(pair.areEqual()).toBe(true)
@@ -60,7 +60,7 @@ describe('a mirror that is verified', () => {
   test('leaves no marks when only the answer is wanted', async () => {
     const pair = await paired()
     damage(pair, 3)
-    pair.active('alpha').verify({ ...options, mark: false })
+    pair.active('alpha').operator.verify({ ...options, mark: false })
     await pair.virtual.pass(1000)
     expect(pair.told('verify').at(-1)).toMatchObject({ differentBytes: blockBytes })
     expect(pair.active('alpha').condition).toMatchObject({ dirtyBlocks: 0 })
@@ -69,7 +69,7 @@ describe('a mirror that is verified', () => {
   test('while it is written to sees no difference where there is none', async () => {
     const pair = await paired()
     for (let round = 0; round < 60; round++) {
-      if (round % 5 === 0) pair.active('alpha').verify(options)
+      if (round % 5 === 0) pair.active('alpha').operator.verify(options)
       for (let block = 0; block < blocks; block += 3) pair.write('alpha', block, (round * 7 + block) % 251)
       await pair.virtual.pass(1)
     }
@@ -83,7 +83,7 @@ describe('a mirror that is verified', () => {
     const pair = await paired()
     damage(pair, 0)
     const before = pair.virtual.clock.now()
-    pair.active('alpha').verify({ ...options, bytesPerSecond: 65_536 })
+    pair.active('alpha').operator.verify({ ...options, bytesPerSecond: 65_536 })
     await pair.virtual.pass(60_000)
     const ended = pair.told('verify').at(-1)
     // The whole disk, and once more block by block where it differs: 8 s.
@@ -95,7 +95,7 @@ describe('a mirror that is verified', () => {
 
   test('is interrupted when the connection is lost, and says so', async () => {
     const pair = await paired()
-    pair.active('alpha').verify({ ...options, bytesPerSecond: 65_536 })
+    pair.active('alpha').operator.verify({ ...options, bytesPerSecond: 65_536 })
     pair.cut()
     expect(pair.told('verify').at(-1)).toMatchObject({ state: 'interrupted', because: expect.stringMatching(/reset/) })
   })
@@ -104,7 +104,7 @@ describe('a mirror that is verified', () => {
     const pair = await paired()
     pair.crash('beta')
     await pair.virtual.pass(3000)
-    expect(pair.active('alpha').verify(options)).toMatch(/only a whole mirror is compared; this one is alone/)
+    expect(pair.active('alpha').operator.verify(options)).toMatch(/only a whole mirror is compared; this one is alone/)
   })
 
   test.each(['alpha', 'beta'] as const)('counts what the disk of %s cannot read as different', async (name) => {
@@ -114,7 +114,7 @@ describe('a mirror that is verified', () => {
       if (call === 'read' && at <= bad && at + length > bad)
         throw new DiskTrouble('disk', 'read', 'bad sector', { operation: 'read', at, length })
     }
-    pair.active('alpha').verify(options)
+    pair.active('alpha').operator.verify(options)
     await pair.virtual.pass(1000)
     expect(pair.told('verify').at(-1)).toMatchObject({
       state: 'ended',

@@ -1,0 +1,58 @@
+/** What an operator may order of the active side. Each answers null, or why it cannot be done. */
+import type { MarkMap } from '../partition/mark-map.ts'
+import type { MirrorCondition } from './authority.ts'
+import type { BringUp } from './bring-up.ts'
+import type { DiskCare } from './disk-care.ts'
+import type { VerifyOptions } from './verify.ts'
+
+export type OperatorPort = {
+  readonly condition: () => MirrorCondition
+  readonly dirty: MarkMap
+  readonly bringUp: Pick<BringUp, 'isRunning' | 'more' | 'atOnce'>
+  readonly care: Pick<DiskCare, 'verify'>
+  /** This side's own disks are in use. */
+  readonly isAttached: () => boolean
+  /** Runs it; trouble with a disk ends the service, and answers null. */
+  readonly guard: <T>(run: () => T) => T | null
+  readonly breakNow: (because: string) => void
+}
+
+export class Operator {
+  readonly #port: OperatorPort
+
+  constructor(port: OperatorPort) {
+    this.#port = port
+  }
+
+  /** This side goes on alone, and whoever holds the connection keeps it closed. */
+  readonly part = (because: string): void => this.#port.breakNow(because)
+
+  /**
+   * What is marked is copied, or everything. While both sides count as equal the log has to know first that the other
+   * is not: the connection begins anew after that.
+   */
+  readonly resync = (everything: boolean): string | null => {
+    const { dirty, bringUp, condition, guard, isAttached, breakNow } = this.#port
+    const { pair, because } = condition()
+    if (pair === 'stopped') return `nothing is served: ${because}`
+    if (!isAttached()) return `this side has no disk to copy from: ${because}`
+    const isStored = guard(() => {
+      if (everything) dirty.addAll()
+      dirty.store()
+      return true
+    })
+    if (!isStored) return condition().because
+    if (bringUp.isRunning) bringUp.more()
+    else if (pair === 'alone') bringUp.atOnce()
+    else if (pair === 'paired' && dirty.marks.count > 0) breakNow('an operator has ordered a resync')
+    return null
+  }
+
+  /** D13. */
+  readonly verify = (options: VerifyOptions): string | null => {
+    const { pair, because } = this.#port.condition()
+    if (pair !== 'paired') return `only a whole mirror is compared; this one is ${pair}: ${because}`
+    this.#port.care.verify(options)
+    return null
+  }
+}
