@@ -175,6 +175,20 @@ export class MirrorCluster {
     await execute('losetup', ['--set-capacity', data.device])
   }
 
+  /** What writes to the data partition of a server is refused; reads go on. */
+  async failWrites(server: string): Promise<void> {
+    await this.#blockdev(server, '--setro')
+  }
+  async mendWrites(server: string): Promise<void> {
+    await this.#blockdev(server, '--setrw')
+  }
+
+  async #blockdev(server: string, option: '--setro' | '--setrw'): Promise<void> {
+    const [data] = this.#partitions(server)
+    if (data === undefined) throw new Error(`${server} has no disks`)
+    await execute('blockdev', [option, data.device])
+  }
+
   async fileSystemMiB(server: string): Promise<number> {
     const size = await this.cluster.host(server).ok(['df', '--output=size', '-B1M', mountPoint])
     return Number(size.trim().split('\n').at(-1))

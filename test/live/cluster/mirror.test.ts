@@ -53,30 +53,52 @@ describe('a mirror disk', () => {
     },
   )
 
-  mirrorTest('goes on when its connects are cut, one or all, and when its standby crashes', {}, async (mirrored) => {
-    const { cluster } = mirrored
-    await cluster.lab.cut({ between: ['s1', 's2'], network: 'interconnect' })
-    await mirrored.waitUntilWritten()
-    await cluster.lab.cut({ between: ['s1', 's2'], network: 'public' })
-    await mirrored.waitUntilBroken()
-    await mirrored.waitUntilWritten()
-    await cluster.lab.heal()
-    await mirrored.waitUntilWhole()
+  mirrorTest(
+    'goes on when its disk fails, its connects are cut, one or all, and its standby crashes',
+    {},
+    async (mirrored) => {
+      const { cluster } = mirrored
+      await mirrored.failWrites('s1')
+      const isDetached = async () => (await mirrored.mirror())?.detached?.server === 's1'
+      await until(isDetached, mirrorMs, 's1 to go on with the disk of s2')
+      await mirrored.waitUntilWritten()
+      expect(await mirrored.owner()).toBe('s1')
+      const [said, alerts] = [await cluster.do('s1', 'mirror', 'status', mirror), await cluster.do('s1', 'alerts')]
+      expect(said).toMatch(/the disk of s1 has failed while it served: .*baton mirror replace-disk db.data s1/)
+      expect(said).toMatch(/write failed, told once since .*EPERM.*bad at byte \d+/)
+      expect(alerts).toMatch(/md 18 .*the disk of server s1 has failed; it goes on with that of s2 alone/)
+      await cluster.do('s1', 'group', 'move', 'db', '--to', 's2')
+      await mirrored.waitUntilOnline('s2')
+      await mirrored.expectNothingLost('s2')
+      await mirrored.mendWrites('s1')
+      await mirrored.waitUntilWhole()
+      await cluster.do('s1', 'group', 'move', 'db', '--to', 's1')
+      await mirrored.waitUntilOnline('s1')
+      await mirrored.waitUntilWhole()
 
-    await cluster.powerOff('s2')
-    await mirrored.waitUntilBroken()
-    await mirrored.waitUntilWritten()
-    await cluster.powerOn('s2')
-    await mirrored.waitUntilWhole()
-    await mirrored.waitUntilWritten()
+      await cluster.lab.cut({ between: ['s1', 's2'], network: 'interconnect' })
+      await mirrored.waitUntilWritten()
+      await cluster.lab.cut({ between: ['s1', 's2'], network: 'public' })
+      await mirrored.waitUntilBroken()
+      await mirrored.waitUntilWritten()
+      await cluster.lab.heal()
+      await mirrored.waitUntilWhole()
 
-    await cluster.powerOff('s1')
-    await mirrored.waitUntilOnline('s2')
-    await mirrored.waitUntilWritten()
-    await mirrored.expectNothingLost('s2')
-    await cluster.powerOn('s1')
-    await mirrored.expectEqualAndClean()
-  })
+      await cluster.powerOff('s2')
+      await mirrored.waitUntilBroken()
+      await mirrored.waitUntilWritten()
+      await cluster.powerOn('s2')
+      await mirrored.waitUntilWhole()
+      await mirrored.waitUntilWritten()
+
+      await cluster.powerOff('s1')
+      await mirrored.waitUntilOnline('s2')
+      await mirrored.waitUntilWritten()
+      await mirrored.expectNothingLost('s2')
+      await cluster.powerOn('s1')
+      await mirrored.expectEqualAndClean()
+    },
+  )
 
   mirrorTest('knows by itself that one of its copies was restored from a backup', {}, async (mirrored) => {
     const { cluster } = mirrored
