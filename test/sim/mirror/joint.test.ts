@@ -116,11 +116,11 @@ test.each(['/dev/data', '/dev/meta'])(
     if (serving === null) throw new Error('it is not served')
     joint.fail(serving, path, 'write')
     expect(await joint.until(() => joint.state.mirrors[mirror]?.detached?.server === serving, 10_000)).toBe(true)
-    const { acknowledged } = joint.account
+    const { acknowledged } = joint.judge.account
     const writer = joint.writerOf(serving)
     await joint.run(5000)
     expect([joint.serving, joint.writerOf(serving)]).toEqual([serving, writer])
-    expect(joint.account.acknowledged).toBeGreaterThan(acknowledged + 20)
+    expect(joint.judge.account.acknowledged).toBeGreaterThan(acknowledged + 20)
     const mends = networks.map((network) => joint.network.cut(network, serving, otherOf(serving)))
     expect(await joint.until(() => joint.serving === otherOf(serving), 60_000)).toBe(true)
     for (const mend of mends) mend()

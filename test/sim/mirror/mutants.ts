@@ -103,9 +103,9 @@ export const mirrorMutants: readonly MirrorMutant[] = [
     name: 'a write is acknowledged before the log knows of the break',
     rule: 'mirror.md: break goes through the log',
     file: 'mirror/engine/active.ts',
-    find: 'if (saved) this.#askBreak(next, because)',
-    instead: `if (saved) this.#becomeAlone(because)
-    if (saved) this.#askBreak(next, because)`,
+    find: 'this.#breaking.begin(because)',
+    instead: `this.#becomeAlone(because)
+    this.#breaking.begin(because)`,
     seenBy: lost,
     faults: /silent log|cut$|kill mirror/,
   },
@@ -212,7 +212,7 @@ export const mirrorMutants: readonly MirrorMutant[] = [
   {
     name: 'the name of a content is not saved before the log hears of it',
     rule: 'mirror.md: generation',
-    file: 'mirror/engine/active.ts',
+    file: 'mirror/engine/break.ts',
     find: 'generations: { ...generations, pending: next } })',
     instead: 'generations })',
     from: 12,
