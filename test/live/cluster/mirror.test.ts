@@ -59,18 +59,21 @@ describe('a mirror disk', () => {
     async (mirrored) => {
       const { cluster } = mirrored
       await mirrored.failWrites('s1')
-      const isDetached = async () => (await mirrored.mirror())?.detached?.server === 's1'
-      await until(isDetached, mirrorMs, 's1 to go on with the disk of s2')
-      await mirrored.waitUntilWritten()
-      expect(await mirrored.owner()).toBe('s1')
-      const [said, alerts] = [await cluster.do('s1', 'mirror', 'status', mirror), await cluster.do('s1', 'alerts')]
-      expect(said).toMatch(/the disk of s1 has failed while it served: .*baton mirror replace-disk db.data s1/)
-      expect(said).toMatch(/write failed, told once since .*EPERM.*bad at byte \d+/)
-      expect(alerts).toMatch(/md 18 .*the disk of server s1 has failed; it goes on with that of s2 alone/)
-      await cluster.do('s1', 'group', 'move', 'db', '--to', 's2')
-      await mirrored.waitUntilOnline('s2')
-      await mirrored.expectNothingLost('s2')
-      await mirrored.mendWrites('s1')
+      try {
+        const isDetached = async () => (await mirrored.mirror())?.detached?.server === 's1'
+        await until(isDetached, mirrorMs, 's1 to go on with the disk of s2')
+        await mirrored.waitUntilWritten()
+        expect(await mirrored.owner()).toBe('s1')
+        const [said, alerts] = [await cluster.do('s1', 'mirror', 'status', mirror), await cluster.do('s1', 'alerts')]
+        expect(said).toMatch(/the disk of s1 has failed while it served: .*baton mirror replace-disk db.data s1/)
+        expect(said).toMatch(/write failed, told once since .*EPERM.*bad at byte \d+/)
+        expect(alerts).toMatch(/md 18 .*the disk of server s1 has failed; it goes on with that of s2 alone/)
+        await cluster.do('s1', 'group', 'move', 'db', '--to', 's2')
+        await mirrored.waitUntilOnline('s2')
+        await mirrored.expectNothingLost('s2')
+      } finally {
+        await mirrored.mendWrites('s1')
+      }
       await mirrored.waitUntilWhole()
       await cluster.do('s1', 'group', 'move', 'db', '--to', 's1')
       await mirrored.waitUntilOnline('s1')
