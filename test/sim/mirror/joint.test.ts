@@ -95,11 +95,15 @@ test('a data plane that stopped while no agent was there is noticed by the next 
   const { serving } = joint
   const writer = serving && joint.writerOf(serving)
   if (!writer) throw new Error('it was never served')
+  // Alone, it cannot go on with the disk of the other server.
+  joint.powerOff(otherOf(serving))
+  expect(await joint.until(() => joint.state.mirrors[mirror]?.stale === otherOf(serving), 30_000)).toBe(true)
   joint.kill(serving, 'agent')
   joint.fail(serving, '/dev/data', 'any')
   expect(await writer.write(1)).toBe(false)
   joint.disks.mendAll()
   expect(await joint.until(() => joint.writerOf(serving) !== writer, 20_000)).toBe(true)
+  joint.powerOn(otherOf(serving))
   await recover(joint)
 })
 
@@ -107,7 +111,9 @@ test.each(['/dev/data', '/dev/meta'])(
   'an active side whose %s fails goes on with the other disk, and fails over when that is lost',
   { timeout: timeoutMs },
   async (path) => {
-    const joint = new Joint(7, { ...planOf(new Chance(7)), initial: 'none', writesEvery: [2, 20] })
+    // Many small regions: marks come and go, so that the metadata is written, too.
+    const many = { blocks: 320, regionBytes: 4096, writesEvery: [2, 20] } as const
+    const joint = new Joint(7, { ...planOf(new Chance(7)), initial: 'none', ...many })
     for (const name of servers) joint.powerOn(name)
     expect(await joint.until(() => joint.serving !== null && joint.state.mirrors[mirror]?.stale === null, 60_000)).toBe(
       true,

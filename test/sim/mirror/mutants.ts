@@ -69,8 +69,10 @@ export const mirrorMutants: readonly MirrorMutant[] = [
     file: 'projections/mirrors.ts',
     find: 'change(mirror, server, { known: null, seen: null })\n  return contradiction',
     instead: 'return contradiction',
-    seenBy: /./,
-    faults: /writes of the active|power/,
+    seenBy: lost,
+    from: 14,
+    plan: wide,
+    faults: /writes of the active|operator/,
   },
   {
     name: 'the content keeps its name at a break',
