@@ -249,8 +249,8 @@ export const mirrorMutants: readonly MirrorMutant[] = [
     name: 'a write is done when this side has it',
     rule: 'step 5: complete when both have it',
     file: 'mirror/engine/writes.ts',
-    find: "const isDone = isAlone || (this.#port.mode === 'async' && !this.#port.isBreaking())",
-    instead: 'const isDone = isAlone || !this.#port.isBreaking()',
+    find: "const isQueued = this.#port.mode === 'async' && !this.#port.isBreaking() && this.#port.isAttached()",
+    instead: 'const isQueued = !this.#port.isBreaking() && this.#port.isAttached()',
     seenBy: lost,
   },
   {
