@@ -134,9 +134,9 @@ export const mirrorMutants: readonly MirrorMutant[] = [
     file: 'mirror/engine/writes.ts',
     find: "if (this.#port.pair() === 'alone') for (const range of ranges) this.#addDirty(range)",
     instead: '',
-    from: 9,
     seenBy: lost,
-    faults: /power$|cut$|kill mirror/,
+    plan: wide,
+    faults: /power|cut/,
   },
   {
     name: 'what is written alone is marked in memory only, when its regions are forgotten',
