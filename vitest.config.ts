@@ -31,13 +31,12 @@ export default defineConfig({
         },
       },
       {
-        // One at a time, in a process of its own: live tests share the machine's two cores, and measure.
+        // Two files at a time, each in a process of its own: they wait most of the time, and their hosts share nothing.
         test: {
           name: 'live',
           include: ['test/live/**/*.test.ts'],
           pool: 'forks',
-          maxWorkers: 1,
-          fileParallelism: false,
+          maxWorkers: 2,
           sequence: { concurrent: false },
           testTimeout: liveTestMs,
           hookTimeout: liveHookMs,

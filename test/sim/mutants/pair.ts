@@ -1,6 +1,6 @@
 /** Topology `pair`: what stands in for the missing third voice, and the two copies of the log. */
 import type { Mutant } from './mutant.ts'
-import { anyProgress, anySafety, quick } from './plans.ts'
+import { anySafety, quick } from './plans.ts'
 
 const sound = {
   ...quick,
@@ -53,16 +53,6 @@ export const pairMutants: readonly Mutant[] = [
     find: 'const file = await keep([formatHeader(cluster), ...tail.map(formatRecorded)], { after, count })',
     instead: 'const file = await keep([formatHeader(cluster)], { after, count })',
     seenBy: /replicas agree/,
-    plan: forked,
-    faults: forking,
-  },
-  {
-    name: 'it is said again and again that a tail was set aside',
-    rule: 'pair.md: the log says so once',
-    file: 'agents/pair/pair-keeper.ts',
-    find: "if (event.type === 'LogTailSetAside' && event.data.server === me)",
-    instead: "if (event.type === 'LogTailSetAside' && event.data.server === me && event.data.count < 0)",
-    seenBy: anyProgress,
     plan: forked,
     faults: forking,
   },

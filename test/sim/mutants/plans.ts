@@ -14,6 +14,6 @@ export const quick = { ...plain, timeoutMs: 1000, intervalMs: 80 }
 
 /** Whatever two servers run at once, or could. */
 export const anySafety =
-  /one server runs|only under a lease|without a lease|takeovers are supported|epochs only grow|no anomalies/
+  /a word is kept|one server runs|only under a lease|without a lease|takeovers are supported|epochs only grow|no anomalies/
 /** Nothing is unsafe, and the cluster does not find its way back, or nowhere else than in a circle. */
-export const anyProgress = /not everything is online again|the log is calm/
+export const anyProgress = /not everything is online again|the log is calm|servers join in calm/

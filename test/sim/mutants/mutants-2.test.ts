@@ -1,0 +1,3 @@
+import { theyAreSeen } from './seen.ts'
+
+theyAreSeen(2)
