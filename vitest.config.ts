@@ -19,7 +19,8 @@ export default defineConfig({
           name: 'fast',
           include: ['test/{specs,golden,properties}/**/*.test.ts'],
           pool: 'forks',
-          testTimeout: 10_000,
+          maxWorkers: '100%',
+          testTimeout: 20_000,
         },
       },
       {
@@ -27,6 +28,7 @@ export default defineConfig({
           name: 'simulation',
           include: ['test/sim/**/*.test.ts'],
           pool: 'forks',
+          maxWorkers: '100%',
           testTimeout: simulationTestMs,
         },
       },

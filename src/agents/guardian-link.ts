@@ -228,17 +228,22 @@ export class GuardianMissing extends Error {
   override readonly name = 'GuardianMissing'
 }
 
-/** Who ends what runs: a guardian that knows a lease; one that started anew, and knows none; one that hangs; nobody. */
+/**
+ * Who ends what runs: a guardian that knows a lease; one whose lease is over, which is at it just now; one that started anew,
+ * and knows none; one that hangs; nobody.
+ */
 export const askGuardian = async (
   world: World,
   socket: string,
   limitMs: number,
-): Promise<'knows a lease' | 'knows none' | 'hangs' | 'is not there'> => {
+): Promise<'knows a lease' | 'takes down' | 'knows none' | 'hangs' | 'is not there'> => {
   const reached = await greet(world, socket, { answered: () => {}, limitMs })
   if (reached === null) return 'is not there'
   if (reached === 'hangs') return reached
   reached.connected.close()
-  return reached.greeting.until === 0 ? 'knows none' : 'knows a lease'
+  const { until } = reached.greeting
+  if (until === 0) return 'knows none'
+  return until > world.clock.sinceBoot() ? 'knows a lease' : 'takes down'
 }
 
 /**

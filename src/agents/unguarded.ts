@@ -17,19 +17,39 @@ const eachMs = 2000
 /** One that hangs costs this much of what is left of the lease; one that is only slow would cost the groups. */
 const answerMs = 1000
 
+/** How often a guardian that takes down is asked whether it is done, and when it counts as one that never will be. */
+const pauseMs = 50
+const takingDownMs = 10_000
+
+/**
+ * 1. The lease is over, and the guardian ends what ran. It has ended the agent, too, and another one starts meanwhile.
+ * 2. That one gets a lease, and starts again what the guardian has just ended, on what the guardian is about to end: a service
+ *    on a mount point from which its disk is gone writes where nobody looks.
+ */
+const guardianDone = async (world: World, socket: string): ReturnType<typeof askGuardian> => {
+  const until = world.clock.now() + takingDownMs
+  for (;;) {
+    const answer = await askGuardian(world, socket, answerMs)
+    if (answer !== 'takes down' || world.clock.now() >= until) return answer
+    await new Promise<void>((resolve) => world.clock.after(pauseMs, resolve))
+  }
+}
+
 /** Where it cannot be told what runs, that is for the agent: it knows everything that could. */
 export const endUnguarded = async (
   world: World,
   { manifest, guardian }: Pick<Places, 'manifest' | 'guardian'>,
   { say, ...parts }: TakeDownParts & { readonly say: Say },
 ): Promise<void> => {
+  const before = (await readManifest(world, manifest)) ?? []
+  if (before.every(({ isKept }) => isKept)) return
+  const answer = await guardianDone(world, guardian)
+  if (answer === 'knows a lease') return
   const all = (await readManifest(world, manifest)) ?? []
   // Rule 12: that may run on without a lease, and so without anybody who ends it.
   const kept = all.filter(({ isKept }) => isKept)
   const running = all.filter(({ isKept }) => !isKept)
   if (running.length === 0) return
-  const answer = await askGuardian(world, guardian, answerMs)
-  if (answer === 'knows a lease') return
   // Should it go on later, it would take down what is not its own any more.
   if (answer === 'hangs') await world.processes.signalAll(guardianTag(parts.instance), 'SIGKILL')
   const began = world.clock.now()

@@ -3,6 +3,9 @@ import { setTimeout as pause } from 'node:timers/promises'
 /** Short against anything a test waits for, long against what asking costs. */
 const pollMs = 15
 
+/** Told by the kernel, not found by a look: those are farther apart, and a busy machine is not that slow. */
+export const atOnceMs = 1500
+
 /** Milliseconds of CLOCK_MONOTONIC: the one clock that the harness, the hosts and the watch share. */
 export const now = (): number => Number(process.hrtime.bigint()) / 1e6
 

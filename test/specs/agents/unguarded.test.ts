@@ -82,6 +82,36 @@ test('with a guardian that answers nothing is touched: it knows the lease', asyn
   expect(down).toEqual([])
 })
 
+test('a guardian whose lease is over is waited for: it ends what runs, and nothing is taken up meanwhile', async () => {
+  const { local } = guarded.world
+  let until = 500
+  await local.listen(places.guardian, (connection) => connection.send(`{"say":"until","until":${until}}\n`))
+  runs({ name: 'httpd' })
+  let isOver = false
+  const ending = end().then(() => {
+    isOver = true
+  })
+  await guarded.virtual.pass(2000)
+  expect(isOver).toBe(false)
+  runs()
+  until = 0
+  await guarded.virtual.pass(100)
+  await ending
+  expect(down).toEqual([])
+})
+
+test('a guardian that is never done is waited for ten seconds', async () => {
+  const { local } = guarded.world
+  await local.listen(places.guardian, (connection) => connection.send('{"say":"until","until":500}\n'))
+  runs({ name: 'httpd' })
+  const ending = end()
+  await guarded.virtual.pass(9900)
+  expect(down).toEqual([])
+  await guarded.virtual.pass(200)
+  await ending
+  expect(down).toEqual(['httpd'])
+})
+
 test('a guardian that has started anew, and knows no lease, is as good as none', async () => {
   const { local } = guarded.world
   await local.listen(places.guardian, (connection) => connection.send('{"say":"until","until":0}\n'))
