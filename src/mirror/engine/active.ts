@@ -71,8 +71,13 @@ export class ActiveSide implements Engine {
     side.data.flush()
     partition.save(activated(partition.state, { epoch: options.epoch, boot: side.boot, recorded: options.recorded }))
     const parts = {
-      ...{ clock: options.clock, side, partition, dirty: partition.dirty, asker: this.#asker },
-      ...{ touched: this.touched, statistics: this.statistics, report: this.#report },
+      clock: options.clock,
+      side,
+      partition,
+      asker: this.#asker,
+      touched: this.touched,
+      statistics: this.statistics,
+      report: this.#report,
       guard: this.#guarded,
       send: (frames: readonly Frame[]) => this.#link?.send(frames),
       isStopped: () => this.#pair === 'stopped',

@@ -1,5 +1,5 @@
 /** What an operator may order of the active side. Each answers null, or why it cannot be done. */
-import type { MarkMap } from '../partition/mark-map.ts'
+import type { ClusterPartition } from '../cluster-partition.ts'
 import type { MirrorCondition } from './authority.ts'
 import type { BringUp } from './bring-up.ts'
 import type { DiskCare } from './disk-care.ts'
@@ -7,7 +7,8 @@ import type { VerifyOptions } from './verify.ts'
 
 export type OperatorPort = {
   readonly condition: () => MirrorCondition
-  readonly dirty: MarkMap
+  /** Its map of marks is another one after the mirror has grown. */
+  readonly partition: Pick<ClusterPartition, 'dirty'>
   readonly bringUp: Pick<BringUp, 'isRunning' | 'more' | 'atOnce'>
   readonly care: Pick<DiskCare, 'verify'>
   /** This side's own disks are in use. */
@@ -32,7 +33,8 @@ export class Operator {
    * is not: the connection begins anew after that.
    */
   readonly resync = (everything: boolean): string | null => {
-    const { dirty, bringUp, condition, guard, isAttached, breakNow } = this.#port
+    const { partition, bringUp, condition, guard, isAttached, breakNow } = this.#port
+    const { dirty } = partition
     const { pair, because } = condition()
     if (pair === 'stopped') return `nothing is served: ${because}`
     if (!isAttached()) return `this side has no disk to copy from: ${because}`

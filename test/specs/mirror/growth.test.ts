@@ -103,6 +103,20 @@ describe('a mirror that grows', () => {
     expect(isPaired(pair)).toBe(false)
   })
 
+  test('is copied whole when that is ordered afterwards', async () => {
+    const pair = await larger()
+    await grow(pair, 'beta')
+    await grow(pair, 'alpha')
+    pair.servers.beta.data.write(blocks * blockBytes, new Uint8Array(blockBytes).fill(3))
+    expect(pair.areEqual()).toBe(false)
+    expect(pair.active('alpha').operator.resync(true)).toBeNull()
+    await pair.virtual.pass(2000)
+    pair.connect()
+    await pair.virtual.pass(500)
+    expect(pair.told('resync').at(-1)).toMatchObject({ state: 'ended', totalBytes: grownBytes })
+    expect([isPaired(pair), pair.areEqual()]).toEqual([true, true])
+  })
+
   test('copies what was marked on the larger side only as far as there is something here', async () => {
     const pair = await larger()
     await grow(pair, 'beta')
