@@ -84,8 +84,12 @@ export const runAgent = async (machine: Machine, options: ProcessOptions): Promi
     version: options.version,
     startedAt,
     ...running,
-    ...{ hasGuardian: guardian.isThere, watchdog: guardian.watchdog },
-    ...{ conditions, say, sink, mirrors },
+    hasGuardian: guardian.isThere,
+    watchdog: guardian.watchdog,
+    conditions,
+    say,
+    sink,
+    mirrors,
   })
   manager.ready()
   deaths.recordWith({ me, recorder, reachable: voter.reachable })

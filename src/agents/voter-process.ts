@@ -75,7 +75,8 @@ export const serveNode = async (
 ): Promise<Cancel> => {
   const status = () => agentStatus(world, { node, ...seen })
   const closeMetrics = metricsDesk(world, {
-    ...{ node, say },
+    node,
+    say,
     seen: () => ({
       ...votesOf(seen.voter, node.recorder.state(), world.clock.now()),
       status: status(),

@@ -49,7 +49,9 @@ export const runWitness = async (machine: Machine, options: ProcessOptions): Pro
     hasGuardian: () => false,
     watchdog: () => null,
     conditions,
-    ...{ say, sink: null, mirrors: null },
+    say,
+    sink: null,
+    mirrors: null,
   })
   const web = await webOf(world, node, options, say)
   manager.ready()

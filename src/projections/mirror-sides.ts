@@ -55,7 +55,11 @@ export const troubled = (
   { operation, offsets, because }: Troubled,
   at: WallTime,
 ): Trouble => ({
-  ...{ operation, because, at, since: trouble?.since ?? at, told: (trouble?.told ?? 0) + 1 },
+  operation,
+  because,
+  at,
+  since: trouble?.since ?? at,
+  told: (trouble?.told ?? 0) + 1,
   operations: [...new Set([...(trouble?.operations ?? []), operation])],
   offsets: [...new Set([...(trouble?.offsets ?? []), ...offsets])].toSorted((a, b) => a - b),
 })

@@ -12,9 +12,17 @@ const misjudged: Partial<ClusterPlan> = { ...sound, pair: { isSound: false } }
 
 /** A seed's pair with a short T, and nothing but networks. */
 const quick: Partial<ClusterPlan> = {
-  ...{ hasCable: false, hasSharedDisk: false, hasWebWitness: false, hasControllers: false },
-  ...{ otherTimeouts: [], otherVoters: [], keeps: false },
-  ...{ ...sound, servers: 2, timeoutMs: 1000, intervalMs: 80 },
+  hasCable: false,
+  hasSharedDisk: false,
+  hasWebWitness: false,
+  hasControllers: false,
+  otherTimeouts: [],
+  otherVoters: [],
+  keeps: false,
+  ...sound,
+  servers: 2,
+  timeoutMs: 1000,
+  intervalMs: 80,
 }
 
 const isOn = (sim: Simulation, server: string) => () => sim.isEverythingOnline() && sim.ownerOf('web') === server

@@ -5,7 +5,10 @@ import { type Measured, type Metric, type Seen, seconds, single, stateOf } from 
 type Time = PeerStatus['times'][string]
 
 const ofPeers = (name: string, help: string, value: (peer: PeerStatus) => number | null): Metric => ({
-  ...{ name, help, type: 'gauge', labels: ['peer'] },
+  name,
+  help,
+  type: 'gauge',
+  labels: ['peer'],
   read: ({ status }) => status.peers.map((peer) => [[peer.voter], value(peer)]),
 })
 
@@ -15,7 +18,10 @@ const ofPaths = (
   value: (time: Time) => number | null | undefined,
   type: Metric['type'] = 'gauge',
 ): Metric => ({
-  ...{ name, help, type, labels: ['peer', 'path'] },
+  name,
+  help,
+  type,
+  labels: ['peer', 'path'],
   read: ({ status }) =>
     status.peers.flatMap(({ voter, times }) =>
       Object.entries(times).map(([path, time]): Measured => [[voter, path], value(time) ?? null]),
@@ -27,7 +33,9 @@ const leaderOf = ({ status: { log } }: Seen): readonly Measured[] =>
 
 const basics: readonly Metric[] = [
   {
-    ...{ name: 'baton_build_info', help: 'Always 1; says what runs here, and as whom.', type: 'gauge' },
+    name: 'baton_build_info',
+    help: 'Always 1; says what runs here, and as whom.',
+    type: 'gauge',
     labels: ['version', 'voter', 'role'],
     read: ({ status: { version, voter, role } }) => [[[version, voter, role], 1]],
   },
@@ -51,12 +59,16 @@ const basics: readonly Metric[] = [
     ({ status }) => status.notAdmitted.length,
   ),
   {
-    ...{ name: 'baton_server_supports', type: 'gauge', labels: ['server'] },
+    name: 'baton_server_supports',
+    type: 'gauge',
+    labels: ['server'],
     help: 'Voters that support that this server is declared down, as this one has heard.',
     read: ({ supports }) => Object.entries(supports).map(([server, count]) => [[server], count]),
   },
   {
-    ...{ name: 'baton_np_verdict', type: 'gauge', labels: ['verdict'] },
+    name: 'baton_np_verdict',
+    type: 'gauge',
+    labels: ['verdict'],
     help: 'What NP resolution says of this side; 1 for the verdict that holds.',
     read: ({ status: { partition } }) =>
       partition === null ? [] : stateOf([], ['connected', 'cut-off', 'unknown'], partition.verdict),
@@ -78,12 +90,16 @@ const log: readonly Metric[] = [
     ({ status }) => status.notDeciding === null,
   ),
   {
-    ...{ name: 'baton_log_leader', type: 'gauge', labels: ['voter'] },
+    name: 'baton_log_leader',
+    type: 'gauge',
+    labels: ['voter'],
     help: 'Which voter leads the log; all 0: none.',
     read: leaderOf,
   },
   {
-    ...{ name: 'baton_log_replica_current', type: 'gauge', labels: ['voter'] },
+    name: 'baton_log_replica_current',
+    type: 'gauge',
+    labels: ['voter'],
     help: 'Whether the replica of the log on that voter has everything.',
     read: ({ status }) => status.log.replicas.map(({ voter, current }) => [[voter], current]),
   },
@@ -102,7 +118,9 @@ const heartbeats: readonly Metric[] = [
     seconds(echoMsAgo),
   ),
   {
-    ...{ name: 'baton_heartbeat_silence_seconds', type: 'gauge', labels: ['peer', 'path'] },
+    name: 'baton_heartbeat_silence_seconds',
+    type: 'gauge',
+    labels: ['peer', 'path'],
     help: 'Since the last beat of that voter on that path; missing: never heard on it.',
     read: ({ status }) =>
       status.peers.flatMap(({ voter, paths }) =>
@@ -144,7 +162,9 @@ const alerts: readonly Metric[] = [
   single('baton_alerts_dropped_total', 'Alerts given up.', (seen) => seen.alerts?.dropped ?? null, 'counter'),
   single('baton_alerts_queued', 'Alerts that wait to be sent.', (seen) => seen.alerts?.queued ?? null),
   {
-    ...{ name: 'baton_alert_target_failures_total', type: 'counter', labels: ['target'] },
+    name: 'baton_alert_target_failures_total',
+    type: 'counter',
+    labels: ['target'],
     help: 'Deliveries that a target did not take.',
     read: (seen) => Object.entries(seen.alerts?.troubles ?? {}).map(([target, count]) => [[target], count]),
   },

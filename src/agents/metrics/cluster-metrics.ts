@@ -12,11 +12,17 @@ const groupsOf = ({ status: { state } }: Seen): readonly Group[] => Object.value
 const serversOf = ({ status: { state } }: Seen): readonly Server[] => Object.values(state.servers.byName)
 
 const ofGroups = (name: string, help: string, value: (group: Group) => number | boolean): Metric => ({
-  ...{ name, help, type: 'gauge', labels: ['group'] },
+  name,
+  help,
+  type: 'gauge',
+  labels: ['group'],
   read: (seen) => groupsOf(seen).map((group) => [[group.name], value(group)]),
 })
 const ofServers = (name: string, help: string, value: (server: Server) => number | boolean): Metric => ({
-  ...{ name, help, type: 'gauge', labels: ['server'] },
+  name,
+  help,
+  type: 'gauge',
+  labels: ['server'],
   read: (seen) => serversOf(seen).map((server) => [[server.name], value(server)]),
 })
 
@@ -31,7 +37,9 @@ const ownersOf = ({ status: { state } }: Seen): readonly Measured[] =>
 
 const groups: readonly Metric[] = [
   {
-    ...{ name: 'baton_group_state', type: 'gauge', labels: ['group', 'state'] },
+    name: 'baton_group_state',
+    type: 'gauge',
+    labels: ['group', 'state'],
     help: 'What the group is doing; 1 for the state that it is in.',
     read: (seen) =>
       groupsOf(seen).flatMap(({ name, ownership }) =>
@@ -39,7 +47,9 @@ const groups: readonly Metric[] = [
       ),
   },
   {
-    ...{ name: 'baton_group_owner', type: 'gauge', labels: ['group', 'server'] },
+    name: 'baton_group_owner',
+    type: 'gauge',
+    labels: ['group', 'server'],
     help: 'Which of its servers owns the group.',
     read: ownersOf,
   },
@@ -47,12 +57,16 @@ const groups: readonly Metric[] = [
   ofGroups('baton_group_waiting', 'Whether it cannot be placed anywhere.', ({ waiting }) => waiting !== null),
   ofGroups('baton_group_failovers', 'Failovers since their count was last reset.', ({ failovers }) => failovers),
   {
-    ...{ name: 'baton_group_held', type: 'gauge', labels: ['group'] },
+    name: 'baton_group_held',
+    type: 'gauge',
+    labels: ['group'],
     help: 'Whether this server runs something of the group, by what it sees itself.',
     read: (seen) => groupsOf(seen).map(({ name }) => [[name], seen.held.includes(name)]),
   },
   {
-    ...{ name: 'baton_resource_online', type: 'gauge', labels: ['group', 'resource'] },
+    name: 'baton_resource_online',
+    type: 'gauge',
+    labels: ['group', 'resource'],
     help: 'Whether the resource is online, where its group is owned.',
     read: (seen) =>
       groupsOf(seen).flatMap(({ name, ownership }) =>
@@ -64,7 +78,9 @@ const groups: readonly Metric[] = [
       ),
   },
   {
-    ...{ name: 'baton_monitor_verdict', type: 'gauge', labels: ['monitor', 'server', 'verdict'] },
+    name: 'baton_monitor_verdict',
+    type: 'gauge',
+    labels: ['monitor', 'server', 'verdict'],
     help: 'What the monitor found last on that server; 1 for the verdict that holds.',
     read: ({ status: { state } }) =>
       Object.entries(state.monitors).flatMap(([name, { servers }]) =>
@@ -75,7 +91,9 @@ const groups: readonly Metric[] = [
 
 const servers: readonly Metric[] = [
   {
-    ...{ name: 'baton_server_state', type: 'gauge', labels: ['server', 'state'] },
+    name: 'baton_server_state',
+    type: 'gauge',
+    labels: ['server', 'state'],
     help: 'What the log says of the server; 1 for the state that it is in.',
     read: (seen) => serversOf(seen).flatMap(({ name, status }) => stateOf([name], serverStates, status)),
   },
@@ -95,7 +113,9 @@ const servers: readonly Metric[] = [
     (server) => Object.keys(server.conditions ?? {}).length,
   ),
   {
-    ...{ name: 'baton_own_process_deaths', type: 'gauge', labels: ['server', 'process'] },
+    name: 'baton_own_process_deaths',
+    type: 'gauge',
+    labels: ['server', 'process'],
     help: 'Deaths of our own processes there, as far as they are remembered: 99 at most.',
     read: (seen) =>
       serversOf(seen).flatMap(({ name, deaths }) =>
@@ -103,12 +123,16 @@ const servers: readonly Metric[] = [
       ),
   },
   {
-    ...{ name: 'baton_fence_pending', type: 'gauge', labels: ['server'] },
+    name: 'baton_fence_pending',
+    type: 'gauge',
+    labels: ['server'],
     help: 'Whether the server is down and not proven off: its groups wait.',
     read: (seen) => serversOf(seen).map(({ name }) => [[name], Object.hasOwn(seen.status.state.fencing.pending, name)]),
   },
   {
-    ...{ name: 'baton_fence_device_lost', type: 'gauge', labels: ['device'] },
+    name: 'baton_fence_device_lost',
+    type: 'gauge',
+    labels: ['device'],
     help: 'Whether the fence device does not answer.',
     read: ({ status: { state } }) =>
       Object.keys(state.configuration.current?.fencing.devices ?? {}).map((device) => [

@@ -20,7 +20,10 @@ const ofPlanes = (
   value: (plane: PlaneStatus) => Value,
   type: Metric['type'] = 'gauge',
 ): Metric => ({
-  ...{ name: `baton_mirror_${name}`, help, type, labels: ['mirror'] },
+  name: `baton_mirror_${name}`,
+  help,
+  type,
+  labels: ['mirror'],
   read: ({ mirrors }) => mirrors.map(({ name: mirror, plane }) => [[mirror], plane === null ? null : value(plane)]),
 })
 const counted = (name: string, help: string, value: (told: ToldStatistics) => Value, type?: Metric['type']): Metric =>
@@ -64,7 +67,9 @@ const ofMounts = (what: keyof MountTimes, help: string): readonly Metric[] =>
 
 const ofLog: readonly Metric[] = [
   {
-    ...{ name: 'baton_mirror_copy_current', type: 'gauge', labels: ['mirror', 'server'] },
+    name: 'baton_mirror_copy_current',
+    type: 'gauge',
+    labels: ['mirror', 'server'],
     help: 'Whether the copy on that server has every acknowledged write, by the log.',
     read: ({ status: { state } }) =>
       configuredMirrors(state).flatMap((name) => {
@@ -74,7 +79,9 @@ const ofLog: readonly Metric[] = [
       }),
   },
   {
-    ...{ name: 'baton_mirror_copy_disk_trouble', type: 'gauge', labels: ['mirror', 'server'] },
+    name: 'baton_mirror_copy_disk_trouble',
+    type: 'gauge',
+    labels: ['mirror', 'server'],
     help: 'Whether the disk beneath that copy failed, by the log.',
     read: ({ status: { state } }) =>
       configuredMirrors(state).flatMap((name) =>
@@ -88,24 +95,32 @@ const ofLog: readonly Metric[] = [
 
 const standing: readonly Metric[] = [
   {
-    ...{ name: 'baton_mirror_plane_up', type: 'gauge', labels: ['mirror'] },
+    name: 'baton_mirror_plane_up',
+    type: 'gauge',
+    labels: ['mirror'],
     help: 'Whether the data plane on this server answers; the metrics below are its.',
     read: ({ mirrors }) => mirrors.map(({ name, plane }) => [[name], plane !== null]),
   },
   {
-    ...{ name: 'baton_mirror_role', type: 'gauge', labels: ['mirror', 'role'] },
+    name: 'baton_mirror_role',
+    type: 'gauge',
+    labels: ['mirror', 'role'],
     help: 'What the data plane of this server does; 1 for what it is.',
     read: ({ mirrors }) => mirrors.flatMap(({ name, plane }) => (plane ? stateOf([name], roles, plane.does) : [])),
   },
   {
-    ...{ name: 'baton_mirror_condition', type: 'gauge', labels: ['mirror', 'condition'] },
+    name: 'baton_mirror_condition',
+    type: 'gauge',
+    labels: ['mirror', 'condition'],
     help: 'How the pair stands, where this server serves; 1 for what it is.',
     read: ({ mirrors }) =>
       mirrors.flatMap(({ name, plane }) => (plane?.condition ? stateOf([name], conditions, plane.condition.pair) : [])),
   },
   ofPlanes('connected', 'Whether a mirror connect reaches the other side.', ({ path }) => path !== null),
   {
-    ...{ name: 'baton_mirror_connect_used', type: 'gauge', labels: ['mirror', 'network'] },
+    name: 'baton_mirror_connect_used',
+    type: 'gauge',
+    labels: ['mirror', 'network'],
     help: 'Which network it is mirrored over.',
     read: ({ mirrors, status: { state, voter } }) =>
       mirrors.flatMap(({ name, plane }) =>

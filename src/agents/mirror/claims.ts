@@ -53,7 +53,12 @@ export const claimsOf = (world: Pick<World, 'bootId'>, { name, me, recorder, lin
 const claimedBy = (status: PlaneStatus, boot: string) => {
   const { current: generation, pending, base } = status.generations
   return {
-    ...{ id: status.mirror, generation, pending, base, role: status.role, boot },
+    id: status.mirror,
+    generation,
+    pending,
+    base,
+    role: status.role,
+    boot,
     epoch: epochOf(sequence(status.epoch)),
     isConsistent: status.isConsistent,
     isSameBoot: status.boot === boot,

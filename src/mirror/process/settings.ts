@@ -52,7 +52,9 @@ export type MirrorSettings = z.infer<typeof mirrorSettings>
 const limits = { ackMs: true, queueBytes: true, resyncBytesPerSecond: true } as const
 export type PlaneLimits = Pick<MirrorSettings, keyof typeof limits>
 export const limitsOf = ({ ackMs, queueBytes, resyncBytesPerSecond }: PlaneLimits): PlaneLimits => ({
-  ...{ ackMs, queueBytes, resyncBytesPerSecond },
+  ackMs,
+  queueBytes,
+  resyncBytesPerSecond,
 })
 
 /** Of the settings as they are whenever somebody looks. */

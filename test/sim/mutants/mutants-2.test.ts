@@ -1,3 +1,3 @@
-import { theyAreSeen } from './seen.ts'
+import { brokenRulesAreSeen } from './seen.ts'
 
-theyAreSeen(2)
+brokenRulesAreSeen(2)

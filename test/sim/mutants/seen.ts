@@ -11,7 +11,7 @@ const program = new URL('run.ts', import.meta.url).pathname
 const files = 3
 
 /** Those of the file with this number. */
-export const theyAreSeen = (file: 1 | 2 | 3): void => {
+export const brokenRulesAreSeen = (file: 1 | 2 | 3): void => {
   const own = mutants.filter((_, index) => index % files === file - 1)
   describe('a broken rule is seen', () => {
     test.each(own)('$name ($rule)', { timeout: timeoutMs }, async ({ name, seenBy }) => {
