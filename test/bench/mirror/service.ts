@@ -6,8 +6,9 @@ import { now } from '../../live/lab/until.ts'
 import type { Figure, Peer } from '../figure.ts'
 import { files, fio, raw } from './fio.ts'
 import { openGluster } from './gluster.ts'
-import { localPlace, mirroredPlace, type Place, run, unmirroredPlace } from './places.ts'
+import { localPlace, type MirroredPlace, mirroredPlace, type Place, run, unmirroredPlace } from './places.ts'
 import { type Bank, openBank } from './postgres.ts'
+import { type Shares, sharesText, sharing } from './shares.ts'
 
 export type Extent = { readonly trials: number; readonly seconds: number; readonly sizeBytes: number }
 type Progress = (text: string) => void
@@ -20,16 +21,25 @@ type Work = {
   readonly do: (on: number) => Promise<number>
 }
 
+type Mirrored = Extent & { readonly mirror: MirroredPlace; readonly progress: Progress }
+
 /** The median is of ratios of neighbours: what else the machine does meets both. */
-const compared = async (what: string, works: readonly Work[], trials: number, progress: Progress) => {
+const compared = async (what: string, works: readonly Work[], { mirror, trials, progress }: Mirrored) => {
   const figures: Figure[] = []
   for (const { name, atLeast, peers, do: work } of works) {
     const values: number[] = []
+    const shares: Shares[] = []
+    const measured = async (on: number): Promise<number> => {
+      if (on === 0) return work(on)
+      const sharedBy = await sharing(mirror, () => work(on))
+      shares.push(sharedBy.shares)
+      return sharedBy.found
+    }
     for (let trial = 0; trial < trials; trial++) {
       // Who comes first has a warm machine, or a cold one.
       const first = trial % 2
-      const one = await work(first)
-      const other = await work(1 - first)
+      const one = await measured(first)
+      const other = await measured(1 - first)
       const [base, mirrored] = first === 0 ? [one, other] : [other, one]
       values.push(mirrored / base)
       progress(
@@ -40,6 +50,7 @@ const compared = async (what: string, works: readonly Work[], trials: number, pr
       name: `${what} ${name}`,
       unit: 'ratio',
       values,
+      note: sharesText(shares),
       ...(atLeast === undefined ? {} : { target: { atLeast } }),
       ...(peers === undefined ? {} : { peers }),
     })
@@ -54,7 +65,7 @@ const rawTargets: Readonly<Record<string, number>> = {
 
 /** Mirrored ÷ unmirrored, by the same front end. */
 export const benchRaw = async (folder: string, extent: Extent, progress: Progress): Promise<readonly Figure[]> => {
-  const { trials, seconds, sizeBytes } = extent
+  const { seconds, sizeBytes } = extent
   const base = await unmirroredPlace(folder, sizeBytes)
   try {
     const mirrored = await mirroredPlace(folder, sizeBytes)
@@ -68,7 +79,7 @@ export const benchRaw = async (folder: string, extent: Extent, progress: Progres
           do: async (on) => (await fio({ device: at(places, on).device }, seconds, options)).perSecond,
         }
       })
-      return await compared('mirrored ÷ unmirrored:', works, trials, progress)
+      return await compared('mirrored ÷ unmirrored:', works, { ...extent, mirror: mirrored, progress })
     } finally {
       await mirrored.close()
     }
@@ -114,7 +125,8 @@ const gluster: Rival = {
 
 /** ext4 on the mirrored device ÷ ext4 on a local loop device, and ÷ GlusterFS with two replicas. */
 export const benchFiles = async (folder: string, extent: Extent, progress: Progress): Promise<readonly Figure[]> => {
-  const mirror = await mounted(folder, 'mirror', await mirroredPlace(folder, extent.sizeBytes))
+  const place = await mirroredPlace(folder, extent.sizeBytes)
+  const mirror = await mounted(folder, 'mirror', place)
   try {
     const figures: Figure[] = []
     for (const rival of [localDisk, gluster]) {
@@ -124,7 +136,7 @@ export const benchFiles = async (folder: string, extent: Extent, progress: Progr
         continue
       }
       try {
-        figures.push(...(await against(rival, [base.folder, mirror.folder], extent, progress)))
+        figures.push(...(await against(rival, [base.folder, mirror.folder], { ...extent, mirror: place, progress })))
       } finally {
         await base.close()
       }
@@ -135,9 +147,9 @@ export const benchFiles = async (folder: string, extent: Extent, progress: Progr
   }
 }
 
-const against = async (rival: Rival, folders: readonly string[], extent: Extent, progress: Progress) => [
-  ...(await compared(rival.what, fileWorks(folders, rival, extent), extent.trials, progress)),
-  ...(await benchBanks(folders, rival, extent, progress)),
+const against = async (rival: Rival, folders: readonly string[], mirrored: Mirrored) => [
+  ...(await compared(rival.what, fileWorks(folders, rival, mirrored), mirrored)),
+  ...(await benchBanks(folders, rival, mirrored)),
 ]
 
 const fileWorks = (folders: readonly string[], { atLeast }: Rival, { seconds }: Extent): readonly Work[] => [
@@ -165,23 +177,23 @@ const copiesPerSecond = async (folder: string, seconds: number): Promise<number>
   return perSecond
 }
 
-const benchBanks = async (folders: readonly string[], { what, atLeast }: Rival, extent: Extent, progress: Progress) => {
+const benchBanks = async (folders: readonly string[], { what, atLeast }: Rival, mirrored: Mirrored) => {
   const banks: (Bank | null)[] = []
   try {
     for (const folder of folders) banks.push(await openBank(folder))
     if (banks.includes(null)) {
-      progress('pgbench is skipped: PostgreSQL is not installed')
+      mirrored.progress('pgbench is skipped: PostgreSQL is not installed')
       return []
     }
     const works = Object.entries(atLeast.bank).map(([clients, target]): Work => {
-      const perSecond = async (on: number) => at(banks, on)?.perSecond(Number(clients), extent.seconds)
+      const perSecond = async (on: number) => at(banks, on)?.perSecond(Number(clients), mirrored.seconds)
       return {
         name: `pgbench, ${clients === '1' ? 'one client' : 'eight clients'}`,
         atLeast: target,
         do: async (on) => (await perSecond(on)) ?? Number.NaN,
       }
     })
-    return await compared(what, works, extent.trials, progress)
+    return await compared(what, works, mirrored)
   } finally {
     for (const bank of banks) await bank?.stop()
   }
