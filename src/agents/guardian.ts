@@ -12,6 +12,7 @@ import { type WatchdogFeeder, watchdogFeeder } from './guardian-watchdog.ts'
 import { type ManifestEntry, readManifest, writeManifest } from './manifest.ts'
 import type { ResourceDrivers } from './resource-runner.ts'
 import { takeAllDown } from './take-down.ts'
+import { within } from './within.ts'
 
 export type GuardianOptions = {
   readonly socket: string
@@ -215,9 +216,7 @@ class Guardian {
     if (this.#agent) this.#world.processes.signal(this.#agent, 'SIGKILL')
     const began = clock.now()
     const left = await takeAllDown(running, this.#options, () => Math.max(leastMs, end - clock.now()))
-    await writeManifest(this.#world, this.#options.manifest, left).catch((trouble: unknown) =>
-      say('what runs could not be written down', { trouble: String(trouble) }),
-    )
+    await this.#writeDown(left, Math.max(leastMs, end - clock.now()))
     if (left.length === 0) {
       const afterLeaseMs = Math.round(clock.sinceBoot() - this.#until)
       say('everything is off', { tookMs: Math.round(clock.now() - began), afterLeaseMs })
@@ -231,16 +230,21 @@ class Guardian {
   }
 
   /** Null when it cannot be told, a disk that does not answer included. */
-  #whatRuns(end: number): Promise<readonly ManifestEntry[] | null> {
-    return new Promise((resolve) => {
-      const inMs = Math.max(leastMs, end - this.#world.clock.now())
-      const cancel = this.#world.clock.after(inMs, () => resolve(null))
-      const answer = (running: readonly ManifestEntry[] | null) => {
-        cancel()
-        resolve(running)
-      }
-      readManifest(this.#world, this.#options.manifest).then(answer, () => answer(null))
-    })
+  async #whatRuns(end: number): Promise<readonly ManifestEntry[] | null> {
+    const inMs = Math.max(leastMs, end - this.#world.clock.now())
+    const reading = readManifest(this.#world, this.#options.manifest).catch(() => null)
+    const running = await within(this.#world, inMs, reading)
+    return running === 'late' ? null : running
+  }
+
+  /** Where the disk does not take it, the next agent finds out by probing. */
+  async #writeDown(left: readonly ManifestEntry[], timeoutMs: number): Promise<void> {
+    const writing = writeManifest(this.#world, this.#options.manifest, left).then(
+      () => null,
+      (trouble: unknown) => String(trouble),
+    )
+    const trouble = await within(this.#world, timeoutMs, writing)
+    if (trouble !== null) this.#options.say('what runs could not be written down', { trouble })
   }
 
   async #resetMachine(): Promise<void> {

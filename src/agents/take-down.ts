@@ -8,29 +8,38 @@ export type TakeDownParts = {
   readonly instance: string
 }
 
-/** Dependents before what they need; answers what is still there. `leftMs`: how long one may take from now on. */
+/**
+ * Dependents before what they need; answers what is still there. `leftMs`: how long all that is left may take from now on. Each
+ * turn has its share, whether the one before it succeeded or not.
+ */
 export const takeAllDown = async (
   running: readonly ManifestEntry[],
   parts: TakeDownParts,
   leftMs: () => number,
 ): Promise<readonly ManifestEntry[]> => {
-  let rest = [...running]
   const stuck: ManifestEntry[] = []
-  while (rest.length > 0) {
-    const isNeeded = (entry: ManifestEntry) =>
-      rest.some(
-        (other) => other !== entry && other.group === entry.group && other.configuration.after.includes(entry.resource),
-      )
-    const free = rest.filter((entry) => !isNeeded(entry))
-    // A cycle cannot be configured; should there be one, take down everything at once.
-    const turn = free.length > 0 ? free : rest
+  const turns = turnsOf(running)
+  for (const [at, turn] of turns.entries()) {
+    const timeoutMs = leftMs() / (turns.length - at)
     const outcomes = await Promise.all(
-      turn.map(async (entry) => ({ entry, isOff: await takeOneDown(entry, parts, leftMs()) })),
+      turn.map(async (entry) => ({ entry, isOff: await takeOneDown(entry, parts, timeoutMs) })),
     )
     stuck.push(...outcomes.flatMap(({ entry, isOff }) => (isOff ? [] : [entry])))
-    rest = rest.filter((entry) => !turn.includes(entry))
   }
   return stuck
+}
+
+/** What goes down together, first to last. */
+const turnsOf = (running: readonly ManifestEntry[]): readonly (readonly ManifestEntry[])[] => {
+  if (running.length === 0) return []
+  const isNeeded = (entry: ManifestEntry) =>
+    running.some(
+      (other) => other !== entry && other.group === entry.group && other.configuration.after.includes(entry.resource),
+    )
+  const free = running.filter((entry) => !isNeeded(entry))
+  // A cycle cannot be configured; should there be one, take down everything at once.
+  if (free.length === 0) return [running]
+  return [free, ...turnsOf(running.filter((entry) => !free.includes(entry)))]
 }
 
 const takeOneDown = async (

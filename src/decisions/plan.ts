@@ -72,7 +72,10 @@ const planGroup = (state: State, name: GroupName, observed: Observed, standing: 
 
 const isBusy = ({ condition }: ObservedResource) => condition === 'activating' || condition === 'deactivating'
 
-/** Reverse order of dependency: a resource goes down once nothing that is up needs it. */
+/**
+ * Reverse order of dependency: a resource goes down once nothing that is up needs it. Where all must go at once, what is stuck
+ * keeps nothing here: an address that stays would be in the way of whoever runs the group next.
+ */
 const takeDown = (observed: Observed, urgent: boolean, orderedBy: Sequence | null = null): readonly Effect[] =>
   observed.flatMap((one): Effect[] => {
     const { group, resource, epoch, condition } = one
@@ -83,7 +86,11 @@ const takeDown = (observed: Observed, urgent: boolean, orderedBy: Sequence | nul
     // A patient stop that is under way must turn urgent when the lease ends.
     if (condition === 'deactivating' && !urgent) return []
     const isNeeded = observed.some(
-      (other) => other !== one && other.condition !== 'off' && other.after.includes(resource),
+      (other) =>
+        other !== one &&
+        other.condition !== 'off' &&
+        !(urgent && other.condition === 'stuck') &&
+        other.after.includes(resource),
     )
     return isNeeded ? [] : [{ do: 'Deactivate', group, resource, epoch, urgent }]
   })

@@ -15,6 +15,8 @@ export class VirtualWorld {
   readonly disk = new Map<string, string>()
   /** Writes fail as long as this says why. */
   diskTrouble: string | null = null
+  /** Writes are not answered. */
+  isDiskStalled = false
 
   readonly clock: Clock = {
     now: () => instant(this.#now),
@@ -31,6 +33,7 @@ export class VirtualWorld {
 
   readonly #write = async (path: string, content: string): Promise<void> => {
     if (this.diskTrouble !== null) throw new Error(this.diskTrouble)
+    if (this.isDiskStalled) await new Promise(() => {})
     this.disk.set(path, content)
   }
 

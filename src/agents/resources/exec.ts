@@ -2,6 +2,7 @@
 import type { ExecConfiguration } from '../../events/index.ts'
 import type { Cancel, ProcessIdentity, World } from '../../world/world.ts'
 import { commandOfScript } from '../script.ts'
+import { within } from '../within.ts'
 import type { Limit, Outcome, ResourceContext, ResourceDriver } from './driver.ts'
 import { type ExecState, execPaths, execTag, readExecState, writeExecState } from './exec-state.ts'
 import { failure, messageOf, remaining, stall } from './outcome.ts'
@@ -16,6 +17,8 @@ const settleMs = 15
 const logCheckMs = 10_000
 // Of the time-out of stopping, kept for ending what the stop script left.
 const sweepReserveMs = 2000
+// However late it is, a disk that answers has done it by then.
+const leastForgetMs = 100
 
 /** R1: scripts of a group, resident or run to the end. */
 export const execDriver = (world: World): ResourceDriver<ExecConfiguration> => ({
@@ -136,8 +139,8 @@ type StopLimit = Limit & { readonly urgent: boolean }
 
 const deactivate = async (world: World, context: Context, limit: StopLimit): Promise<Outcome> => {
   const until = world.clock.now() + limit.timeoutMs
-  const state = await readExecState(world, context)
-  const isStopScriptDue = state !== null && !limit.urgent && context.configuration.stop !== undefined
+  const isStopScriptDue =
+    !limit.urgent && context.configuration.stop !== undefined && (await readExecState(world, context)) !== null
   const stopped = isStopScriptDue ? await runStop(world, context, limit) : null
   if (limit.signal.aborted && !limit.urgent) return failure('cancelled while it was being stopped')
   // After a stop script that hung there is no time left for patience.
@@ -148,9 +151,17 @@ const deactivate = async (world: World, context: Context, limit: StopLimit): Pro
   })
   if (left) return stall(`processes do not end even when killed: ${left.map(({ pid }) => pid).join(', ')}`)
   if (stopped) return { ok: false, ...stopped }
-  const { state: statePath, start, stop } = execPaths(context)
-  await Promise.all([statePath, start, stop].map((path) => world.files.remove(path)))
-  return { ok: true }
+  return forget(world, context, Math.max(leastForgetMs, remaining(world, until)))
+}
+
+/** A disk that does not answer must not keep the address below it here: others have a share of the time, too. */
+const forget = async (world: World, context: Context, timeoutMs: number): Promise<Outcome> => {
+  const { state, start, stop } = execPaths(context)
+  const removed = Promise.all([state, start, stop].map((path) => world.files.remove(path)))
+  const outcome = await within(world, timeoutMs, removed)
+  return outcome === 'late'
+    ? stall('its processes have ended, but the disk of its files does not answer')
+    : { ok: true }
 }
 
 const reserveOf = (limit: Limit): number => Math.min(sweepReserveMs, limit.timeoutMs / 5)

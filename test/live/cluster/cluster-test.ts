@@ -3,6 +3,7 @@ import { expect, type TestContext } from 'vitest'
 import { createLab } from '../lab/lab.ts'
 import { liveTest } from '../lab/live-test.ts'
 import type { Need } from '../lab/needs.ts'
+import { giveStateDisks } from '../lab/state-disks.ts'
 import { type Cluster, createCluster } from './cluster.ts'
 import { type ClusterOptions, hostsOf } from './configuration.ts'
 import { findingsIn } from './log-check.ts'
@@ -14,6 +15,8 @@ export type ClusterTestOptions = ClusterOptions & {
   readonly isOff?: boolean
   /** Further computers in the lab, without an agent. */
   readonly others?: readonly string[]
+  /** The state of each host is on a disk of its own, which can be made to stand still. */
+  readonly hasStateDisks?: boolean
 }
 
 /** A cluster test starts a cluster, breaks it, and waits for elections. */
@@ -21,11 +24,21 @@ const defaultTimeoutMs = 150_000
 
 export const clusterTest = (
   name: string,
-  { needs = [], timeoutMs = defaultTimeoutMs, isOff = false, others = [], ...options }: ClusterTestOptions,
+  {
+    needs = [],
+    timeoutMs = defaultTimeoutMs,
+    isOff = false,
+    others = [],
+    hasStateDisks = false,
+    ...options
+  }: ClusterTestOptions,
   body: (cluster: Cluster, context: TestContext) => Promise<void>,
 ): void => {
   liveTest(name, { needs: ['lab', 'nats-server', ...needs], timeoutMs }, async (context) => {
-    await using lab = await createLab({ hosts: [...hostsOf(options), ...others] })
+    await using lab = await createLab({
+      hosts: [...hostsOf(options), ...others],
+      ...(hasStateDisks && { prepare: giveStateDisks }),
+    })
     const cluster = await createCluster(lab, options)
     await checked(cluster, async () => {
       if (!isOff) await cluster.start()

@@ -5,10 +5,11 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, describe, expect } from 'vitest'
+import { resumeStateDisk, stallStateDisk } from '../lab/state-disks.ts'
 import { now, until } from '../lab/until.ts'
 import { type Cluster, settleMs } from './cluster.ts'
 import { clusterTest } from './cluster-test.ts'
-import { calm } from './configuration.ts'
+import { calm, floating } from './configuration.ts'
 import { removeKits } from './kits.ts'
 import { pidsWith } from './voter-processes.ts'
 
@@ -108,6 +109,31 @@ describe('everything is off, and agent and guardian are back, when', () => {
     await cluster.waitForAnother('s1', 'agent', agent)
     await cluster.waitUntilSettled()
   })
+})
+
+describe('a disk of the state that stands still', () => {
+  clusterTest(
+    'beside an agent that is killed keeps no address: the other server has it',
+    { timing: calm, hasStateDisks: true, needs: ['losetup', 'mkfs.ext4'] },
+    async (cluster, context) => {
+      await settled(cluster)
+      const watch = await cluster.watch()
+      await watch.waitFor('s1', settleMs)
+      await stallStateDisk(cluster.host('s1'))
+      try {
+        const lease = await leaseEnd(cluster)
+        await cluster.signal('s1', 'agent', 'SIGKILL')
+        const offMs = (await offAt(cluster)) - lease
+        await watch.waitFor('s2', settleMs)
+        expect(await cluster.host('s1').ok(['ip', '-o', 'address'])).not.toContain(`${floating}/`)
+        await context.annotate(`off ${offMs.toFixed(0)} ms after the lease's end`)
+      } finally {
+        await resumeStateDisk(cluster.host('s1'))
+      }
+      await cluster.waitUntilSettled()
+      await cluster.waitUntilOnline('web', 's2')
+    },
+  )
 })
 
 describe('a guardian that hangs (SIGSTOP)', () => {

@@ -100,13 +100,3 @@ export const drawFault = (tortured: Tortured, chance: Chance): Promise<Fault> =>
     tortured,
     chance,
   )
-
-/**
- * Not promised without a watchdog (GUARANTEES.md 1): the agent of a server is gone or hangs while the disk of its state does not
- * answer. The guardian ends processes at once, and what they need only when the disk answers again.
- */
-export const isBeyond = (whats: readonly string[]): boolean =>
-  whats.some((what) => {
-    const server = /^(?:stop|kill) the agent of (\w+)/.exec(what)?.[1]
-    return server !== undefined && whats.some((other) => other.startsWith(`stall the disk of ${server}`))
-  })

@@ -1,8 +1,6 @@
 /** A cluster to be tortured: each server's state on a disk of its own, wall clocks that can jump, a register to write to. */
-import { execFile } from 'node:child_process'
-import { truncate, writeFile } from 'node:fs/promises'
+import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { promisify } from 'node:util'
 import { type Cluster, createCluster } from '../cluster/cluster.ts'
 import { calm, floating, portOf, quick, webGroup } from '../cluster/configuration.ts'
 import { ServiceWatch } from '../cluster/service-watch.ts'
@@ -11,12 +9,10 @@ import { pidsOf } from '../cluster/voter-processes.ts'
 import type { Host } from '../lab/host.ts'
 import type { IpmiSim } from '../lab/ipmi-sim.ts'
 import { createLab } from '../lab/lab.ts'
+import { giveStateDisks, resumeStateDisk, stallStateDisk } from '../lab/state-disks.ts'
 import { controllersHost, fencingOf, startControllers } from './controllers.ts'
 import { RegisterClient, registerResource } from './register.ts'
 
-const execute = promisify(execFile)
-
-const stateDiskMiB = 256
 const registers = 1_000_000
 
 export type TortureOptions = {
@@ -54,7 +50,7 @@ export class Tortured {
     const names = Array.from({ length: options.servers }, (_, index) => `s${index + 1}`)
     const voters = options.servers === 2 ? [...names, 'w'] : names
     const others = options.isFenced ? [controllersHost] : []
-    const lab = await createLab({ hosts: [...voters, ...others], prepare: giveDisks })
+    const lab = await createLab({ hosts: [...voters, ...others], prepare: giveStateDisks })
     const registerFile = join(lab.directory, 'register')
     const clockFile = join(lab.directory, 'clock')
     await writeFile(clockFile, '+0')
@@ -157,11 +153,11 @@ export class Tortured {
   async stallDisk(voter: string): Promise<void> {
     if (this.#stalled.has(voter)) return
     this.#stalled.add(voter)
-    await execute('fsfreeze', ['--freeze', this.host(voter).stateDirectory])
+    await stallStateDisk(this.host(voter))
   }
 
   async resumeDisk(voter: string): Promise<void> {
-    if (this.#stalled.delete(voter)) await execute('fsfreeze', ['--unfreeze', this.host(voter).stateDirectory])
+    if (this.#stalled.delete(voter)) await resumeStateDisk(this.host(voter))
   }
 
   /** Every wall clock of the cluster, and nothing but those. */
@@ -196,21 +192,6 @@ export class Tortured {
   async destroy(): Promise<void> {
     for (const voter of this.cluster.voters) await this.resumeDisk(voter).catch(() => undefined)
     await this.cluster.lab.destroy()
-  }
-}
-
-/** Mounted where the host's state is kept: seen by the host, which inherits it, and gone with this process's mounts. */
-const giveDisks = async (hosts: readonly Host[]): Promise<() => Promise<void>> => {
-  for (const { stateDirectory } of hosts) {
-    const file = `${stateDirectory}.img`
-    await writeFile(file, '')
-    await truncate(file, stateDiskMiB * 1024 * 1024)
-    await execute('mkfs.ext4', ['-q', '-F', '-O', '^has_journal', file])
-    await execute('mkdir', ['-p', stateDirectory])
-    await execute('mount', ['-o', 'loop', file, stateDirectory])
-  }
-  return async () => {
-    for (const { stateDirectory } of hosts) await execute('umount', [stateDirectory])
   }
 }
 

@@ -144,12 +144,15 @@ describe('when a lease is over and groups run', () => {
     expect(guarded.runs).toEqual([['/bin/reset']])
   })
 
-  test('a disk that refuses the manifest afterwards does not end the guardian', async () => {
+  test.each([
+    ['refuses the manifest', { diskTrouble: 'ENOSPC' }],
+    ['does not answer', { isDiskStalled: true }],
+  ])('a disk that %s afterwards is no matter', async (_, trouble) => {
     running('httpd')
     leaseFor(1000)
     await pass(900)
-    guarded.virtual.diskTrouble = 'ENOSPC'
-    await pass(500)
+    Object.assign(guarded.virtual, trouble)
+    await pass(1000)
     expect(said).toContain('everything is off')
   })
 })

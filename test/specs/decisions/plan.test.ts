@@ -95,6 +95,10 @@ describe('release: the lease is over, or the group belongs to somebody else', ()
   test('a patient stop that is under way turns urgent', () => {
     expect(planned(webOnS1, [seen('httpd', 'deactivating')], 'release')).toEqual(['Deactivate httpd at once'])
   })
+  test('what is stuck keeps nothing here: the address below it goes', () => {
+    const observed = [seen('address', 'on'), { ...seen('httpd', 'stuck'), since: sequence(99) }]
+    expect(planned(webOnS1, observed, 'release')).toEqual(['Deactivate address at once'])
+  })
   test('a group that nobody owns, or that is not configured, is taken down', () => {
     expect(planned([], bothUp)).toEqual(['Deactivate httpd at once'])
     const removed = [...webOnS1, stopping('web', 5, 'GROUPSTOP'), stopped('web', 5)]
