@@ -91,6 +91,8 @@ export const mirrorOf = <Common extends z.ZodRawShape>(form: Form, common: Commo
     initial: z
       .enum(['full', 'used', 'none'])
       .default('full')
-      .describe('First copy: everything; only what the file system uses; or none, because both are known to be equal.'),
+      .describe(
+        'First copy: everything; what the file system uses, the rest becomes zeros; or none, because both are known to be equal.',
+      ),
   })
 }

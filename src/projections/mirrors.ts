@@ -56,6 +56,8 @@ export type Mirror = {
   /** Null: never constructed. */
   readonly id: string | null
   readonly initial: InitialCopy
+  /** With `initial: used`, until both sides were joined, or an operator has made a copy current. */
+  readonly isFirstCopyOpen?: boolean
   /** What both sides are to mirror since it was resized; none: as much as it was made with. */
   readonly dataBytes?: number
   /** Has every acknowledged write: the one that served last. */
@@ -175,6 +177,8 @@ const foldStanding = (mirror: Mutable, { type, data }: Of<Standing>, moment: Mom
       mirror.sides = {}
       stand(mirror, { current: data.source, generation: data.generation, because: data.because }, moment)
       mirror.stale = data.initial === 'none' ? null : data.target
+      if (data.initial === 'used') mirror.isFirstCopyOpen = true
+      else delete mirror.isFirstCopyOpen
       know(mirror, data.source, { generation: data.generation })
       if (data.initial === 'none') know(mirror, data.target, { generation: data.generation })
       part(mirror, { ...data, server: data.source, epoch: mirror.epoch, parent: null }, moment)
@@ -205,6 +209,7 @@ const foldStanding = (mirror: Mutable, { type, data }: Of<Standing>, moment: Mom
       change(mirror, source, { seen: became('active', sideOf(mirror, source).seen, data) })
       change(mirror, target, { trouble: null, seen: became('standby', sideOf(mirror, target).seen, data) })
       mirror.epochs = afterJoin(mirror.epochs, epoch, source)
+      delete mirror.isFirstCopyOpen
       return null
     }
     case 'MirrorForced': {
@@ -212,6 +217,7 @@ const foldStanding = (mirror: Mutable, { type, data }: Of<Standing>, moment: Mom
       const other = Object.keys(mirror.sides).find((one) => one !== server) ?? mirror.current
       stand(mirror, { current: server, generation, because: 'forced by an operator' }, moment)
       mirror.forced = { server, lost, at: moment.at, by: moment.by }
+      delete mirror.isFirstCopyOpen
       mirror.epochs = []
       mirror.resync = null
       mirror.stale = other === null || other === server ? null : serverName(other)

@@ -16,6 +16,7 @@ import type { LookAtMirror } from '../monitors/mirror.ts'
 import type { Node } from '../node.ts'
 import type { Recorder } from '../recorder.ts'
 import type { Limit } from '../resources/driver.ts'
+import { firstCopies } from './first-copy.ts'
 import type { Serving } from './hindrance.ts'
 import { type KeeperParts, MirrorKeeper } from './keeper.ts'
 import { mountTimesKept } from './mount-times.ts'
@@ -33,6 +34,9 @@ export type Mirrors = {
   /** False: it cannot be told, or not in time. */
   readonly leave: (mirror: Which, timeoutMs: number) => Promise<boolean>
   readonly onLoss: (mirror: Which, lost: (because: string) => void) => Cancel
+  /** It is mounted now; `leaving`: it is about to be unmounted. Neither takes time. */
+  readonly mounted: (mirror: Which) => void
+  readonly leaving: (mirror: Which) => void
   /** So long it took to check or to unmount what is on it. */
   readonly took: (mirror: Which, what: keyof MountTimes, ms: number) => void
 }
@@ -87,6 +91,7 @@ export const mirrorKeepers = (world: World, parts: MirrorsParts): MirrorKeepers 
   const { recorder, me } = parts
   const keepers = new Map<string, MirrorKeeper>()
   const times = mountTimesKept()
+  const first = firstCopies(world, { ...parts, state: recorder.state })
   let isReleased = false
   const keeperOf = (name: string): MirrorKeeper => {
     const known = keepers.get(name)
@@ -123,6 +128,8 @@ export const mirrorKeepers = (world: World, parts: MirrorsParts): MirrorKeepers 
     serve: (mirror, limit) => named(mirror).serve(mirror.epoch, limit),
     leave: (mirror, timeoutMs) => named(mirror).leave(timeoutMs),
     onLoss: (mirror, lost) => named(mirror).onLoss(lost),
+    mounted: ({ group, resource }) => first.mounted(mirrorName(group, resource)),
+    leaving: ({ group, resource }) => first.leaving(mirrorName(group, resource)),
     took: ({ group, resource }, what, ms) => times.took(mirrorName(group, resource), what, ms),
     here: () => [...keepers].map(([name, { status }]) => ({ name, plane: status, mountTimes: times.of(name) })),
     look: (group, resource) => {
@@ -139,6 +146,7 @@ export const mirrorKeepers = (world: World, parts: MirrorsParts): MirrorKeepers 
     release: () => {
       isReleased = true
       stopSampling()
+      first.release()
       for (const keeper of keepers.values()) keeper.release()
     },
   }

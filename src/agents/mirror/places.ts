@@ -100,7 +100,8 @@ export const settingsOf = (
   return `${JSON.stringify(settings, null, 2)}\n`
 }
 
-const ofServer = (partition: string | Readonly<Record<string, string>>, server: string): string =>
+/** Of a path that is the same on both servers, or one for each. */
+export const ofServer = (partition: string | Readonly<Record<string, string>>, server: string): string =>
   typeof partition === 'string' ? partition : (partition[server] ?? '')
 
 type Ends = {

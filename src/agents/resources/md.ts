@@ -71,7 +71,9 @@ const activate = async (world: World, mirrors: Mirrors, context: Context, limit:
   // What mount(8) says is not believed: a helper, or somebody else's namespace, may have answered.
   if ((await mountedOn(world, [device], mountPoint)) === null)
     return failure(`${device} is not on ${mountPoint} though mount reported so`)
-  return limit.signal.aborted ? failure('cancelled while it was being mounted') : mounted
+  if (limit.signal.aborted) return failure('cancelled while it was being mounted')
+  mirrors.mounted(context)
+  return mounted
 }
 
 const mountAt = async (
@@ -114,6 +116,7 @@ const deactivate = async (
   context: Context,
   limit: StopLimit,
 ): Promise<Outcome> => {
+  mirrors?.leaving(context)
   const places = mirrorPlaces(context)
   const until = world.clock.now() + limit.timeoutMs
   const left = (): StopLimit => ({ ...limit, timeoutMs: Math.max(1, remaining(world, until)) })

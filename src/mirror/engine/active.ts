@@ -92,6 +92,7 @@ export class ActiveSide implements Engine {
       detach: this.#detach,
       unreadable: (read, trouble) => this.#care.unreadable(read, trouble),
       writing: (ranges) => this.#care.writing(ranges),
+      zeroed: (range) => this.#bringUp.zeroed(range),
     })
     this.#care = new DiskCare({
       ...parts,
@@ -120,9 +121,8 @@ export class ActiveSide implements Engine {
       refused: () => this.stop('the log refuses that this side goes on with the disk of the other one'),
       recorded: (because, sequence) => this.#detached(because, sequence),
     })
-    const condition = (): MirrorCondition => this.condition
-    const breakNow = (because: string): void => this.#breakNow(because)
-    this.operator = new Operator({ ...parts, condition, breakNow, bringUp: this.#bringUp, care: this.#care })
+    const own = { condition: () => this.condition, breakNow: this.#breakNow }
+    this.operator = new Operator({ ...parts, ...own, bringUp: this.#bringUp, care: this.#care })
     // What was being written when this side last stopped may differ on the other.
     for (const block of markedBlocks(partition)) partition.dirty.add(block)
     this.#patience = options.clock.after(options.limits.connectMs, () => this.#break('the other side did not come'))

@@ -7,6 +7,7 @@ import { type Generations, joined } from '../generations.ts'
 import { frame } from '../peer/frame.ts'
 import { encodeMessage } from '../peer/messages.ts'
 import { CatchUp } from './catch-up.ts'
+import type { Range } from './intents.ts'
 import type { Met } from './meeting.ts'
 import type { ReportListener } from './report.ts'
 import type { ResyncLimits } from './resync.ts'
@@ -83,6 +84,9 @@ export class BringUp {
 
   /** More was marked, maybe where this has been already. */
   readonly more = (): void => this.#attempt?.again()
+
+  /** Made zeros on both sides just now: it need not be copied. */
+  readonly zeroed = (range: Range): void => this.#attempt?.zeroed(range)
 
   /** The other side has done everything up to this one. */
   readonly acknowledged = (sequence: number): void => {

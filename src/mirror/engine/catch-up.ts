@@ -1,4 +1,5 @@
 /** One attempt to bring the other side up: what is copied, and how far it has come, told now and then. */
+import type { Range } from './intents.ts'
 import type { ReportListener, ResyncReport } from './report.ts'
 import { Resync, type ResyncLimits, type ResyncPort } from './resync.ts'
 
@@ -42,6 +43,8 @@ export class CatchUp {
 
   /** More was marked, maybe where this has been already. */
   readonly again = (): void => this.#resync.again()
+
+  readonly zeroed = (range: Range): void => this.#resync.zeroed(range)
 
   readonly acknowledged = (sequence: number): void => {
     this.#resync.acknowledged(sequence)

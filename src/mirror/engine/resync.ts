@@ -4,6 +4,7 @@ import { alignedBytes } from '../aligned-memory.ts'
 import type { ClusterPartition } from '../cluster-partition.ts'
 import type { Disk } from '../disk.ts'
 import { type Frame, frame, maxPayloadBytes } from '../peer/frame.ts'
+import type { Range } from './intents.ts'
 import type { Duration } from './statistics.ts'
 
 export type ResyncPort = {
@@ -86,6 +87,21 @@ export class Resync {
     this.#pump()
   }
 
+  /**
+   * Made zeros on both sides by somebody else: whole blocks of it need not be copied. What was sent for it is in the
+   * intent map until both have flushed it, as any write is, so a block need not stay dirty for that.
+   */
+  readonly zeroed = ({ at, length }: Range): void => {
+    const { geometry, dirty } = this.#port.partition
+    const { blockBytes, dataBytes } = geometry
+    const end = at + length
+    const past = end === dataBytes ? dirty.marks.length : Math.floor(end / blockBytes)
+    for (let block = dirty.marks.next(Math.ceil(at / blockBytes)); block >= 0 && block < past; ) {
+      this.#totalBytes -= this.#clean(block)
+      block = dirty.marks.next(block + 1)
+    }
+  }
+
   readonly stop = (): void => {
     this.isOver = true
     this.#paused?.()
@@ -108,14 +124,20 @@ export class Resync {
   readonly #flushed = (sequence: number): void => {
     this.#flushSequence = null
     const { dirty } = this.#port.partition
-    for (const { first, count, bytes } of this.#arrived.filter((one) => one.sequence < sequence)) {
-      for (let block = first; block < first + count; block++) dirty.remove(block)
-      this.#doneBytes += bytes
-    }
+    for (const { first, count } of this.#arrived.filter((one) => one.sequence < sequence))
+      for (let block = first; block < first + count; block++) this.#doneBytes += this.#clean(block)
     this.#arrived = this.#arrived.filter((one) => one.sequence >= sequence)
     if (dirty.marks.count > 0) return
     this.isOver = true
     this.#port.finished(sequence)
+  }
+
+  /** Nothing is left to be copied of it; so many bytes were. */
+  readonly #clean = (block: number): number => {
+    const { geometry, dirty } = this.#port.partition
+    if (!dirty.marks.has(block)) return 0
+    dirty.remove(block)
+    return Math.min(geometry.blockBytes, geometry.dataBytes - block * geometry.blockBytes)
   }
 
   readonly #leftBytes = (): number => {

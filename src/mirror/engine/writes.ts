@@ -32,6 +32,8 @@ export type WritesPort = {
   readonly unreadable: (read: Read, trouble: DiskTrouble | null) => void
   /** These ranges are written now. */
   readonly writing: (ranges: readonly Range[]) => void
+  /** This is zeros here, and will be on the other side before anything that is sent from now on is done there. */
+  readonly zeroed: (range: Range) => void
   readonly send: (frames: readonly Frame[]) => void
 }
 
@@ -79,6 +81,8 @@ export class Writes {
     for (const one of burst)
       if (one.do === 'read') this.#read(one)
       else if (one.do !== 'flush') this.#here(() => applyTo(data, withoutFua(one)))
+    for (const one of changes)
+      if (one.do !== 'write' && this.replicates()) this.#port.zeroed({ at: one.at, length: one.length })
     if (begun.at(-1)?.kind === 'flush') this.#here(data.flush)
     return begun
   }

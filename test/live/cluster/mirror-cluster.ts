@@ -1,5 +1,6 @@
 /** A cluster with one mirror disk, written to all the time; what was acknowledged is held against what is there. */
 import { execFile } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
 import { appendFile, open, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
@@ -201,7 +202,7 @@ export class MirrorCluster {
 
   /** While the server is off. */
   async restore(server: string, backup: readonly Buffer[]): Promise<void> {
-    for (const [index, { device }] of this.#partitions(server).entries()) {
+    for (const [index, { device }] of this.#partitions(server).slice(0, backup.length).entries()) {
       const content = backup[index]
       if (content === undefined) throw new Error(`no backup of ${device}`)
       const disk = await open(device, 'r+')
@@ -210,6 +211,13 @@ export class MirrorCluster {
       await disk.close()
       await execute('blockdev', ['--flushbufs', device])
     }
+  }
+
+  /** Its data partition, as one that was in use for long: something else in every block. */
+  async fillWithRubbish(server: string): Promise<void> {
+    const [data] = this.#partitions(server)
+    if (data === undefined) throw new Error(`${server} has no disks`)
+    await this.restore(server, [randomBytes(data.sizeMiB * 1_048_576)])
   }
 
   /** While the server is off: nothing is on either partition any more. */

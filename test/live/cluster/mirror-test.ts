@@ -7,15 +7,22 @@ import { MirrorCluster, type MirrorOptions } from './mirror-cluster.ts'
 
 const needs: readonly Need[] = ['lab', 'nats-server', 'losetup', 'mkfs.ext4', 'fuse']
 
-/** `needs`: besides what every mirror disk needs. */
+type TestOptions = MirrorOptions & {
+  /** Besides what every mirror disk needs. */
+  readonly needs?: readonly Need[]
+  /** Before anything of the cluster runs. */
+  readonly prepare?: (mirrored: MirrorCluster) => Promise<void>
+}
+
 export const mirrorTest = (
   name: string,
-  { needs: more = [], ...options }: MirrorOptions & { readonly needs?: readonly Need[] },
+  { needs: more = [], prepare, ...options }: TestOptions,
   body: (mirrored: MirrorCluster) => Promise<void>,
 ): void =>
   liveTest(name, { needs: [...needs, ...more], timeoutMs: 240_000 }, async () => {
     await using lab = await createLab({ hosts: ['s1', 's2', 'w'] })
     const mirrored = await MirrorCluster.create(lab, options)
+    await prepare?.(mirrored)
     await checked(mirrored.cluster, async () => {
       await mirrored.start()
       await body(mirrored)

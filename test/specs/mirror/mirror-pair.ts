@@ -270,6 +270,15 @@ export class MirrorPair {
     return outcome
   }
 
+  readonly trim = (name: Name, block: number, count: number): { answer: BlockError | null | 'waits' } => {
+    const outcome: { answer: BlockError | null | 'waits' } = { answer: 'waits' }
+    const settle = (error: BlockError | null) => {
+      outcome.answer = error
+    }
+    this.active(name).submit([{ do: 'trim', at: block * blockBytes, length: count * blockBytes, fua: false, settle }])
+    return outcome
+  }
+
   readonly flush = (name: Name): { answer: BlockError | null | 'waits' } => {
     const outcome: { answer: BlockError | null | 'waits' } = { answer: 'waits' }
     this.active(name).submit([
