@@ -6,7 +6,9 @@ import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { expect } from 'vitest'
+import type { MonitorVerdict } from '../../../src/events/index.ts'
 import { mirrorOf } from '../../../src/projections/mirrors.ts'
+import { monitorOn } from '../../../src/projections/monitors.ts'
 import type { Lab } from '../lab/lab.ts'
 import type { LoopDevice } from '../lab/loop-device.ts'
 import { now, until } from '../lab/until.ts'
@@ -32,6 +34,13 @@ export type MirrorOptions = Omit<ClusterOptions, 'groups'> & {
   readonly data?: Part
   /** Instead of the writer of blocks: what runs on the disk. */
   readonly resources?: Readonly<Record<string, Part>>
+}
+
+/** M7: the state of the mirror, and its connects; they only tell. */
+const often = { target: { group: 'db', resource: 'data' }, interval: '500ms', retries: 0 }
+export const mirrorMonitors: Readonly<Record<string, Part>> = {
+  state: { type: 'mdw', ...often },
+  connect: { type: 'mdnw', ...often },
 }
 
 export class MirrorCluster {
@@ -75,6 +84,16 @@ export class MirrorCluster {
 
   async waitUntilWhole(): Promise<void> {
     await until(async () => (await this.mirror())?.stale === null, mirrorMs, 'the mirror to be whole')
+  }
+
+  /** Of monitors, by their names, on the server that serves. */
+  async waitForVerdicts(wanted: Readonly<Record<string, MonitorVerdict>>): Promise<void> {
+    const server = await this.owner()
+    const isSo = async () => {
+      const { monitors } = (await this.cluster.status(server)).state
+      return Object.entries(wanted).every(([name, verdict]) => monitorOn(monitors, name, server).verdict === verdict)
+    }
+    await until(isSo, mirrorMs, `monitors of the mirror to say ${JSON.stringify(wanted)}`)
   }
 
   async waitUntilBroken(): Promise<void> {

@@ -2,7 +2,7 @@
 import { describe, expect } from 'vitest'
 import { until } from '../lab/until.ts'
 import type { Timing } from './configuration.ts'
-import { mirror, mirrorMs } from './mirror-cluster.ts'
+import { mirror, mirrorMonitors, mirrorMs } from './mirror-cluster.ts'
 import { mirrorTest } from './mirror-test.ts'
 
 /** An agent of a busy machine has nine seconds to come back. */
@@ -54,15 +54,17 @@ describe('a mirror disk', () => {
   )
 
   mirrorTest(
-    'goes on when its disk fails, its connects are cut, one or all, and its standby crashes',
-    {},
+    'goes on when its disk fails, its connects are cut, one or all, and its standby crashes, and its monitors tell',
+    { monitors: mirrorMonitors, data: { encryption: true } },
     async (mirrored) => {
       const { cluster } = mirrored
+      await mirrored.waitForVerdicts({ state: 'normal', connect: 'normal' })
       await mirrored.failWrites('s1')
       try {
         const isDetached = async () => (await mirrored.mirror())?.detached?.server === 's1'
         await until(isDetached, mirrorMs, 's1 to go on with the disk of s2')
         await mirrored.waitUntilWritten()
+        await mirrored.waitForVerdicts({ state: 'error', connect: 'normal' })
         expect(await mirrored.owner()).toBe('s1')
         const [said, alerts] = [await cluster.do('s1', 'mirror', 'status', mirror), await cluster.do('s1', 'alerts')]
         expect(said).toMatch(/the disk of s1 has failed while it served: .*baton mirror replace-disk db.data s1/)
@@ -81,9 +83,12 @@ describe('a mirror disk', () => {
 
       await cluster.lab.cut({ between: ['s1', 's2'], network: 'interconnect' })
       await mirrored.waitUntilWritten()
+      // Of its disk, which has failed before.
+      await mirrored.waitForVerdicts({ state: 'warning', connect: 'warning' })
       await cluster.lab.cut({ between: ['s1', 's2'], network: 'public' })
       await mirrored.waitUntilBroken()
       await mirrored.waitUntilWritten()
+      await mirrored.waitForVerdicts({ state: 'error', connect: 'error' })
       await cluster.lab.heal()
       await mirrored.waitUntilWhole()
 
@@ -98,7 +103,10 @@ describe('a mirror disk', () => {
       await mirrored.waitUntilOnline('s2')
       await mirrored.waitUntilWritten()
       await mirrored.expectNothingLost('s2')
+      await mirrored.waitForVerdicts({ state: 'error', connect: 'error' })
       await cluster.powerOn('s1')
+      await mirrored.waitUntilWhole()
+      await mirrored.waitForVerdicts({ state: 'normal', connect: 'normal' })
       await mirrored.expectEqualAndClean()
     },
   )
