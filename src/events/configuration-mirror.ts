@@ -25,9 +25,32 @@ const resyncOf = ({ object, integer }: Form) =>
     .prefault({})
     .describe('Bringing the other side up again.')
 
+/** What becomes of it on the server that it is served on. */
+const mountedOf = ({ after, absolutePath, text }: Form) => ({
+  mountPoint: absolutePath.describe('The directory it is mounted on.'),
+  fileSystem: text.optional().describe('Its type, such as ext4; without it, what the disk says.'),
+  options: z.string().default('defaults').describe('Mount options.'),
+  mkfs: z
+    .boolean()
+    .default(false)
+    .describe(
+      'At the first activation `fileSystem` is made, if the data partition is empty: nothing known, and zeros.',
+    ),
+  fsck: z.enum(['never', 'always', 'when-needed']).default('when-needed').describe('Check before mounting.'),
+  attach: z
+    .enum(['block-file', 'nbd'])
+    .default('block-file')
+    .describe(
+      'How it becomes a block device: a loop device on a FUSE file, or nbd, for which Linux 5.14 with that module is needed.',
+    ),
+  killUsersAfter: after('5s', { most: '1h' }).describe(
+    'Processes that hold the mount are ended when it does not unmount within this time.',
+  ),
+})
+
 /** What a mirror disk has of its own; `common` is what every resource has. */
 export const mirrorOf = <Common extends z.ZodRawShape>(form: Form, common: Common) => {
-  const { object, after, integer, name, absolutePath, text } = form
+  const { object, after, integer, name, absolutePath } = form
   const partition = z.union(
     [absolutePath, z.record(name, absolutePath)],
     'an absolute path, or a path for each server by its name',
@@ -43,19 +66,7 @@ export const mirrorOf = <Common extends z.ZodRawShape>(form: Form, common: Commo
     clusterPartition: partition.describe(
       'A partition of its own for what the mirror knows about itself; never on the data partition.',
     ),
-    mountPoint: absolutePath.describe('The directory it is mounted on.'),
-    fileSystem: text.optional().describe('Its type, such as ext4; without it, what the disk says.'),
-    options: z.string().default('defaults').describe('Mount options.'),
-    mkfs: z
-      .boolean()
-      .default(false)
-      .describe(
-        'At the first activation `fileSystem` is made, if the data partition is empty: nothing known, and zeros.',
-      ),
-    fsck: z.enum(['never', 'always', 'when-needed']).default('when-needed').describe('Check before mounting.'),
-    killUsersAfter: after('5s', { most: '1h' }).describe(
-      'Processes that hold the mount are ended when it does not unmount within this time.',
-    ),
+    ...mountedOf(form),
     connects: z
       .array(name)
       .min(1)

@@ -78,6 +78,7 @@ const raw = {
   write: bind<(fd: number, from: Bytes, size: number) => number>('long write(int, void *, size_t)'),
   socket: bind<(domain: number, type: number, protocol: number) => number>('int socket(int, int, int)'),
   bind: bind<(fd: number, address: Bytes, size: number) => number>('int bind(int, void *, unsigned int)'),
+  connect: bind<(fd: number, address: Bytes, size: number) => number>('int connect(int, void *, unsigned int)'),
   setsockopt: bind<(fd: number, level: number, option: number, value: Bytes, size: number) => number>(
     'int setsockopt(int, int, int, void *, unsigned int)',
   ),
@@ -178,6 +179,10 @@ export const openSocket = (domain: number, type: number, protocol: number): numb
 export const bindSocket = (fd: number, address: Bytes): void => {
   checked('bind', raw.bind(fd, address, address.length))
 }
+/** @throws SystemCallFailed */
+export const connectSocket = (fd: number, address: Bytes): void => {
+  checked('connect', raw.connect(fd, address, address.length))
+}
 export const setSocketOption = (fd: number, level: number, option: number, value: Bytes): void => {
   checked('setsockopt', raw.setsockopt(fd, level, option, value, value.length))
 }
@@ -213,6 +218,12 @@ export const readNow = (fd: number, into: Bytes): number | null => {
   const failure = koffi.errno()
   if (failure === errno.EAGAIN) return null
   throw new SystemCallFailed('read', failure)
+}
+
+/** One write(2) that takes all of it, or fails. @throws SystemCallFailed */
+export const writeNow = (fd: number, bytes: Bytes): void => {
+  if (checked('write', raw.write(fd, bytes, bytes.length)) < bytes.length)
+    throw new SystemCallFailed('write', errno.EAGAIN)
 }
 
 /** No programs, devices or set-user-id there. */

@@ -1,4 +1,4 @@
-/** Requests to the kernel's routing netlink (rtnetlink(7)): what `ip` does, without a process for each question. */
+/** Requests to the kernel's netlink; the routing one (rtnetlink(7)): what `ip` does, without a process for each question. */
 import { bindSocket, closeDescriptor, openSocket, receiveFrom, sendTo } from './libc.ts'
 import { NetworkTrouble } from './network-trouble.ts'
 
@@ -31,14 +31,14 @@ const socketAddress = (groups: number): Buffer => {
 }
 
 /** A netlink socket that hears of changes. @throws SystemCallFailed */
-export const openNetlink = (groups: number): number => {
-  const fd = openSocket(netlinkFamily, rawType, routeProtocol)
+export const openNetlink = (groups: number, protocol = routeProtocol): number => {
+  const fd = openSocket(netlinkFamily, rawType, protocol)
   bindSocket(fd, socketAddress(groups))
   return fd
 }
 
-const withSocket = <T>(work: (fd: number) => T): T => {
-  const fd = openNetlink(0)
+const withSocket = <T>(work: (fd: number) => T, protocol = routeProtocol): T => {
+  const fd = openNetlink(0, protocol)
   try {
     return work(fd)
   } finally {
@@ -68,7 +68,8 @@ const partsOf = (bytes: Buffer): readonly Part[] => {
   return parts
 }
 
-const attributesOf = (bytes: Buffer): Attributes => {
+/** By number; those within another one, too. */
+export const attributesOf = (bytes: Buffer): Attributes => {
   const attributes = new Map<number, Buffer>()
   for (let at = 0; at + 4 <= bytes.length; ) {
     const length = bytes.readUInt16LE(at)
@@ -113,3 +114,24 @@ export const order = (type: number, flags: number, body: Buffer): number =>
     if (answer?.type !== answerError) throw new NetworkTrouble(`netlink request ${type}: no answer from the kernel`)
     return -answer.body.readInt32LE(0)
   })
+
+/** Error number, 0 for none, and what came before that. */
+export type Answer = { readonly error: number; readonly bodies: readonly Buffer[] }
+/** More than the kernel says to any request of ours. */
+const maxAnswers = 16
+
+/** One request to another part of the kernel than routing, and all that it says to it at once. @throws NetworkTrouble */
+export const ask = (protocol: number, type: number, body: Buffer): Answer =>
+  withSocket((fd) => {
+    const bodies: Buffer[] = []
+    send(fd, type, flag.acknowledge, body)
+    while (bodies.length < maxAnswers) {
+      const received = receiveFrom(fd, Buffer.alloc(partBytes))
+      if (received === null) break
+      for (const part of partsOf(received.bytes)) {
+        if (part.type === answerError) return { error: -part.body.readInt32LE(0), bodies }
+        bodies.push(part.body)
+      }
+    }
+    throw new NetworkTrouble(`netlink request ${type}: no answer from the kernel`)
+  }, protocol)

@@ -10,13 +10,14 @@ export type UnixDatagrams = {
   readonly close: () => void
 }
 
-const unixFamily = 1
+export const unixFamily = 1
 const datagramType = 2
 /** sockaddr_un: two bytes of family, then a path of at most 108 bytes with its terminator (unix(7)). */
 const familyBytes = 2
 const pathBytes = 108
 
-const addressOf = (path: string): Buffer => {
+/** struct sockaddr_un. */
+export const unixAddress = (path: string): Buffer => {
   const name = Buffer.from(path)
   if (name.length >= pathBytes) throw new RangeError(`a socket path of ${name.length} bytes: ${path}`)
   const address = Buffer.alloc(familyBytes + name.length + 1)
@@ -31,7 +32,7 @@ export const openUnixDatagrams = (): UnixDatagrams => {
     send: (path, bytes) => {
       if (descriptor === null) return 'full'
       try {
-        sendTo(descriptor, bytes, addressOf(path))
+        sendTo(descriptor, bytes, unixAddress(path))
         return 'sent'
       } catch (error) {
         if (error instanceof SystemCallFailed && error.errno === errno.EAGAIN) return 'full'
@@ -55,7 +56,7 @@ export type UnixReceiver = {
 export const bindUnixDatagrams = (path: string): UnixReceiver => {
   const descriptor = openSocket(unixFamily, datagramType, 0)
   try {
-    bindSocket(descriptor, addressOf(path))
+    bindSocket(descriptor, unixAddress(path))
   } catch (error) {
     closeDescriptor(descriptor)
     throw error

@@ -80,7 +80,7 @@ export const settingsOf = (
     metadata: ofServer(clusterPartition, me),
     keyFile: `${kit}/${kitFiles.clusterKey}`,
     nbd: places.nbd,
-    blockFile: places.blockFile,
+    blockFile: configuration.attach === 'nbd' ? null : places.blockFile,
     control: places.control,
     connects: connectsOf(state, { me, peer, networks: configuration.connects ?? null, port: configuration.port }),
     tls: encryption

@@ -83,7 +83,7 @@ export const growOnTop = async (
   const mountPoint = mirrorConfigurationOf(recorder.state(), name)?.mountPoint
   if (mountPoint === undefined) return failed('it is configured no more')
   const limit = { timeoutMs: fileSystemMs, signal: new AbortController().signal }
-  const grown = await growMounted(world, { blockFile: places.blockFile, mountPoint, sizeBytes }, limit)
+  const grown = await growMounted(world, { places, mountPoint, sizeBytes }, limit)
   const has = `${bytesInWords(sizeBytes)} are mirrored`
   return grown.ok ? done(`${has}, ${grown.detail}`) : failed(`${has}, but not all of it is used: ${grown.because}`)
 }

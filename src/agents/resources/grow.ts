@@ -1,23 +1,23 @@
 /** A mounted file system takes in what its block device has got, while it is used. */
-import { devicesOf, enlargeBlockDevice } from '../../mirror/attach/block-file-device.ts'
+import { type DiskPlaces, devicesOf, enlargeDisk } from '../../mirror/attach/block-device.ts'
 import type { World } from '../../world/world.ts'
 import type { Limit, Outcome } from './driver.ts'
 import { mounts, ofDevice } from './mounts.ts'
 import { failure, stall } from './outcome.ts'
 
-export type Grown = { readonly blockFile: string; readonly mountPoint: string; readonly sizeBytes: number }
+export type Grown = { readonly places: DiskPlaces; readonly mountPoint: string; readonly sizeBytes: number }
 
-/** Of the file system that is mounted there from that block file: its device first. `ok: false` says what is to be done by hand. */
+/** Of the file system that is mounted there from that disk: its device first. `ok: false` says what is to be done by hand. */
 export const growMounted = async (
   world: World,
-  { blockFile, mountPoint, sizeBytes }: Grown,
+  { places, mountPoint, sizeBytes }: Grown,
   limit: Limit,
 ): Promise<Outcome> => {
   const table = (await mounts(world)).filter((one) => one.mountPoint === mountPoint)
-  for (const device of await devicesOf(world, blockFile)) {
+  for (const device of await devicesOf(world, places)) {
     const [mounted] = await ofDevice(world, table, device)
     if (mounted === undefined) continue
-    const enlarged = await enlargeBlockDevice(world, { path: blockFile, sizeBytes, device }, limit)
+    const enlarged = await enlargeDisk(world, places, { device, sizeBytes }, limit)
     if (!enlarged.ok) return { ok: false, because: enlarged.because, stalled: enlarged.stalled }
     return growFileSystem(world, { device, mountPoint, fileSystem: mounted.fileSystem }, limit)
   }

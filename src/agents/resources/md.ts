@@ -3,8 +3,14 @@
  * log is asked by the keeper (agents/mirror); the guardian, which has none, can only take it down.
  */
 import type { MirrorConfiguration } from '../../events/index.ts'
-import { attachBlockFile, cleanUpBlockFile, detachBlockFile, devicesOf } from '../../mirror/attach/block-file-device.ts'
-import { abortBlockFile } from '../../mirror/attach/fuse-mounts.ts'
+import {
+  attachDisk,
+  cleanUpDisk,
+  cutOffDisk,
+  cutOffOrphans,
+  detachDisk,
+  devicesOf,
+} from '../../mirror/attach/block-device.ts'
 import type { Cancel, World } from '../../world/world.ts'
 import type { Mirrors } from '../mirror/mirrors.ts'
 import { type MirrorPlaces, mirrorPlaces } from '../mirror/places.ts'
@@ -38,7 +44,7 @@ export const mirrorDriver = (world: World, mirrors: Mirrors | null): ResourceDri
   probe: async (context) => {
     const places = mirrorPlaces(context)
     const isAlive = (await world.processes.members(places.tag)).length > 0
-    const devices = await devicesOf(world, places.blockFile)
+    const devices = await devicesOf(world, places)
     if (isAlive && (await mountedOn(world, devices, context.configuration.mountPoint)) !== null) return 'on'
     return devices.length > 0 ? 'partial' : 'off'
   },
@@ -62,7 +68,8 @@ const activate = async (world: World, mirrors: Mirrors, context: Context, limit:
     return failure(`something else is mounted on ${mountPoint}`)
   const serving = await mirrors.serve(context, left())
   if (!serving.ok) return failure(serving.because)
-  const attached = await attachBlockFile(world, { path: places.blockFile, sizeBytes: serving.served.sizeBytes }, left())
+  const wish = { by: configuration.attach, sizeBytes: serving.served.sizeBytes }
+  const attached = await attachDisk(world, places, wish, left())
   if (!attached.ok) return { ok: false, because: attached.because, stalled: attached.stalled }
   const { device, release } = attached
   const checked = (ms: number): void => mirrors.took(context, 'fsck', ms)
@@ -121,22 +128,22 @@ const deactivate = async (
   const until = world.clock.now() + limit.timeoutMs
   const left = (): StopLimit => ({ ...limit, timeoutMs: Math.max(1, remaining(world, until)) })
   const isDead = (await world.processes.members(places.tag)).length === 0
-  if (isDead) abortBlockFile(places.blockFile)
-  const devices = await devicesOf(world, places.blockFile)
+  await cutOffOrphans(world, places)
+  const devices = await devicesOf(world, places)
   const began = world.clock.now()
-  const off = await takeOff(world, context, { blockFile: places.blockFile, devices }, left)
+  const off = await takeOff(world, context, { places, devices }, left)
   if (devices.length > 0) mirrors?.took(context, 'unmount', world.clock.now() - began)
   if (off === 'cut-off' || isDead) {
-    const cleaned = await cleanUpBlockFile(world, places.blockFile, left())
+    const cleaned = await cleanUpDisk(world, places, left())
     await endPlane(world, places.tag, 0)
     return cleaned.ok || off === 'cut-off'
       ? { ok: true }
       : { ok: false, because: cleaned.because, stalled: cleaned.stalled }
   }
   if (!off.ok) return off
-  const detached = await detachBlockFile(world, places.blockFile, left())
+  const detached = await detachDisk(world, places, left())
   if (!detached.ok && !limit.urgent) return { ok: false, because: detached.because, stalled: detached.stalled }
-  if (!detached.ok) await cleanUpBlockFile(world, places.blockFile, left())
+  if (!detached.ok) await cleanUpDisk(world, places, left())
   return letGo(world, mirrors, context, places, left())
 }
 
@@ -144,7 +151,7 @@ const deactivate = async (
 const takeOff = async (
   world: World,
   context: Context,
-  { blockFile, devices }: { readonly blockFile: string; readonly devices: readonly string[] },
+  { places, devices }: { readonly places: MirrorPlaces; readonly devices: readonly string[] },
   left: () => StopLimit,
 ): Promise<Outcome | 'cut-off'> => {
   const { mountPoint, killUsersAfter } = context.configuration
@@ -156,13 +163,15 @@ const takeOff = async (
     const outcome = await unmount(world, mounted, patient)
     if (outcome.ok) continue
     if (!urgent) return outcome
-    abortBlockFile(blockFile)
+    if (!(await cutOffDisk(world, places, () => endPlane(world, places.tag, 0)))) return stall(cannotEnd)
     const again = await unmount(world, mounted, left())
     if (!again.ok) await world.processes.run(['umount', '-l', mountPoint], { timeoutMs: 1000 })
     return 'cut-off'
   }
   return { ok: true }
 }
+
+const cannotEnd = 'the data plane of the mirror cannot be ended'
 
 /** The data plane lets go, or is ended: it must not be active while another server is. */
 const letGo = async (
@@ -178,7 +187,7 @@ const letGo = async (
     places.tag,
     urgent ? timeoutMs * patientPart * patientPart : timeoutMs * patientPart,
   )
-  return isGone ? { ok: true } : stall('the data plane of the mirror cannot be ended')
+  return isGone ? { ok: true } : stall(cannotEnd)
 }
 
 const watch = (world: World, mirrors: Mirrors | null, context: Context, lost: (because: string) => void): Cancel => {

@@ -2,17 +2,21 @@
  * The block device of a mirror disk: a loop device with direct I/O on the block file of its data plane. For whoever
  * mounts it; the order is attach, fsck, mount; unmount, detach, and only then `leave`.
  */
-import type { RunResult } from '../../world/world.ts'
 import { abortBlockFile, fuseMountAt, unmountAll } from './fuse-mounts.ts'
+import { backingDeviceOf, isAttached, loopFacts, loopsOn } from './loop-devices.ts'
 import {
+  type Attachment,
+  type AttachOutcome,
   type AttachWorld,
-  backingDeviceOf,
-  isAttached,
+  type DetachOutcome,
+  failed,
+  failureOf,
   type Limit,
-  loopFacts,
-  loopsOn,
+  late,
   type Run,
-} from './loop-devices.ts'
+  runner,
+  waited,
+} from './outcome.ts'
 
 export type BlockFile = {
   /** As in the settings of the data plane. No other mirror or server of this machine may have the same. */
@@ -22,23 +26,13 @@ export type BlockFile = {
   /** What is exposed for a backup. */
   readonly readOnly?: boolean
 }
-/** `stalled`: something did not answer in time; trying again by itself does not help. */
-export type AttachFailure = { readonly ok: false; readonly because: string; readonly stalled: boolean }
-export type AttachOutcome = { readonly ok: true; readonly device: string } | AttachFailure
-/** The device is there until `release`, and afterwards with its last user: of what dies before, the kernel leaves nothing. */
-export type Attachment =
-  | { readonly ok: true; readonly device: string; readonly release: () => Promise<void> }
-  | AttachFailure
-export type DetachOutcome = { readonly ok: true } | AttachFailure
 
-/** How often the mount table or a device is looked at while it is waited for. */
-const lookEveryMs = 20
 /** Of free loop devices that somebody else takes first. */
 const mostTries = 5
 
 /**
  * Waits for the block file to be served, and puts a loop device on it; one that is there already is taken. Finished or
- * given up within the limit.
+ * given up within the limit. Of what dies before `release`, the kernel leaves nothing.
  */
 export const attachBlockFile = async (
   world: AttachWorld,
@@ -131,9 +125,6 @@ export const enlargeBlockDevice = async (
     : failed(`${device} has ${facts.sizeBytes} bytes, not ${sizeBytes}`)
 }
 
-/** The devices that are attached to this block file now; asks no server. */
-export const devicesOf = (world: AttachWorld, path: string): Promise<readonly string[]> => loopsOn(world, path)
-
 const checked = async (world: AttachWorld, device: string, sizeBytes: number): Promise<AttachOutcome> => {
   const facts = await loopFacts(world, device)
   if (facts.isDirect && facts.sizeBytes === sizeBytes) return { ok: true, device }
@@ -148,26 +139,4 @@ const detachLoop = async (world: AttachWorld, device: string, limit: Limit): Pro
   if (isGone) return { ok: true }
   if (result.code !== 0) return failureOf(result, `detaching ${device}`)
   return late(`${device} is still in use`)
-}
-
-const failed = (because: string): AttachFailure => ({ ok: false, because, stalled: false })
-const late = (because: string): AttachFailure => ({ ok: false, because, stalled: true })
-const failureOf = ({ timedOut, code, stderr }: RunResult, what: string): AttachFailure =>
-  timedOut
-    ? late(`${what} did not end in time`)
-    : failed(`${what} failed with code ${code}: ${stderr.trim().split('\n').at(-1) ?? ''}`)
-
-/** Each program gets what is left of the limit. */
-const runner = (world: AttachWorld, { timeoutMs, signal }: Limit): Run => {
-  const until = world.clock.now() + timeoutMs
-  return (argv) => world.processes.run(argv, { timeoutMs: Math.max(1, until - world.clock.now()), signal })
-}
-
-const waited = async <T>(world: AttachWorld, limit: Limit, look: () => Promise<T | null>): Promise<T | null> => {
-  const until = world.clock.now() + limit.timeoutMs
-  for (;;) {
-    const found = await look()
-    if (found !== null || limit.signal.aborted || world.clock.now() >= until) return found
-    await new Promise<void>((resolve) => void world.clock.after(lookEveryMs, resolve))
-  }
 }

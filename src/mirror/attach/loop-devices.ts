@@ -1,9 +1,5 @@
 /** Loop devices, without ever asking the server behind one: that could hang with it. Programs run under a time-out. */
-import type { RunResult, World } from '../../world/world.ts'
-
-export type AttachWorld = Pick<World, 'processes' | 'files' | 'clock' | 'devices'>
-export type Limit = { readonly timeoutMs: number; readonly signal: AbortSignal }
-export type Run = (argv: readonly [string, ...string[]]) => Promise<RunResult>
+import { type AttachWorld, nameOf, type Run, readOrNull, sizeOf } from './outcome.ts'
 
 /** Loop devices whose backing file has, or had, this path in its mount namespace. */
 export const loopsOn = async (world: AttachWorld, path: string): Promise<readonly string[]> => {
@@ -22,13 +18,10 @@ export const isAttached = async (world: AttachWorld, device: string): Promise<bo
 export const loopFacts = async (
   world: AttachWorld,
   device: string,
-): Promise<{ readonly sizeBytes: number; readonly isDirect: boolean }> => {
-  const place = `/sys/block/${nameOf(device)}`
-  return {
-    sizeBytes: Number(await readOrNull(world, `${place}/size`)) * 512,
-    isDirect: (await readOrNull(world, `${place}/loop/dio`)) === '1',
-  }
-}
+): Promise<{ readonly sizeBytes: number; readonly isDirect: boolean }> => ({
+  sizeBytes: await sizeOf(world, device),
+  isDirect: (await readOrNull(world, `/sys/block/${nameOf(device)}/loop/dio`)) === '1',
+})
 
 /** Of the file system that the backing file lies on, as `major:minor`; null when that cannot be had in time. */
 export const backingDeviceOf = async (run: Run, device: string): Promise<string | null> => {
@@ -37,16 +30,5 @@ export const backingDeviceOf = async (run: Run, device: string): Promise<string 
   return code === 0 ? (/(\d+:\d+)/.exec(stdout.replaceAll('\\x20', ' '))?.[1] ?? null) : null
 }
 
-const nameOf = (device: string): string => device.replace(/^\/dev\//, '')
-
 const backingFileOf = async (world: AttachWorld, name: string): Promise<string | null> =>
   readOrNull(world, `/sys/block/${name}/loop/backing_file`)
-
-/** Devices come and go while they are looked at. */
-const readOrNull = async (world: AttachWorld, path: string): Promise<string | null> => {
-  try {
-    return (await world.files.read(path))?.trim() ?? null
-  } catch {
-    return null
-  }
-}

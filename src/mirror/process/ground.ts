@@ -1,5 +1,6 @@
 /** What a data plane stands on: devices, connections and front ends. The simulation brings its own. */
 import { readFileSync } from 'node:fs'
+import { becomeIoFlusher } from '../../world/libc.ts'
 import { openDisk } from '../direct-disk.ts'
 import { serveBlockFile } from '../fuse/serve.ts'
 import { serveNbd } from '../nbd/server.ts'
@@ -19,7 +20,11 @@ export const realGround: Ground = {
   openDisk,
   dial,
   listen,
-  serveNbd,
+  serveNbd: (...served) => {
+    // The kernel's nbd may be the client.
+    becomeIoFlusher()
+    return serveNbd(...served)
+  },
   serveBlockFile,
   readFile: (path) => readFileSync(path),
 }

@@ -1,6 +1,7 @@
 import { accessSync, constants, existsSync, readdirSync, readFileSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { memoryHierarchy } from '../mirror/memory-group.ts'
+import { guestModule } from './guest.ts'
 
 /** What a live test may need from the machine. `lab` is everything that `createLab` uses. */
 export type Need =
@@ -20,6 +21,7 @@ export type Need =
   | 'socat'
   | 'fence-agents'
   | 'promtool'
+  | 'user-mode-linux'
   | NbdClient
 export type NbdClient = 'nbdinfo' | 'nbdcopy' | 'qemu-img' | 'qemu-io' | 'fio'
 
@@ -51,6 +53,7 @@ const checks: Record<Exclude<Need, 'lab'>, () => string | null> = {
   fio: () => onPath('fio'),
   losetup: () => (existsSync('/dev/loop-control') ? onPath('losetup') : 'no loop devices in this kernel'),
   promtool: () => onPath('promtool'),
+  'user-mode-linux': () => onPath('linux.uml') ?? (guestModule('nbd') === null ? 'linux.uml has no module nbd' : null),
   'fence-agents': () => onPath('fence_dummy') ?? onPath('fence_ipmilan'),
   ipmi: () => onPath('ipmi_sim') ?? onPath('ipmitool'),
   socat: () => onPath('socat') ?? onPath('setpriv'),

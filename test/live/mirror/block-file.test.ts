@@ -6,14 +6,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { expect } from 'vitest'
-import {
-  attachBlockFile,
-  cleanUpBlockFile,
-  detachBlockFile,
-  devicesOf,
-} from '../../../src/mirror/attach/block-file-device.ts'
+import { attachBlockFile, cleanUpBlockFile, detachBlockFile } from '../../../src/mirror/attach/block-file-device.ts'
 import { abortBlockFile, fuseMountAt, unmountAll } from '../../../src/mirror/attach/fuse-mounts.ts'
-import { isAttached } from '../../../src/mirror/attach/loop-devices.ts'
+import { isAttached, loopsOn } from '../../../src/mirror/attach/loop-devices.ts'
 import { realWorld } from '../../../src/world/real.ts'
 import { liveTest } from '../lab/live-test.ts'
 import { until, within } from '../lab/until.ts'
@@ -98,10 +93,10 @@ for (const type of ['ext4', 'xfs', 'btrfs'] as const) {
         await run('mount', device, mountPoint)
         expect((await readFile(join(mountPoint, 'content'))).equals(content)).toBe(true)
         await release()
-        expect(await devicesOf(world, path)).toEqual([device])
+        expect(await loopsOn(world, path)).toEqual([device])
         await run('umount', mountPoint)
         expect(await detachBlockFile(world, path, limit)).toEqual({ ok: true })
-        expect(await devicesOf(world, path)).toEqual([])
+        expect(await loopsOn(world, path)).toEqual([])
       }),
   )
 }
@@ -143,7 +138,7 @@ liveTest('a device of another size is none of this mirror, and a plain file is n
     expect(other).toMatchObject({ ok: false, because: `${path} has ${sizeBytes} bytes, the mirror ${sizeBytes * 2}` })
     const plain = await attachBlockFile(world, { path: file, sizeBytes }, { ...limit, timeoutMs: 200 })
     expect(plain).toMatchObject({ ok: false, stalled: true, because: `${file} is not served` })
-    expect(await devicesOf(world, file)).toEqual([])
+    expect(await loopsOn(world, file)).toEqual([])
   }),
 )
 
@@ -168,7 +163,7 @@ for (const [signal, what] of [
         await run('umount', mountPoint)
         expect(await cleanUpBlockFile(world, path, limit)).toEqual({ ok: true })
         expect(await fuseMountAt(world, path)).toBeNull()
-        expect(await devicesOf(world, path)).toEqual([])
+        expect(await loopsOn(world, path)).toEqual([])
       }),
   )
 }
@@ -187,7 +182,7 @@ liveTest(
       )
       const said = new Promise((resolve) => attacher.stdout?.once('data', resolve))
       const device = String(await within(limitMs, 'the device', said)).trim()
-      expect(await devicesOf(world, path)).toEqual([device])
+      expect(await loopsOn(world, path)).toEqual([device])
       // As a power-off does it in a container: nobody is left to tidy up, and the mount is gone.
       for (const one of [child, attacher]) one.kill('SIGKILL')
       unmountAll(path)

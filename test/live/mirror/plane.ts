@@ -35,7 +35,7 @@ export class Plane {
 
   readonly path = (file: string): string => join(this.#folder, `${this.name}-${file}`)
 
-  readonly prepare = async (settings: object, sizeBytes: number): Promise<void> => {
+  readonly lay = async (settings: object, sizeBytes: number): Promise<void> => {
     for (const [file, bytes] of [
       ['data', sizeBytes],
       ['metadata', metadataBytes],
@@ -44,6 +44,9 @@ export class Plane {
       await truncate(this.path(file), bytes)
     }
     await writeFile(this.path('config'), JSON.stringify(settings))
+  }
+
+  readonly format = async (): Promise<void> => {
     await execute(process.execPath, [main, 'mirror-disk', '--config', this.path('config'), '--format'])
   }
 
@@ -117,6 +120,8 @@ export type PairOptions = {
   readonly connectsOf?: (name: 'alpha' | 'beta') => readonly object[]
   /** Serves a block file, too, while it is active: `path('block')`. */
   readonly blockFileOf?: 'alpha' | 'beta'
+  /** Its cluster partitions are left empty, for a `format` by order. */
+  readonly isEmpty?: boolean
   /** Where alpha is started. */
   readonly within?: Within
 }
@@ -124,7 +129,7 @@ export type PairOptions = {
 /** Two data planes that nobody has told anything yet, on loopback, with files for partitions. */
 export const startPair = async (
   folder: string,
-  { sizeBytes, settings = {}, blockFileOf, connectsOf, within }: PairOptions,
+  { sizeBytes, settings = {}, blockFileOf, connectsOf, isEmpty = false, within }: PairOptions,
 ): Promise<{ readonly alpha: Plane; readonly beta: Plane }> => {
   const [alpha, beta] = [new Plane(folder, 'alpha'), new Plane(folder, 'beta')]
   const [alphaPort, betaPort] = [await freePort(), await freePort()]
@@ -146,7 +151,8 @@ export const startPair = async (
       blockFile: one.name === blockFileOf ? one.path('block') : null,
       connects: connectsOf?.(one.name === 'alpha' ? 'alpha' : 'beta') ?? [{ own, peer: { ...own, port: peerPort } }],
     }
-    await one.prepare({ ...common, ...settings }, sizeBytes)
+    await one.lay({ ...common, ...settings }, sizeBytes)
+    if (!isEmpty) await one.format()
     await one.start(one === alpha ? within : {})
   }
   try {
