@@ -1,7 +1,7 @@
 /** A cluster with one mirror disk, written to all the time; what was acknowledged is held against what is there. */
 import { execFile } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { appendFile, open, readFile, stat } from 'node:fs/promises'
+import { appendFile, open, readFile, stat, truncate } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { promisify } from 'node:util'
@@ -118,7 +118,7 @@ export class MirrorCluster {
 
   /**
    * Both servers are up, one serves, and both copies are whole. By hand, as an operator would: a group that has failed is
-   * started, and one whose recovery has come to its end (by default at the fourth failure in ten minutes, with nowhere
+   * started, one that goes on with the other server's disk is moved there, and one whose recovery has come to its end (by default at the fourth failure in ten minutes, with nowhere
    * to fail over to) is stopped and started.
    */
   async waitUntilWell(): Promise<void> {
@@ -130,7 +130,10 @@ export class MirrorCluster {
       if (ownership?.status !== 'assigned') return false
       if (ownership.phase === 'failed') await byHand('start', 'db')
       const isOnline = ownership.phase === 'online'
-      if (isOnline && mirrorOf(state.mirrors, mirror)?.stale === null) return true
+      const known = mirrorOf(state.mirrors, mirror)
+      if (isOnline && known?.stale === null) return true
+      if (isOnline && known?.detached?.server === ownership.server)
+        await byHand('move', 'db', '--to', known.current ?? '')
       const monitors = ['data', 'writer'].map((name) => state.monitors[`db.${name}`]?.servers[ownership.server])
       if (isOnline && monitors.some((one) => one?.suppressed != null) && now() - lookedAt > byHandMs) {
         lookedAt = now()
@@ -169,6 +172,12 @@ export class MirrorCluster {
         latest.set(block, Math.max(number, latest.get(block) ?? 0))
     }
     return latest
+  }
+
+  /** What was acknowledged so far counts no more. */
+  async forgetAcknowledged(): Promise<void> {
+    for (const server of this.cluster.servers)
+      await truncate(join(this.cluster.host(server).stateDirectory, 'acknowledged')).catch(() => undefined)
   }
 
   async waitUntilWritten(more = 20): Promise<void> {
@@ -265,9 +274,9 @@ export class MirrorCluster {
       await execute('blockdev', ['--flushbufs', device])
       await execute(program, [...options, file])
     }
-    // As much as both have: what was added to one alone is not mirrored.
-    const sizes = await Promise.all(images.map(async ({ file }) => (await stat(file)).size))
-    await execute('cmp', ['--bytes', `${Math.min(...sizes)}`, ...images.map(({ file }) => file)])
+    // What was added, and not taken in by a resize, is not mirrored.
+    const mirrored = (await this.mirror())?.dataBytes ?? Math.min(...images.map(({ sizeMiB }) => sizeMiB * 1_048_576))
+    await execute('cmp', ['--bytes', `${mirrored}`, ...images.map(({ file }) => file)])
   }
 }
 

@@ -63,6 +63,33 @@ const replaceDisk = async (mirrored: MirrorCluster): Promise<void> => {
 
 const other = (server: string): string => (server === 's1' ? 's2' : 's1')
 
+/** More than the writer needs, and less than a disk has: what is queued, and a copy under way, take their time. */
+const leastMbit = 4
+const mostMbit = 40
+
+/** What both servers send over the interconnect, which the mirror prefers, goes no faster. */
+const slowConnect = async ({ cluster }: MirrorCluster, mbit: number): Promise<Undo> => {
+  const shape = async (server: string, ...what: readonly string[]): Promise<void> => {
+    if (!cluster.host(server).isOn) return
+    // A kernel without it, or a server that has been switched off meanwhile, is as fast as ever.
+    await cluster
+      .host(server)
+      .run(['tc', 'qdisc', ...what])
+      .catch(() => undefined)
+  }
+  const limit = ['tbf', 'rate', `${Math.round(mbit)}mbit`, 'burst', '64kb', 'latency', '1s']
+  for (const server of sides) await shape(server, 'replace', 'dev', interconnect, 'root', ...limit)
+  return async () => {
+    for (const server of sides) await shape(server, 'del', 'dev', interconnect, 'root')
+  }
+}
+
+/** As each host calls it (lab/network.ts). */
+const interconnect = 'ic0'
+
+/** What a resize takes in. */
+const grownMiB = 4
+
 /** 24 MiB of memory, and more to write than that: every page has to be written back before the next. */
 const writerMiB = 24
 const fill = `${mountPoint}/more`
@@ -161,7 +188,46 @@ export const mirrorFaults: readonly MirrorFault[] = [
         return nothing
       },
     },
+    {
+      name: `the disk of ${server} refuses what is written`,
+      // A disk that fails beneath the service is void until all of it was copied.
+      copiesAll: true,
+      happen: async (mirrored, chance) => {
+        await mirrored.failWrites(server)
+        await mirrored.pause(chance.between(0, 4000))
+        return () => mirrored.mendWrites(server)
+      },
+    },
   ]),
+  {
+    name: 'the mirror connect is slow',
+    happen: async (mirrored, chance) => {
+      const undo = await slowConnect(mirrored, chance.between(leastMbit, mostMbit))
+      await mirrored.pause(chance.between(0, 4000))
+      return undo
+    },
+  },
+  {
+    name: 'the other side is brought up over a slow mirror connect',
+    happen: async (mirrored, chance) => {
+      const standby = await standbyWhenWell(mirrored)
+      const undo = await slowConnect(mirrored, chance.between(leastMbit, mostMbit))
+      await order(mirrored, 'break', mirror)
+      await mirrored.pause(chance.between(500, 2000))
+      await order(mirrored, 'connect', mirror)
+      await mirrored.pause(chance.between(0, 2000))
+      if (chance.happens(0.5)) await signal(mirrored, standby, 'SIGKILL')
+      return undo
+    },
+  },
+  {
+    name: 'both data partitions grow, and the mirror is resized',
+    happen: async (mirrored) => {
+      for (const server of sides) await mirrored.enlarge(server, grownMiB)
+      await order(mirrored, 'resize', mirror)
+      return nothing
+    },
+  },
   {
     name: 'the group is moved',
     happen: async (mirrored) => {
