@@ -7,7 +7,7 @@ import { monitorsOf } from '../projections/configuration.ts'
 import type { State } from '../projections/state.ts'
 import type { World } from '../world/world.ts'
 import { type AgentTrace, beginTrace } from './agent-trace.ts'
-import { logAlarm, majorityAlarm } from './alerts/alarms.ts'
+import { logAlarm, majorityAlarm, storeAlarm } from './alerts/alarms.ts'
 import type { Alarm } from './alerts/local-alarms.ts'
 import { conditionWatch } from './conditions.ts'
 import { firstConfiguration } from './first-configuration.ts'
@@ -23,6 +23,7 @@ import { type OwnProcesses, ownProcesses } from './own-processes.ts'
 import { type ResourceRunner, resourceRunner } from './resource-runner.ts'
 import { type ServerAgent, startServerAgent } from './server-agent.ts'
 import { serviceManager } from './service-manager.ts'
+import { notAdmitted } from './status.ts'
 import { endUnguarded } from './unguarded.ts'
 import type { Voter } from './voter.ts'
 import { readVoterKit } from './voter-kit.ts'
@@ -129,6 +130,7 @@ const runnerOf = (
 
 const alarmsOf = ({ kit, recorder, outOfTouchMs }: Node, voter: Voter, held: () => object): readonly Alarm[] => [
   logAlarm(kit.own.name, outOfTouchMs),
+  storeAlarm(kit.own.name, () => notAdmitted(voter).includes(kit.own.name)),
   majorityAlarm(kit.own.name, {
     hasLease: voter.hasLease,
     keeps: () => keepsOnQuorumLoss(recorder.state()),

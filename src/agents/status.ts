@@ -65,7 +65,8 @@ const watchdogStatus = (report: WatchdogReport | null): Omit<AgentStatus['guardi
   ...(report && { watchdogReport: report }),
 })
 
-const notAdmitted = (voter: Voter): readonly VoterName[] => {
+/** Whose word counts for nothing, of the voters that are heard, this one among them. */
+export const notAdmitted = (voter: Voter): readonly VoterName[] => {
   const stores = voter.stores()
   const { voters, admitted } = voter.membership()
   return voters.filter(

@@ -43,6 +43,11 @@ export type VoterStore = {
   readonly store: string
   /** Counted up by opening: durable before it is used. */
   readonly incarnation: Incarnation
+  /**
+   * Somebody knows of this life of the voter. Where its store does not, it came back from a backup, and what was promised since
+   * is forgotten (rule 3): it becomes another store, whose word counts for nothing until it is re-admitted. True: it just did.
+   */
+  readonly lived: (life: Incarnation) => boolean
   readonly supports: () => Readonly<Record<string, Support>>
   readonly renounced: () => Generation
   readonly promised: () => Promised
@@ -65,7 +70,8 @@ export type VoterStore = {
 export const openVoterStore = async (world: World, path: string): Promise<VoterStore> => {
   const text = await world.files.read(path)
   const before = text === null ? fresh(world) : parse(text, path)
-  let content: Content = { ...before, incarnation: incarnation(before.incarnation + 1) }
+  let content: Content = { ...before, incarnation: incarnation(Math.max(before.incarnation + 1, seconds(world))) }
+  let isRenewed = false
   // One write at a time; a later write holds everything an earlier one does.
   let writing: Promise<void> = Promise.resolve()
   let isForgotten = false
@@ -77,8 +83,17 @@ export const openVoterStore = async (world: World, path: string): Promise<VoterS
   }
   await write((now) => now)
   return {
-    store: content.store,
+    get store() {
+      return content.store
+    },
     incarnation: content.incarnation,
+    lived: (life) => {
+      if (isRenewed || life <= before.incarnation || life === content.incarnation) return false
+      isRenewed = true
+      // Where the disk does not take it, the next life is told again.
+      write((now) => ({ ...now, store: world.random.id() })).catch(() => {})
+      return true
+    },
     supports: () => content.supports,
     renounced: () => content.renounced,
     promised: () => content.promised,
@@ -114,15 +129,19 @@ const withoutAfter = (now: Content, { sequence, hash }: Position): Content => {
 
 const fresh = (world: World): Content => ({
   store: world.random.id(),
-  // A new store begins later than the one it may replace: a voter that heard that one must hear this one too, and an
-  // echo of that one's beats must not match. Counts of starts are far below the seconds of a wall clock.
-  incarnation: incarnation(Math.floor(world.clock.wall() / 1000)),
+  incarnation: incarnation(seconds(world)),
   supports: {},
   renounced: noGeneration,
   promised: { ms: 0, isComplete: false },
   stoppedEpochs: {},
   seen: start,
 })
+
+/**
+ * A store begins later than the one that it may replace, and one from a backup later than what came after the backup: a voter
+ * that heard those must hear this one too, and an echo of their beats must not match. Counts of starts stay far below.
+ */
+const seconds = (world: World): number => Math.floor(world.clock.wall() / 1000)
 
 const parse = (text: string, path: string): Content => {
   let json: unknown

@@ -44,6 +44,7 @@ import { type BeatCodec, beatCodec } from './heartbeats/beat-codec.ts'
 import { lanPaths } from './heartbeats/lan.ts'
 import type { HeartbeatPath } from './heartbeats/path.ts'
 import { replayWatch } from './heartbeats/replays.ts'
+import { lifeWatch } from './life-watch.ts'
 import { type PathTime, pathTimes } from './path-times.ts'
 import { supportWriter } from './support-writer.ts'
 import type { VoterKit } from './voter-kit.ts'
@@ -144,6 +145,7 @@ class RunningVoter implements Voter {
   readonly #versions = new Map<string, string>()
   #isWritingPromise = false
   readonly #writeSupports: () => void
+  readonly #lived: ReturnType<typeof lifeWatch>
 
   constructor(world: World, options: VoterOptions) {
     this.#world = world
@@ -159,6 +161,7 @@ class RunningVoter implements Voter {
     this.#lastLoop = world.clock.now()
     this.#suspendedMs = world.clock.sinceBoot() - this.#lastLoop
     this.#liveness = awaken(kit.own.name, durable, firstTiming, this.#lastLoop)
+    this.#lived = lifeWatch(options)
     this.#writeSupports = supportWriter(world, {
       store,
       unsaid: () => (this.#isStopped ? {} : unsaid(this.#liveness)),
@@ -205,6 +208,7 @@ class RunningVoter implements Voter {
     const configuration = state.configuration.current
     if (configuration === null) return
     this.#membership = membershipOf(state)
+    this.#lived(state.servers.byName[this.#liveness.me]?.incarnation)
     this.#pair = pairIn(state, this.#liveness.me, this.#pair)
     const { interval, lostBeats, stall } = configuration.heartbeat
     this.#intervalMs = interval
@@ -238,6 +242,7 @@ class RunningVoter implements Voter {
     if (beat.version !== undefined) this.#versions.set(beat.from, beat.version)
     this.#times.heard(before, beat, path, now)
     this.#liveness = hear(before, beat, path, this.#membership, now)
+    this.#lived(beat.echoes[before.me]?.incarnation)
     // Only what may change a decision wakes the agent: not every beat of a quiet cluster.
     const seen = { from: beat.from, membership: this.#membership, now, held: this.#options.groups }
     const news = newsOf(before, this.#liveness, seen)

@@ -11,6 +11,7 @@ import type { Say } from './log-link.ts'
 import type { Machine } from './machine.ts'
 import { type Node, openNode } from './node.ts'
 import { serviceManager } from './service-manager.ts'
+import { notAdmitted } from './status.ts'
 import type { Voter } from './voter.ts'
 import { checkRole, joinVoters, type ProcessOptions, serveNode, untilAborted } from './voter-process.ts'
 import { startWitnessWeb } from './witness-web.ts'
@@ -79,6 +80,7 @@ const alarmsOf = (
 ): LocalAlarms =>
   localAlarms(world, {
     alarms: witnessAlarms(kit.own.name, {
+      isForeign: () => notAdmitted(voter).includes(kit.own.name),
       outOfTouchMs,
       voters: () => heardAndSilent(voter, world.clock.now()),
       state: recorder.state,

@@ -73,6 +73,12 @@ export const catalogue = {
   suspicion: warning('nm', 50, 'Server %1 did not believe what came in: %2.(%3 times)'),
   voterAdmitted: info('nm', 30, 'Voter %1 has been admitted by %2.'),
   voterReadmitted: warning('nm', 31, 'Voter %1 has been admitted by %2 with another store than before.'),
+  storeForeign: error(
+    'nm',
+    32,
+    'The word of voter %1 counts for nothing: its voter.json was replaced or restored from a backup.',
+  ),
+  storeAdmitted: info('nm', 33, 'The word of voter %1 counts again, after %2.'),
   noWatchdog: warning('nm', 60, 'Server %1 has no armed watchdog.(%2)'),
   watchdogArmed: info('nm', 61, 'The watchdog of server %1 is armed.'),
   clockRateWrong: warning('nm', 62, 'The clock of server %1 runs at a rate that leases do not allow for.(%2)'),

@@ -24,6 +24,12 @@ export const outOfTouchAlarm = (
   over: (lastedMs) => ({ name: names.back, server: me, values: [me, durationInWords(lastedMs)] }),
 })
 
+/** Rule 3: this voter's store is not the one that was admitted. Until an operator acts, fewer voters may fail. */
+export const storeAlarm = (me: VoterName, isForeign: () => boolean): Alarm => ({
+  begun: () => (isForeign() ? { name: 'storeForeign', server: me, values: [me] } : null),
+  over: (lastedMs) => ({ name: 'storeAdmitted', server: me, values: [me, durationInWords(lastedMs)] }),
+})
+
 /** A server that had a lease has none: it stops what it runs, or goes on with it (rule 12). */
 export const majorityAlarm = (
   me: VoterName,

@@ -5,10 +5,12 @@ import { serverName, type VoterName } from '../../events/index.ts'
 import type { MessageName } from '../../projections/alert-catalogue.ts'
 import type { State } from '../../projections/state.ts'
 import { durationInWords, listInWords } from '../../projections/wording.ts'
-import { outOfTouchAlarm } from './alarms.ts'
+import { outOfTouchAlarm, storeAlarm } from './alarms.ts'
 import type { Alarm } from './local-alarms.ts'
 
 export type WitnessFacts = {
+  /** Its store is not the one that was admitted. */
+  readonly isForeign: () => boolean
   readonly outOfTouchMs: () => number
   /** Of the voters that count, the witness among them: whom it has heard within T, and whom not. */
   readonly voters: () => { readonly heard: readonly string[]; readonly silent: readonly string[] }
@@ -19,6 +21,7 @@ export type WitnessFacts = {
 export const witnessAlarms = (me: VoterName, facts: WitnessFacts): readonly Alarm[] => [
   outOfTouchAlarm(me, facts.outOfTouchMs, { away: 'witnessLogAway', back: 'witnessLogBack' }),
   aloneAlarm(me, facts),
+  storeAlarm(me, facts.isForeign),
   conditionAlarm(me, facts, { condition: 'clock-rate', found: 'witnessClockWrong', ended: 'witnessClockRight' }),
   conditionAlarm(me, facts, {
     condition: 'certificate',

@@ -21,7 +21,7 @@ const defaultIntervalMs = 10
 /** Below the first repetition of a lost SYN, which comes after one second, so an answer is never to a repeated one. */
 const defaultTimeoutMs = 250
 
-const stopTimeoutMs = 5_000
+const stopTimeoutMs = 30_000
 
 export type WatchOptions = {
   readonly port: number

@@ -34,7 +34,7 @@ export const mutants: readonly Mutant[] = [
     name: 'a start uses the incarnation of the one before',
     rule: 'liveness.md rule 1',
     file: 'agents/voter-store.ts',
-    find: 'incarnation: incarnation(before.incarnation + 1)',
+    find: 'incarnation: incarnation(Math.max(before.incarnation + 1, seconds(world)))',
     instead: 'incarnation: incarnation(before.incarnation)',
     seenBy: /./,
     plan: quick,

@@ -60,6 +60,42 @@ describe('what a voter must not forget', () => {
   })
 })
 
+describe('a store that is put back from a backup', () => {
+  const backedUpAndRestored = async () => {
+    const virtual = new VirtualWorld()
+    await openVoterStore(virtual.world, path)
+    const backup = virtual.disk.get(path) ?? ''
+    const last = await openVoterStore(virtual.world, path)
+    await virtual.pass(60_000)
+    virtual.disk.set(path, backup)
+    return { virtual, last, restored: await openVoterStore(virtual.world, path) }
+  }
+
+  test('begins later than any life after the backup: nothing that was said to those is taken for its own', async () => {
+    const { last, restored } = await backedUpAndRestored()
+    expect(restored.store).toBe(last.store)
+    expect(restored.incarnation).toBeGreaterThan(last.incarnation)
+  })
+  test('becomes another store once somebody tells of a life after the backup, and stays that', async () => {
+    const { virtual, last, restored } = await backedUpAndRestored()
+    expect(restored.lived(last.incarnation)).toBe(true)
+    expect(restored.store).not.toBe(last.store)
+    expect(restored.lived(last.incarnation)).toBe(false)
+    await virtual.settle()
+    const again = await openVoterStore(virtual.world, path)
+    expect(again.store).toBe(restored.store)
+    expect(again.lived(last.incarnation)).toBe(false)
+  })
+  test('is not suspected for lives that it knows of, its own among them', async () => {
+    const { virtual, last } = await backedUpAndRestored()
+    virtual.disk.clear()
+    const first = await openVoterStore(virtual.world, path)
+    const second = await openVoterStore(virtual.world, path)
+    for (const life of [last.incarnation, first.incarnation, second.incarnation]) expect(second.lived(life)).toBe(false)
+    expect(second.store).toBe(first.store)
+  })
+})
+
 test('a new store has another id, and begins its incarnations later than the one it replaces', async () => {
   const virtual = new VirtualWorld()
   const old = await openVoterStore(virtual.world, path)

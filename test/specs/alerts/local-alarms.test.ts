@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { logAlarm, majorityAlarm } from '../../../src/agents/alerts/alarms.ts'
+import { logAlarm, majorityAlarm, storeAlarm } from '../../../src/agents/alerts/alarms.ts'
 import { type Alarm, localAlarms } from '../../../src/agents/alerts/local-alarms.ts'
 import { witnessAlarms } from '../../../src/agents/alerts/witness-alarms.ts'
 import { voterName } from '../../../src/events/index.ts'
@@ -47,6 +47,18 @@ test('a log that is away for longer than an election is told once, and once when
   expect(told).toHaveLength(2)
 })
 
+test('a store that is not the admitted one is told once, and once when it is admitted', async () => {
+  let isForeign = true
+  const { virtual, told } = raise(storeAlarm(s1, () => isForeign))
+  await virtual.pass(60_000)
+  isForeign = false
+  await virtual.pass(1000)
+  expect(told).toEqual([
+    'The word of voter s1 counts for nothing: its voter.json was replaced or restored from a backup.',
+    'The word of voter s1 counts again, after 1 min 1 s.',
+  ])
+})
+
 test('a lost majority is told with what becomes of the groups; a server that never had one says nothing', async () => {
   const now = { lease: false, keeps: true }
   const facts = { hasLease: () => now.lease, keeps: () => now.keeps, held: () => ['web'] }
@@ -67,6 +79,7 @@ test('a lost majority is told with what becomes of the groups; a server that nev
 test('a witness tells that it hears no majority, once it has heard one; and that its log is away', async () => {
   const now = { awayMs: 0, silent: ['s1', 's2'] }
   const facts = {
+    isForeign: () => false,
     outOfTouchMs: () => now.awayMs,
     voters: () => ({ heard: ['w', 's1', 's2'].filter((name) => !now.silent.includes(name)), silent: now.silent }),
     state: () => initialState,
@@ -96,6 +109,7 @@ test('a witness tells that it hears no majority, once it has heard one; and that
 test('the certificate of a witness is told of again when it is nearer to its end, and when it is renewed', async () => {
   let certificateDays = 400
   const facts = {
+    isForeign: () => false,
     outOfTouchMs: () => 0,
     voters: () => ({ heard: ['w'], silent: [] }),
     state: () => initialState,

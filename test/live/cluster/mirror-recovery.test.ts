@@ -1,0 +1,158 @@
+/**
+ * Servers that are destroyed and come back from a backup of everything that was on them: the state of the agent, the log,
+ * and both partitions of the mirror disk that PostgreSQL runs on (state-transitions.md, "Recovery from destroyed servers").
+ */
+import { execFile } from 'node:child_process'
+import { promisify } from 'node:util'
+import { expect } from 'vitest'
+import { serverName, voterName } from '../../../src/events/index.ts'
+import { createLab, type Lab } from '../lab/lab.ts'
+import { liveTest } from '../lab/live-test.ts'
+import { until } from '../lab/until.ts'
+import { checked } from './cluster-test.ts'
+import { floating } from './configuration.ts'
+import { MirrorCluster, mirror, mirrorMs, mountPoint } from './mirror-cluster.ts'
+import { postgres, query } from './postgres.ts'
+
+const execute = promisify(execFile)
+const needs = ['lab', 'nats-server', 'postgres', 'losetup', 'mkfs.ext4', 'fuse'] as const
+
+const resources = {
+  address: { type: 'fip', address: `${floating}/24` },
+  postgres: postgres({ mountPoint, address: floating, after: ['address', 'data'] }),
+}
+
+liveTest(
+  'destroyed servers that are restored from a backup are not believed, and what was acknowledged is there',
+  { needs, timeoutMs: 400_000 },
+  async () => {
+    await using lab = await createLab({ hosts: ['s1', 's2', 'w'] })
+    const mirrored = await MirrorCluster.create(lab, { sizeMiB: 160, resources })
+    await checked(mirrored.cluster, async () => {
+      await mirrored.start()
+      await oneDestroyed(lab, mirrored)
+      await bothDestroyed(lab, mirrored)
+    })
+  },
+)
+
+/** The one that was active comes back from before the last commits that it made itself. */
+const oneDestroyed = async (lab: Lab, mirrored: MirrorCluster): Promise<void> => {
+  const { cluster } = mirrored
+  const backups = await backUpAll(lab, mirrored)
+  await bringTo(mirrored, 's1')
+  await create(lab, 'test1')
+  await mirrored.waitUntilWhole()
+  await cluster.powerOff('s1')
+  await mirrored.waitUntilOnline('s2')
+  await create(lab, 'test2')
+  await restore(mirrored, 's1', backups)
+  await cluster.powerOn('s1')
+  await mirrored.waitUntilWhole()
+  await readmit(mirrored, 's2', 's1')
+  const alerts = await cluster.host('s1').ok(['cat', '/var/lib/baton/log/alerts.log'])
+  expect(alerts).toContain('The word of voter s1 counts for nothing')
+  for (const server of ['s2', 's1']) {
+    await bringTo(mirrored, server)
+    expect(await tables(lab)).toEqual(['test1', 'test2'])
+  }
+}
+
+/** The log has outlived both on the witness, and knows better than both copies: people have to say which one is to be used. */
+const bothDestroyed = async (lab: Lab, mirrored: MirrorCluster): Promise<void> => {
+  const { cluster } = mirrored
+  const backups = await backUpAll(lab, mirrored)
+  await create(lab, 'test0')
+  await mirrored.waitUntilWhole()
+  for (const server of cluster.servers) await cluster.powerOff(server)
+  for (const server of cluster.servers) await restore(mirrored, server, backups)
+  for (const server of cluster.servers) await cluster.powerOn(server)
+  for (const server of cluster.servers) await readmit(mirrored, 's1', server)
+  // The other one may have made itself ready to be brought up from this one before that was seen, too.
+  const last = await mirrored.owner()
+  const isSeen = async () => (await mirrored.mirror())?.sides[serverName(last)]?.seen?.verdict.is === 'older'
+  await until(isSeen, mirrorMs, 'the copy of the last owner to be seen')
+  await order(mirrored, 'group', 'stop', 'db')
+  await order(mirrored, 'mirror', 'force', mirror, last, '--yes')
+  await order(mirrored, 'group', 'start', 'db')
+  await mirrored.waitUntilOnline(last)
+  expect(await tables(lab), 'without test0').toEqual(['test1', 'test2'])
+  await mirrored.expectEqualAndClean()
+}
+
+type Backups = Readonly<Record<string, readonly Buffer[]>>
+
+const stateCopyOf = (mirrored: MirrorCluster, server: string): string =>
+  `${mirrored.cluster.host(server).stateDirectory}.backup`
+
+/** Both at one moment, while nothing runs, as whoever looks after the machines would. */
+const backUpAll = async (lab: Lab, mirrored: MirrorCluster): Promise<Backups> => {
+  const { cluster } = mirrored
+  await until(() => query(lab.client, floating, 'select 1'), mirrorMs, 'the database')
+  await cluster.do('s1', 'cluster', 'stop', '--yes')
+  await until(async () => (await mirrored.ownerNow()) === null, mirrorMs, 'the group to be stopped')
+  const backups: Record<string, readonly Buffer[]> = {}
+  for (const server of cluster.servers) await cluster.powerOff(server)
+  for (const server of cluster.servers) {
+    backups[server] = await mirrored.backUp(server)
+    const copy = stateCopyOf(mirrored, server)
+    await execute('rm', ['-rf', copy])
+    await execute('cp', ['-a', cluster.host(server).stateDirectory, copy])
+  }
+  for (const server of cluster.servers) await cluster.powerOn(server)
+  await order(mirrored, 'cluster', 'start')
+  await mirrored.waitUntilWhole()
+  return backups
+}
+
+/** What it had promised since the backup it has forgotten: that is noticed, and a person has to say that it may vote again. */
+const readmit = async (mirrored: MirrorCluster, on: string, voter: string): Promise<void> => {
+  const { cluster } = mirrored
+  const isNoticed = async () => (await cluster.status(on)).notAdmitted.includes(voterName(voter))
+  await until(isNoticed, mirrorMs, `${voter} to count for nothing`)
+  await until(
+    async () => (await cluster.baton(on, ['server', 'readmit', voter, '--yes'])).code === 0,
+    mirrorMs,
+    `${voter} to be re-admitted`,
+  )
+  await until(async () => !(await isNoticed()), mirrorMs, `${voter} to count again`)
+}
+
+/** Wherever it is, or is about to be. */
+const bringTo = async (mirrored: MirrorCluster, server: string): Promise<void> => {
+  const owner = await until(() => mirrored.ownerNow(), mirrorMs, 'the group to be given to a server')
+  if (owner !== server) await order(mirrored, 'group', 'move', 'db', '--to', server)
+  await mirrored.waitUntilOnline(server)
+}
+
+/** As soon as an agent takes it. */
+const order = ({ cluster }: MirrorCluster, ...args: readonly string[]): Promise<unknown> =>
+  until(async () => (await cluster.baton('s1', args)).code === 0, mirrorMs, `${args.join(' ')} to be taken`)
+
+const restore = async (mirrored: MirrorCluster, server: string, backups: Backups): Promise<void> => {
+  const { stateDirectory } = mirrored.cluster.host(server)
+  await mirrored.restore(server, backups[server] ?? [])
+  await execute('sh', [
+    '-c',
+    'find "$1" -mindepth 1 -delete && cp -a "$2/." "$1"',
+    'sh',
+    stateDirectory,
+    stateCopyOf(mirrored, server),
+  ])
+}
+
+const create = (lab: Lab, table: string): Promise<unknown> =>
+  until(
+    () => query(lab.client, floating, `create table if not exists ${table} (number integer)`),
+    mirrorMs,
+    `table ${table}`,
+  )
+
+const tables = async (lab: Lab): Promise<readonly string[]> => {
+  const found = await until(
+    () => query(lab.client, floating, "select relname from pg_class where relname like 'test%' order by 1"),
+    mirrorMs,
+    'the tables',
+  )
+  return found.split('\n')
+}
