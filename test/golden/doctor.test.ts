@@ -40,6 +40,7 @@ const machine: MachineFacts = {
   kernelMemory: { overcommit: 0, swappiness: 60, hasSwap: false },
   diskStallPercent: 0.4,
   cgroupTrouble: null,
+  nbd: null,
   closedPorts: [],
   openPorts: 4,
 }
@@ -135,6 +136,7 @@ test('an installation where much is not', async () => {
       kernelMemory: { overcommit: 1, swappiness: 60, hasSwap: true },
       diskStallPercent: 38,
       cgroupTrouble: 'they cannot be made here (no cgroup v2, or no right to)',
+      nbd: { mirrors: ['db.data'], isThere: false },
       closedPorts: ['s1 (10.0.0.1, 29011/tcp)'],
     }),
   ]

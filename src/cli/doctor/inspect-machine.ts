@@ -1,10 +1,12 @@
 /** Looks at this machine for `machine-checks.ts`. Whatever cannot be told is null, never an error. */
 import { mkdtemp, open, readFile, rm, stat, statfs } from 'node:fs/promises'
 import { createConnection } from 'node:net'
+import { release } from 'node:os'
 import { join } from 'node:path'
 import { endOf } from '../../agents/conditions.ts'
 import { kitFiles, type VoterKit } from '../../agents/voter-kit.ts'
 import type { Configuration } from '../../events/configuration.ts'
+import { hasKernelNbd } from '../../mirror/attach/kernel-nbd.ts'
 import { mayMakeControlGroups } from '../../world/control-groups.ts'
 import type { DiskFacts, MachineFacts } from './machine-checks.ts'
 
@@ -33,6 +35,7 @@ export const inspectMachine = async ({ state, now, kit, configuration }: Machine
     kernelMemory: await kernelMemory(),
     diskStallPercent: await diskStall(),
     cgroupTrouble: mayMakeControlGroups() ? null : 'they cannot be made here (no cgroup v2, or no right to)',
+    nbd: own === null || configuration === null ? null : await nbdOf(configuration, own.own.name),
     closedPorts: closed.closed,
     openPorts: closed.open,
   }
@@ -91,6 +94,22 @@ const devicesOf = (configuration: Configuration): readonly string[] => [
   ),
   ...configuration.servers.flatMap(({ diskHeartbeat }) => (diskHeartbeat === undefined ? [] : [diskHeartbeat])),
 ]
+
+const nbdOf = async (configuration: Configuration, server: string): Promise<MachineFacts['nbd']> => {
+  const mirrors = Object.entries(configuration.groups).flatMap(([group, { servers, resources }]) =>
+    Object.entries(resources).flatMap(([name, resource]) =>
+      servers.includes(server) && resource.type === 'md' && resource.attach === 'nbd' ? [`${group}.${name}`] : [],
+    ),
+  )
+  return mirrors.length === 0
+    ? null
+    : { mirrors, isThere: (await orNull(async () => hasKernelNbd())) || (await canBeLoaded('nbd')) }
+}
+
+const canBeLoaded = async (module: string): Promise<boolean> => {
+  const known = await orNull(() => readFile(`/lib/modules/${release()}/modules.dep`, 'utf8'))
+  return known?.includes(`/${module}.ko`) ?? false
+}
 
 const diskOf = (state: string): Promise<DiskFacts | null> =>
   orNull(async () => {

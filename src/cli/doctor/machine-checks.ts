@@ -33,6 +33,8 @@ export type MachineFacts = {
   readonly diskStallPercent: number | null
   /** Null when groups' processes can be kept in control groups. */
   readonly cgroupTrouble: string | null
+  /** Mirror disks of this server that want the kernel's nbd, and whether it has that; null when none does. */
+  readonly nbd: { readonly mirrors: readonly string[]; readonly isThere: boolean } | null
   /** TCP ports of other voters that do not answer. */
   readonly closedPorts: readonly string[]
   readonly openPorts: number
@@ -50,6 +52,7 @@ export const machineChecks = (facts: MachineFacts): readonly Finding[] => [
   memory(facts),
   ...kernelMemory(facts),
   cgroups(facts),
+  ...nbd(facts),
 ]
 
 const kit = ({ kitTrouble, kitDifferences }: MachineFacts): Finding => {
@@ -182,6 +185,20 @@ const kernelMemory = ({ kernelMemory: facts }: MachineFacts): readonly Finding[]
   ]
 }
 const mostSwappiness = 10
+
+const nbd = ({ nbd: wanted }: MachineFacts): readonly Finding[] => {
+  if (wanted === null) return []
+  const mirrors = wanted.mirrors.join(', ')
+  return wanted.isThere
+    ? [ok('kernel nbd', `there, or can be loaded, for ${mirrors}`)]
+    : [
+        problem(
+          'kernel nbd',
+          `this kernel has none; ${mirrors} cannot be served here`,
+          'module nbd, or attach: block-file',
+        ),
+      ]
+}
 
 const cgroups = ({ cgroupTrouble }: MachineFacts): Finding =>
   cgroupTrouble === null
