@@ -189,6 +189,15 @@ await tried('it grows while it is mounted', async () => {
   assert.ok(same())
 })
 
+await tried('a copy that is exposed for a backup can only be read', async () => {
+  assert.equal((await alpha.order({ do: 'expose' })).say, 'done')
+  const exposed = await attachDisk(world, places, { by: 'nbd', sizeBytes: 2 * sizeBytes }, limit)
+  assert.ok(exposed.ok)
+  assert.equal(readFileSync(`/sys/block/${exposed.device.slice(5)}/ro`, 'utf8').trim(), '1')
+  assert.deepEqual(await agent.deactivate(context, { ...limit, urgent: false }), ok)
+  await none()
+})
+
 await tried('when its data plane dies, whoever waits gets an error, and it is activated anew', async () => {
   assert.equal((await agent.activate(context, limit)).ok, true)
   const before = await run('md5sum', `${mountPoint}/first`)

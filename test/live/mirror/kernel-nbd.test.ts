@@ -28,6 +28,7 @@ liveTest(
         'when its data plane dies, whoever waits gets an error, and it is activated anew': 'seen',
         'what hangs is taken down within the time that there is': 'seen',
         'it grows while it is mounted': 'seen',
+        'a copy that is exposed for a backup can only be read': 'seen',
       })
     } finally {
       await rm(folder, { recursive: true })
