@@ -3,7 +3,7 @@ import { isOwned } from '../decisions/decision.ts'
 import { liveGeneration } from '../decisions/leases.ts'
 import { mayRenounce } from '../decisions/liveness.ts'
 import type { Generation, Instant, ServerName } from '../events/index.ts'
-import { serverOf } from '../projections/servers.ts'
+import { isToStop, serverOf } from '../projections/servers.ts'
 import type { State } from '../projections/state.ts'
 import type { World } from '../world/world.ts'
 import type { HandOver } from './hand-over.ts'
@@ -41,8 +41,9 @@ export const renouncer = (world: Pick<World, 'clock'>, parts: RenouncerParts): R
 
   /** It was told to stop, and nothing is its any more. */
   const leaving = (): Generation | null => {
-    const { stopOrdered, status, generation } = serverOf(recorder.state().servers, me)
-    const isOver = stopOrdered && status === 'up' && !mayStart(recorder.state(), me) && recorder.hasBarrier()
+    const known = serverOf(recorder.state().servers, me)
+    const { status, generation } = known
+    const isOver = isToStop(known) && status === 'up' && !mayStart(recorder.state(), me) && recorder.hasBarrier()
     return isOver && voter.liveness().renounced < generation ? generation : null
   }
   const lapsed: (facts: Parameters<Renouncer['consider']>[0]) => Generation | null = (facts) => {

@@ -5,7 +5,7 @@ import { initialState, type State } from '../projections/state.ts'
 import type { World } from '../world/world.ts'
 
 /** Raised whenever a fold of the same log gives another state: older snapshots are then folded anew from the log. */
-const format = 5
+const format = 6
 
 const envelope = z.object({
   format: z.literal(format),

@@ -3,7 +3,7 @@ import type { AgentStatus, PeerStatus } from '../agents/control-protocol.ts'
 import type { Group } from '../projections/groups.ts'
 import { banners, groupsByServer, monitorRows, needsAttention, resourcesOf } from '../projections/overview.ts'
 import { isJeopardy } from '../projections/paths.ts'
-import type { Server } from '../projections/servers.ts'
+import { presenceOf, type Server } from '../projections/servers.ts'
 import type { State } from '../projections/state.ts'
 import { heartbeatOf } from '../projections/timing.ts'
 import { durationInWords } from '../projections/wording.ts'
@@ -109,7 +109,7 @@ const serverRow = (known: Known, server: Server, { colours }: StatusLook): reado
   const { state } = known
   const groups = groupsByServer(state).get(server.name) ?? []
   const notes = [
-    ...(server.stopOrdered ? ['stop ordered'] : []),
+    ...orderNote(server),
     ...(server.isCutOff ? ['cut off, says NP resolution'] : []),
     ...Object.entries(server.lostPaths)
       .filter(([, paths]) => paths.length > 0)
@@ -123,6 +123,13 @@ const serverRow = (known: Known, server: Server, { colours }: StatusLook): reado
     notes.length === 0 ? '' : colours.yellow(notes.join('; ')),
   )
 }
+
+const orderNote = (server: Server): readonly string[] =>
+  presenceOf(server) === 1
+    ? [`awaits its return: baton server start ${server.name}`]
+    : server.stopOrdered
+      ? ['stop ordered']
+      : []
 
 const isHere = (known: Known, name: string): boolean => known.from === 'agent' && known.status.voter === name
 

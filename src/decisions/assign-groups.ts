@@ -1,8 +1,9 @@
 /** Groups that should run and belong to nobody are given to a server: at start-up, after a stop, when a server returns. */
 import type { AssignReason, Event, ServerName } from '../events/index.ts'
 import type { Group } from '../projections/groups.ts'
-import { serverOf } from '../projections/servers.ts'
+import { presenceOf, serverOf } from '../projections/servers.ts'
 import type { State } from '../projections/state.ts'
+import { awaitsAnyReturn } from './await-return.ts'
 import { type Decision, type Facts, together, withOwner } from './decision.ts'
 import { placeGroup } from './place-group.ts'
 
@@ -24,7 +25,7 @@ export const assignGroups = (state: State, facts: Facts): Decision | null => {
 const assignOne = (state: State, group: Group, facts: Facts): Event | null => {
   if (group.wanted === 'stopped' || group.ownership.status !== 'stopped') return null
   const configuration = state.configuration.current?.groups[group.name]
-  if (!configuration) return null
+  if (!configuration || awaitsAnyReturn(state, group.name)) return null
   const ownerWentDown = group.ownership.because.endsWith('was declared down')
   if (ownerWentDown && configuration.failover === 'manual') return null
   const { chosen, verdicts } = placeGroup(state, group.name, { reachable: facts.reachable })
@@ -50,7 +51,9 @@ export const endStartSync = (state: State, waitedMs: number): Decision | null =>
   )
 }
 
-export const missingServers = (state: State): readonly ServerName[] =>
-  (state.configuration.current?.servers ?? [])
-    .map((server) => server.name as ServerName)
-    .filter((name) => serverOf(state.servers, name).status !== 'up')
+/** Those that are not as far as the others: not there, or not in service where another is. */
+export const missingServers = (state: State): readonly ServerName[] => {
+  const servers = (state.configuration.current?.servers ?? []).map(({ name }) => serverOf(state.servers, name))
+  const most = Math.max(1, ...servers.map(presenceOf))
+  return servers.filter((server) => presenceOf(server) < most).map(({ name }) => name)
+}

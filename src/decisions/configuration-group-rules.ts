@@ -9,6 +9,7 @@ export const groupRules = (context: RuleContext): readonly Problem[] =>
   Object.entries(context.configuration.groups).flatMap(([name, group]) => [
     ...serverRule(context, name, group),
     ...choiceRule(context, name, group),
+    ...managementRule(context, name, group),
     ...dependencyRule(context, name, group),
     ...cycleRule(context, name, group),
     ...scriptRule(context, name, group),
@@ -54,6 +55,17 @@ const choiceRule = (context: RuleContext, name: string, group: GroupConfiguratio
   }
   return problems
 }
+
+/** It runs on servers that nobody has let return: nothing that holds data, or that a user's program is. */
+const managementRule = ({ report }: RuleContext, name: string, { kind, resources }: GroupConfiguration) =>
+  kind !== 'management'
+    ? []
+    : Object.entries(resources).flatMap(([resource, { type }]) => {
+        if (type === 'fip') return []
+        const path = ['groups', name, 'resources', resource, 'type']
+        const message = `a management group holds floating addresses (fip) alone, no ${type}`
+        return [report({ path, message, remedy: `put ${resource} into a failover group` })]
+      })
 
 const dependencyRule = (context: RuleContext, name: string, { resources }: GroupConfiguration): readonly Problem[] => {
   const known = context.namesAt(['groups', name, 'resources'])

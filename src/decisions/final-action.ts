@@ -1,6 +1,6 @@
 /** F1, F4: what a server does to itself when nothing else has helped, with the reason; never when it is the last healthy one. */
 import type { Event, FinalAction, MachineAction } from '../events/index.ts'
-import { serverOf } from '../projections/servers.ts'
+import { isInService, isToStop, serverOf } from '../projections/servers.ts'
 import type { State } from '../projections/state.ts'
 import type { Facts, OwnedGroup } from './decision.ts'
 import { stopGroup } from './stop-group.ts'
@@ -15,16 +15,18 @@ export const endServer = (
   { me, reachable }: Pick<Facts, 'me' | 'reachable'>,
 ): { readonly ordered: readonly Event[] } | { readonly suppressed: string } => {
   const others = Object.values(state.servers.byName).filter(
-    (one) => one.name !== me && one.status === 'up' && reachable.has(one.name),
+    (one) => one.name !== me && isInService(one) && reachable.has(one.name),
   )
   const what = action === 'stop-service' ? 'stop service' : action
   if (others.length === 0)
     return { suppressed: `the final action (${what}) is suppressed because there is no other healthy server` }
-  const { stopOrdered, boot } = serverOf(state.servers, me)
+  const known = serverOf(state.servers, me)
   if (action === 'stop-service')
-    return { ordered: stopOrdered ? [] : [{ type: 'ServerStopOrdered', data: { server: me, because } }] }
+    return { ordered: isToStop(known) ? [] : [{ type: 'ServerStopOrdered', data: { server: me, because } }] }
   const isOrdered = state.fencing.finalActions[me]?.failed === null
-  return { ordered: isOrdered ? [] : [{ type: 'FinalActionOrdered', data: { server: me, action, boot, because } }] }
+  return {
+    ordered: isOrdered ? [] : [{ type: 'FinalActionOrdered', data: { server: me, action, boot: known.boot, because } }],
+  }
 }
 
 /** The final action of a resource or a monitor. `because`: what failed, how often it was tried, what was decided. */

@@ -1,7 +1,8 @@
 /** Membership on the log: voters' stores are admitted, servers get lease generations, servers leave. */
 import type { Event, Generation, Incarnation, ServerName, VoterName } from '../events/index.ts'
-import { serverOf } from '../projections/servers.ts'
+import { isToStop, serverOf } from '../projections/servers.ts'
 import type { State } from '../projections/state.ts'
+import { mayAwaitReturn } from './await-return.ts'
 import { type Decision, groupsOn, together } from './decision.ts'
 
 /** Rule 3: the first store a voter shows is believed; any other needs an operator. */
@@ -19,7 +20,7 @@ export const admitVoters = (
   return together(events, { stores }, null)
 }
 
-/** Rule 9: a new generation, when a majority of voters says it hears us. */
+/** Rule 9: a new generation, when a majority of voters says it hears us. A stopped server may join to await its return. */
 export const joinServer = (
   state: State,
   wish: {
@@ -32,18 +33,21 @@ export const joinServer = (
   },
 ): Decision | null => {
   if (wish.needs === null || wish.heardBy.length < wish.majority) return null
-  const { stopOrdered, generation } = serverOf(state.servers, wish.me)
-  if (stopOrdered) return null
+  const known = serverOf(state.servers, wish.me)
+  const { stopOrdered, generation } = known
+  if (stopOrdered && !mayAwaitReturn(state, known, wish.boot)) return null
+  const { me: server, incarnation, boot, heardBy } = wish
   const joined: Event = {
     type: 'ServerJoined',
-    data: { server: wish.me, incarnation: wish.incarnation, boot: wish.boot, heardBy: [...wish.heardBy] },
+    data: { server, incarnation, boot, heardBy: [...heardBy], ...(stopOrdered ? { awaitsReturn: true } : {}) },
   }
   return together([joined], { needs: wish.needs, generationBefore: generation }, null)
 }
 
 /** P1: a server that was told to stop, owns nothing any more and has renounced its generation, leaves. */
 export const leaveCluster = (state: State, me: ServerName, renounced: Generation): Decision | null => {
-  const { stopOrdered, status, generation } = serverOf(state.servers, me)
-  if (!stopOrdered || status !== 'up' || renounced < generation || groupsOn(state, me).length > 0) return null
+  const known = serverOf(state.servers, me)
+  const { status, generation } = known
+  if (!isToStop(known) || status !== 'up' || renounced < generation || groupsOn(state, me).length > 0) return null
   return together([{ type: 'ServerLeft', data: { server: me, generation, reason: 'stopped' } }], { renounced }, null)
 }

@@ -2,6 +2,7 @@
 import type { Epoch, GroupName, ServerName, VoterName } from '../events/index.ts'
 import { serverOf } from '../projections/servers.ts'
 import type { State } from '../projections/state.ts'
+import { isHeldBack } from './await-return.ts'
 import { isOwned } from './decision.ts'
 import { keepsOnQuorumLoss } from './fencing.ts'
 import type { Standing } from './plan.ts'
@@ -58,7 +59,10 @@ export const standingOf = (state: State, group: GroupName, at: Standpoint): Stan
   if (isKnownLost(state, group, at)) return 'release'
   const isUnsure = !at.hasBarrier || (!at.isLeased && !keepsOnQuorumLoss(state))
   if (isUnsure && at.isInherited) return 'hold'
-  if (mayNotRun(ownershipOf(state, group), at.me, at) === null) return 'run'
+  const ownership = ownershipOf(state, group)
+  // It owns it from before its machine started anew: nothing of it may start, and it is on its way.
+  const isOnlyToLeave = isHeldBack(state, group, at.me) && ownership?.phase !== 'stopping'
+  if (mayNotRun(ownership, at.me, at) === null) return isOnlyToLeave ? 'stop' : 'run'
   return !at.isLeased && isKept(state, group, at) ? 'hold' : 'release'
 }
 

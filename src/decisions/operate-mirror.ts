@@ -2,7 +2,7 @@
 import type { Command, Event, MirrorName, MirrorOrder, OperationId, ServerName } from '../events/index.ts'
 import { lackingOn, shortOf, sideOf } from '../projections/mirror-sides.ts'
 import type { Mirror } from '../projections/mirrors.ts'
-import { serverOf } from '../projections/servers.ts'
+import { isInService, serverOf } from '../projections/servers.ts'
 import type { State } from '../projections/state.ts'
 import { durationInWords } from '../projections/wording.ts'
 import { detachedHelp, lackingInWords, percentOf } from '../projections/words-of-mirrors.ts'
@@ -247,7 +247,7 @@ export const mirrorsAgainstStop = (state: State, server: string, facts: Facts): 
       }
     if (mirror?.stale == null || owner !== server || mirror.stale === server) continue
     const { stale, resync } = mirror
-    if (serverOf(state.servers, stale).status !== 'up' || !facts.reachable.has(stale)) continue
+    if (!isInService(serverOf(state.servers, stale)) || !facts.reachable.has(stale)) continue
     const group = groupOfMirror(name)
     const far = resync && resync.interrupted === null ? `, resync has ${percentOf(resync)} %` : ''
     return {

@@ -9,7 +9,7 @@ import {
 } from '../events/index.ts'
 import { membersOf, monitorsOf } from '../projections/configuration.ts'
 import { isDummyFailing, isSuspended, monitorOf } from '../projections/monitors.ts'
-import { serverOf } from '../projections/servers.ts'
+import { isInService, isToStop, serverOf } from '../projections/servers.ts'
 import type { State } from '../projections/state.ts'
 import { applyConfiguration } from './apply-configuration.ts'
 import { missingServers } from './assign-groups.ts'
@@ -170,12 +170,13 @@ const operateServer = (
   facts: Facts,
 ): Operated => {
   if (!knowsServer(state, server)) return unknownServer(state, server)
-  const { stopOrdered, status } = serverOf(state.servers, server)
+  const known = serverOf(state.servers, server)
+  const { stopOrdered, status } = known
   if (what === 'start-server') {
     if (!stopOrdered) return { events: [], because: {}, settled: `${server} is not stopped` }
     return { events: [{ type: 'ServerStartOrdered', data: { server: serverName(server) } }], because: { status } }
   }
-  if (stopOrdered) return { events: [], because: {}, settled: `${server} is stopped already` }
+  if (isToStop(known)) return { events: [], because: {}, settled: `${server} is stopped already` }
   const objection = mirrorsAgainstStop(state, server, facts)
   if (objection !== null) return objection
   return { events: [{ type: 'ServerStopOrdered', data: { server: serverName(server) } }], because: { status } }
@@ -253,7 +254,8 @@ const settledElsewhere = (
       return open.length === 0 ? done('every group is where it should be') : null
     }
     case 'stop-server':
-      return serverOf(state.servers, command.server).status === 'up'
+      // One that awaits its return has stopped, and was started anew meanwhile.
+      return isInService(serverOf(state.servers, command.server))
         ? null
         : done(`${command.server} runs nothing any more`)
     case 'start-server':

@@ -1,8 +1,9 @@
 /** Where a group goes and why not elsewhere: one pure function whose answer has a verdict for every server in its list. */
 import { type GroupName, type ServerName, serverName, type Verdict } from '../events/index.ts'
 import { isSuspended, monitorOf, monitorOn } from '../projections/monitors.ts'
-import { serverOf } from '../projections/servers.ts'
+import { isToStop, serverOf } from '../projections/servers.ts'
 import type { State } from '../projections/state.ts'
+import { isHeldBack } from './await-return.ts'
 import { findGroup, groupsOn } from './decision.ts'
 import { mirrorDoubts, mirrorsAgainst } from './mirror-fitness.ts'
 
@@ -56,11 +57,13 @@ const verdictOn = (one: Candidate, best: Candidate | undefined): Verdict => {
 }
 
 const unfitness = (state: State, name: GroupName, server: ServerName, wish: PlacementWish): string | null => {
-  const { status, stopOrdered } = serverOf(state.servers, server)
+  const known = serverOf(state.servers, server)
+  const { status } = known
   if (wish.only !== undefined && wish.only !== server) return 'not the server asked for'
   if (status === 'never') return 'it has not joined the cluster yet'
   if (status === 'down') return 'it is down'
-  if (status === 'left' || stopOrdered) return 'it is stopped'
+  if (status === 'left' || isToStop(known)) return 'it is stopped'
+  if (isHeldBack(state, name, server)) return `it awaits its return (baton server start ${server})`
   const final = state.fencing.finalActions[server]
   if (final && final.failed === null) return 'it is being ended by its final action'
   const avoided = wish.avoid?.[server]

@@ -1,8 +1,9 @@
 /** What the owner of a group records of it: online, stopped (and given on, rule 8), given up, or to be stopped. */
 import type { Event, GroupName, ServerName } from '../events/index.ts'
 import type { Next } from '../projections/groups.ts'
-import { serverOf } from '../projections/servers.ts'
+import { isToStop, serverOf } from '../projections/servers.ts'
 import type { State } from '../projections/state.ts'
+import { isHeldBack } from './await-return.ts'
 import {
   type Decision,
   type Facts,
@@ -173,12 +174,13 @@ export const failOver = (
 
 /** This server's groups that must leave it: the cluster or the server is to stop, or nobody wants them any more. */
 export const vacate = (state: State, facts: Facts): Decision | null => {
-  const { stopOrdered } = serverOf(state.servers, facts.me)
-  const isServerStopping = stopOrdered || state.fencing.finalActions[facts.me]?.failed === null
+  const isServerStopping =
+    isToStop(serverOf(state.servers, facts.me)) || state.fencing.finalActions[facts.me]?.failed === null
   const events: Event[] = []
   let after = state
   for (const group of groupsOn(state, facts.me)) {
-    const stopping = leaving(after, group, isServerStopping, facts)
+    const mustLeave = isServerStopping || isHeldBack(state, group.name, facts.me)
+    const stopping = leaving(after, group, mustLeave, facts)
     if (stopping === null) continue
     events.push(stopping.event)
     if (stopping.to !== null) after = withOwner(after, group, stopping.to)
@@ -195,7 +197,7 @@ export const vacate = (state: State, facts: Facts): Decision | null => {
 const leaving = (
   state: State,
   group: OwnedGroup,
-  isServerStopping: boolean,
+  mustLeave: boolean,
   { reachable }: Facts,
 ): { readonly event: Event; readonly to: ServerName | null } | null => {
   const { phase } = group.ownership
@@ -203,7 +205,7 @@ const leaving = (
   if (phase === 'stopping' || (phase === 'failed' && group.ownership.factor !== null)) return null
   if (state.cluster.stopped) return { event: stopGroup(group, 'CLUSTERSHUTDOWN', null), to: null }
   if (group.wanted === 'stopped') return { event: stopGroup(group, 'GROUPSTOP', null), to: null }
-  if (!isServerStopping) return null
+  if (!mustLeave) return null
   const { chosen, verdicts } = placeGroup(state, group.name, { reachable })
   const next = chosen && { server: chosen, reason: 'move' as const, verdicts }
   return { event: stopGroup(group, 'SERVERSHUTDOWN', next), to: chosen }

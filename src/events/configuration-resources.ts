@@ -126,6 +126,12 @@ export const groupOf = (form: Form) => {
     serviceOf(form),
   ])
   return object({
+    kind: z
+      .enum(['failover', 'management'])
+      .default('failover')
+      .describe(
+        'management: only floating addresses, by which operators reach the cluster; it runs on servers that await their return, too.',
+      ),
     servers: z.array(name).min(1).describe('Where it may run, in order of preference; the first is its home.'),
     startup: z.enum(['auto', 'manual']).default('auto').describe('Started with the cluster, or only when asked.'),
     failover: z

@@ -23,7 +23,7 @@ export const command = z.discriminatedUnion('do', [
   z.object({ do: z.literal('resume-cluster') }),
   /** Moves or stops this server's groups, then leaves. */
   z.object({ do: z.literal('stop-server'), server: decode.server }),
-  /** The server may run groups again after `stop-server`. */
+  /** The server may run groups again after `stop-server`: it returns. */
   z.object({ do: z.literal('start-server'), server: decode.server }),
   /** P3: do not wait for the missing servers. */
   z.object({ do: z.literal('skip-start-sync') }),

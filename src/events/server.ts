@@ -20,6 +20,8 @@ export const serverEvents = {
     incarnation: decode.incarnation,
     boot: z.string(),
     heardBy: z.array(decode.voter),
+    /** It was told to stop, and its machine has started anew since: until an operator lets it return, it takes management groups alone. */
+    awaitsReturn: z.boolean().optional(),
   }),
   /** Takeover, rule 6: a majority of voters supports the removal of exactly this generation. */
   ServerDeclaredDown: z.object({

@@ -50,6 +50,7 @@ export const catalogue = {
   serverJoined: info('nm', 1, 'Server %1 has joined the cluster.'),
   serverRestarted: warning('nm', 2, 'Server %1 has restarted without having left the cluster.'),
   serverRejoined: info('nm', 3, 'Server %1 has got a new lease generation.'),
+  serverAwaitsReturn: info('nm', 4, 'Server %1 is there again, awaits its return and takes management groups alone.'),
   serverDown: error('nm', 10, 'Server %1 is down.(%2; it owned: %3)'),
   serverLeft: info('nm', 11, 'Server %1 has left the cluster.(%2)'),
   leaseLost: error('nm', 12, 'Server %1 lost its lease and stopped what it ran within %2 s: %3.'),

@@ -3,7 +3,7 @@ import type { ServerCondition, ServerEvent, ServerName, SupportReason } from '..
 import { authorInWords, listed, secondsOf } from './alert-words.ts'
 import type { Scene, Told } from './alerts.ts'
 import { independentPaths, isJeopardy, pathsBetween } from './paths.ts'
-import { serverOf } from './servers.ts'
+import { presenceOf, serverOf } from './servers.ts'
 import type { State } from './state.ts'
 import { durationInWords } from './wording.ts'
 
@@ -19,6 +19,7 @@ export const tellServer = ({ type, data }: ServerEvent, scene: Scene): readonly 
   switch (type) {
     case 'ServerJoined':
       if (before.fencing.pending[data.server]) return [...told('serverJoined'), ...told('uncertainServerBack')]
+      if (data.awaitsReturn && presenceOf(known) !== 1) return told('serverAwaitsReturn')
       if (known.status !== 'up') return told('serverJoined')
       return told(known.boot === data.boot ? 'serverRejoined' : 'serverRestarted')
     case 'ServerDeclaredDown':

@@ -67,6 +67,10 @@ export const applied = (
 export const pairMembersOf = (configuration: Configuration | null): readonly VoterName[] | null =>
   configuration?.topology === 'pair' ? configuration.servers.map(({ name }) => voterName(name)) : null
 
+/** Floating addresses by which operators reach the cluster: it may run where others must wait. */
+export const isManagement = (configuration: Configuration | null, group: string): boolean =>
+  configuration?.groups[group]?.kind === 'management'
+
 /** Depth of each resource of a group: 0 has no dependencies; a resource comes after everything it depends on. */
 export const depthsOf = (
   resources: Readonly<Record<string, { readonly after: readonly string[] }>>,

@@ -2,6 +2,7 @@
 import type { GroupName, MonitorVerdict, WallTime } from '../events/index.ts'
 import type { Group, Resource } from './groups.ts'
 import { isDummyFailing, isSuspended } from './monitors.ts'
+import { isInService } from './servers.ts'
 import type { State } from './state.ts'
 import { listInWords } from './wording.ts'
 import { stopInWords } from './words.ts'
@@ -81,6 +82,7 @@ export const banners = (state: State): readonly string[] => {
     ...(cluster.starting && !cluster.stopped && configuration.current !== null
       ? ['the cluster is starting: groups wait for all servers, or for `baton cluster skip-sync`']
       : []),
+    ...returnBanners(state),
     ...(watching
       ? [`watching only: ${watching.type} at sequence ${watching.sequence} is of newer software; update this server`]
       : []),
@@ -92,6 +94,15 @@ export const banners = (state: State): readonly string[] => {
     ...mirrorBanners(state),
     ...troubled.map(({ name, logTrouble }) => `${name} has trouble with its log and decides nothing: ${logTrouble}`),
   ]
+}
+
+/** Nobody may take the groups that have to wait. */
+const returnBanners = ({ servers, cluster }: State): readonly string[] => {
+  const all = Object.values(servers.byName)
+  const awaiting = all.filter(({ status, awaitsReturn }) => status === 'up' && awaitsReturn).map(({ name }) => name)
+  if (awaiting.length === 0 || cluster.stopped || all.some(isInService)) return []
+  const help = awaiting.map((name) => `\`baton server start ${name}\``)
+  return [`no server has returned: all but management groups wait for ${listInWords(help)}`]
 }
 
 const voterBanners = ({ configuration: { change }, servers }: State): readonly string[] => {

@@ -26,6 +26,8 @@ export type Server = {
   readonly since: WallTime
   /** `baton server stop`: it takes no groups and leaves when it has none, until `server start`. */
   readonly stopOrdered: boolean
+  /** Told to stop, and there again since its machine has started anew: it takes management groups alone until `server start`. */
+  readonly awaitsReturn: boolean
   /** Paths that are lost, by peer: `{ s2: ['lan:public'] }`. */
   readonly lostPaths: Readonly<Record<string, readonly string[]>>
   /** The latest loss of a path, restored or not; lasts beyond joins. A snapshot of an earlier version has none. */
@@ -58,6 +60,7 @@ export const unknownServer = (name: ServerName): Server => ({
   boot: '',
   since: wallTime(0),
   stopOrdered: false,
+  awaitsReturn: false,
   lostPaths: {},
   isCutOff: false,
   logTrouble: null,
@@ -65,6 +68,15 @@ export const unknownServer = (name: ServerName): Server => ({
 
 export const serverOf = (servers: Servers, name: string): Server =>
   servers.byName[name] ?? unknownServer(serverName(name))
+
+/** Up, and not only for management groups. */
+export const isInService = ({ status, awaitsReturn }: Server): boolean => status === 'up' && !awaitsReturn
+
+/** How far it is in the cluster: not at all, for management groups, for all groups. */
+export const presenceOf = (server: Server): number => (server.status !== 'up' ? 0 : isInService(server) ? 2 : 1)
+
+/** It is to give up everything and leave; or has, and has not come back since. */
+export const isToStop = ({ stopOrdered, awaitsReturn }: Server): boolean => stopOrdered && !awaitsReturn
 
 /** Everything a reducer may know beside the event itself. */
 export type Moment = { readonly sequence: Sequence; readonly at: WallTime; readonly by: string }
@@ -96,6 +108,7 @@ export const foldServer = (draft: Servers, event: ServerEvent, moment: Moment): 
         generation: generationOf(moment.sequence),
         incarnation: data.incarnation,
         boot: data.boot,
+        awaitsReturn: data.awaitsReturn === true && server.stopOrdered,
         since: moment.at,
         lostPaths: {},
         isCutOff: false,
@@ -116,7 +129,7 @@ export const foldServer = (draft: Servers, event: ServerEvent, moment: Moment): 
       return null
     case 'PartitionLost':
       // As if an operator had stopped it: it takes nothing before one has looked.
-      if (data.action === 'stop-service' && !data.practice) server.stopOrdered = true
+      if (data.action === 'stop-service' && !data.practice) foldOrder(draft, data.server, 'stop')
       return null
     case 'PathLost':
       server.lastLoss = { peer: data.peer, path: data.path, at: moment.at }
@@ -142,6 +155,11 @@ export const foldServer = (draft: Servers, event: ServerEvent, moment: Moment): 
     default:
       return type satisfies never
   }
+}
+
+/** Whatever it was told before. */
+export const foldOrder = (draft: Servers, name: ServerName, order: 'stop' | 'start'): void => {
+  Object.assign(ensure(draft, name), { stopOrdered: order === 'stop', awaitsReturn: false })
 }
 
 type HealthEvent = Extract<ServerEvent, { type: 'OwnProcessDied' | 'ServerConditionFound' | 'ServerConditionEnded' }>

@@ -34,7 +34,7 @@ import { foldMirror, type Mirrors } from './mirrors.ts'
 import { foldMonitor, type Monitors } from './monitors.ts'
 import { foldOperation, type Operations } from './operations.ts'
 import { reservedNameIn } from './reserved-names.ts'
-import { ensure, foldServer, type Moment, noServers, type Servers, serverOf } from './servers.ts'
+import { ensure, foldOrder, foldServer, type Moment, noServers, presenceOf, type Servers, serverOf } from './servers.ts'
 import { heartbeatOf } from './timing.ts'
 
 export type ClusterState = {
@@ -131,8 +131,9 @@ const folds: ByStream<Scene, string | null> = {
   resource: (event, { draft, moment }) => foldResource(draft.groups, event, moment),
   monitor: (event, { draft, moment }) => foldMonitor(draft.monitors, event, moment),
   operator: (event, { draft, moment }) => {
-    if (event.type === 'ServerStopOrdered' || event.type === 'ServerStartOrdered')
-      ensure(draft.servers, event.data.server).stopOrdered = event.type === 'ServerStopOrdered'
+    if (event.type === 'ServerStopOrdered') foldOrder(draft.servers, event.data.server, 'stop')
+    else if (event.type === 'ServerStartOrdered')
+      syncingStart(draft, () => foldOrder(draft.servers, event.data.server, 'start'))
     else draft.operations = foldOperation(draft.operations, event, moment) as Draft<Operations>
     return null
   },
@@ -251,16 +252,26 @@ const joined = (
   boot: string,
   moment: Moment,
 ): string | null => {
-  const others = Object.values(draft.servers.byName).filter((one) => one.name !== server)
-  const before = serverOf(draft.servers, server)
-  if (before.status !== 'up' && !others.some((one) => one.status === 'up')) draft.cluster.starting = true
-  if (before.boot !== boot) ownerRestarted(draft.groups, server, moment)
+  if (serverOf(draft.servers, server).boot !== boot) ownerRestarted(draft.groups, server, moment)
   ownerBack(draft.groups, server, moment)
   cameBack(draft.fencing, server, boot, moment)
-  const anomaly = foldIt()
+  return syncingStart(draft, foldIt)
+}
+
+/**
+ * P3: the first server that comes waits for the others, until all of them are there. So does the first that returns,
+ * when others are there that await their return: the groups that they may not take yet wait for them.
+ */
+const syncingStart = <T>(draft: Draft<State>, fold: () => T): T => {
+  const there = () => Object.values(draft.servers.byName).map(presenceOf)
+  const before = Math.max(0, ...there())
+  const answer = fold()
+  const now = Math.max(0, ...there())
+  if (now > before) draft.cluster.starting = true
   const configured = draft.configuration.current?.servers ?? []
-  if (configured.every(({ name }) => serverOf(draft.servers, name).status === 'up')) draft.cluster.starting = false
-  return anomaly
+  const areAllThere = configured.every(({ name }) => presenceOf(serverOf(draft.servers, name)) === now)
+  if (now > 0 && areAllThere) draft.cluster.starting = false
+  return answer
 }
 
 /** Whether anything found on the log forbids this reader to decide: people must look first. */

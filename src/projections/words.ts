@@ -86,7 +86,7 @@ const describeCluster = ({ type, data }: ClusterEvent): string => {
 const describeServer = ({ type, data }: ServerEvent): string => {
   switch (type) {
     case 'ServerJoined':
-      return `${data.server} joined, heard by ${listInWords(data.heardBy)}`
+      return `${data.server} joined, heard by ${listInWords(data.heardBy)}${data.awaitsReturn ? '; it awaits its return, and takes management groups alone' : ''}`
     case 'ServerDeclaredDown':
       return `${data.server} was declared down: ${listInWords(data.supports.map(support))}`
     case 'ServerLeft':

@@ -6,7 +6,7 @@ const s1: Author = 'server:s1'
 const s2: Author = 'server:s2'
 const root: Author = 'operator:root'
 
-const firstChoice = [
+export const firstChoice = [
   { server: 's1', fit: 'chosen' as const, because: 'number 1 of its list' },
   { server: 's2', fit: 'fit' as const, because: 'number 2 of its list' },
 ]

@@ -2,7 +2,7 @@
 import type { LossFacts } from '../../decisions/lose-partition.ts'
 import type { Evidence, Resolution } from '../../decisions/resolve-partition.ts'
 import { type Configuration, type Event, type Instant, instant, type ServerName } from '../../events/index.ts'
-import { serverOf } from '../../projections/servers.ts'
+import { isToStop, serverOf } from '../../projections/servers.ts'
 import type { State } from '../../projections/state.ts'
 import type { World } from '../../world/world.ts'
 import { type BmcState, bmcWatch } from '../heartbeats/bmc.ts'
@@ -52,8 +52,8 @@ export const partitionWatch = (world: World, parts: PartitionWatchParts): Partit
     resolution: np.resolution,
     verdictMs: np.verdictMs,
     consider: ({ cluster, servers }, facts) => {
-      const { stopOrdered, status } = serverOf(servers, me)
-      const isExempt = stopOrdered || status === 'left' || cluster.suspended || cluster.stopped
+      const known = serverOf(servers, me)
+      const isExempt = isToStop(known) || known.status === 'left' || cluster.suspended || cluster.stopped
       loss.look({ ...facts, isExempt })
     },
     controllers: bmcs.all,

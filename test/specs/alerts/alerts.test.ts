@@ -53,6 +53,15 @@ describe('servers', () => {
     expect(told(left('s2', 3))).toEqual(['nm/11 info: Server s2 has left the cluster.(stopped)'])
   })
 
+  test('that were stopped and are there again say what they wait for, once', () => {
+    const gone = [fact('ServerStopOrdered', { server: 's2' }), left('s2', 3)]
+    const back = fact('ServerJoined', { server: 's2', incarnation: 2, boot: 'b', heardBy: ['s2'], awaitsReturn: true })
+    const words = 'nm/4 info: Server s2 is there again, awaits its return and takes management groups alone.'
+    expect(told(...gone, back)).toEqual([words])
+    expect(told(...gone, back, back)).toEqual(['nm/3 info: Server s2 has got a new lease generation.'])
+    expect(told(...gone, back, declaredDown('s2', 6), back)).toEqual([words])
+  })
+
   test('that lost their lease say what they stopped', () => {
     const lost = fact('LeaseLost', { server: 's1', generation: 2, releasedMs: 640, groups: ['web'] })
     expect(told(lost)).toEqual(['nm/12 error: Server s1 lost its lease and stopped what it ran within 0.64 s: web.'])

@@ -3,6 +3,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, describe, expect, test } from 'vitest'
 import { pathName, voterName } from '../../../src/events/index.ts'
+import { awaitingReturn } from '../../golden/awaiting-return.ts'
 import { runCli } from '../../golden/command-line.ts'
 import type { HandBuiltLog } from '../../golden/hand-built-log.ts'
 import { crash, ladder, plannedMove, settled, startRefused, suppressedFailover } from '../../golden/scenarios.ts'
@@ -72,6 +73,10 @@ describe('status shows everything at a glance', () => {
 
   test('of a failed group it says why it was not failed over', async () => {
     await expect(await statusOf(suppressedFailover())).toMatchFileSnapshot('../../golden/status-failed.txt')
+  })
+
+  test('where no server has returned it says so, what runs all the same, and what would help', async () => {
+    await expect(await statusOf(awaitingReturn())).toMatchFileSnapshot('../../golden/status-awaiting-return.txt')
   })
 
   test('of monitors it says how far their recovery has gone', async () => {

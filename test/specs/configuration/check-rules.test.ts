@@ -191,3 +191,12 @@ test('a ping target that belongs to the cluster is a warning', () => {
     "c.yaml:11:35 warning: npResolution.ping.targets[0]: 10.0.0.2 is beta's own address: that it answers says nothing about the network; name a gateway or a switch",
   ])
 })
+
+test('a management group holds nothing but floating addresses', () => {
+  const managed = (resource: string) =>
+    problemsOf(web.replace('  web:\n', '  web:\n    kind: management\n').replace(/app:.*/, resource))
+  expect(managed('app: { type: fip, address: 10.0.0.100/24 }')).toEqual([])
+  expect(managed('app: { type: exec, start: sleep 1000 }').join('\n')).toContain(
+    'groups.web.resources.app.type: a management group holds floating addresses (fip) alone, no exec; put app into a failover group',
+  )
+})
