@@ -181,6 +181,20 @@ const orders: Fault = {
   },
 }
 
+/** A server is stopped, and its machine goes off and on: it awaits its return, until somebody lets it. */
+const stopAndRestart: Fault = {
+  name: 'stop and restart',
+  strike: (sim, chance) => {
+    const server = serverName(chance.pick(sim.servers))
+    const offAfter = parts(sim, chance, 0.3, 8)
+    const onAfter = offAfter + parts(sim, chance, 0.05, 6) + 500
+    sim.order(server, { do: 'stop-server', server })
+    sim.after(offAfter, () => sim.powerOff(server))
+    sim.after(onAfter, () => sim.powerOn(server))
+    sim.after(onAfter + parts(sim, chance, 0.5, 20), () => sim.order(server, { do: 'start-server', server }))
+  },
+}
+
 const commandOf = (sim: Simulation, chance: Chance): Command => {
   const group = groupName(chance.pick(sim.plan.groups).name)
   const anywhere = () => (chance.happens(0.4) ? null : serverName(chance.pick(sim.servers)))
@@ -208,6 +222,10 @@ const commandOf = (sim: Simulation, chance: Chance): Command => {
     { do: 'apply-configuration', source: sim.source, note: 'again' },
   ])
 }
+
+/** Where a server that awaits its return has something to do. */
+export const managementFaults = ({ plan }: Pick<Simulation, 'plan'>): readonly Fault[] =>
+  plan.groups.some(({ isManagement }) => isManagement) ? [stopAndRestart] : []
 
 /** All that a cluster must withstand. */
 export const allFaults = (peace: Peace): readonly Fault[] => [

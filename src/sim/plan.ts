@@ -57,6 +57,8 @@ export type GroupPlan = {
   readonly monitorMs: number | null
   /** Which server comes first in its list. */
   readonly home: number
+  /** It holds addresses alone, and may run on servers that await their return. */
+  readonly isManagement?: boolean
 }
 
 export const serverNames = ({ servers }: Pick<ClusterPlan, 'servers'>): readonly string[] =>
@@ -146,6 +148,7 @@ export const sourceOf = (plan: ClusterPlan): string => {
 
 /** What stands outside has addresses of its own, on the last network: a cluster may have lost the first one. */
 const firstController = 100
+const managementPlace = 200
 const witnessPlace = 240
 const lastAddressOf = ({ networks }: ClusterPlan, place: number): string => `10.0.${networks.length - 1}.${place}`
 const pathsOf = (plan: ClusterPlan, timeoutMs: number) => ({
@@ -203,6 +206,7 @@ const fencingOf = ({ policy, action }: NonNullable<ClusterPlan['fencing']>, name
 })
 
 const groupOf = ({ resources, home, retries, failovers, ...rest }: GroupPlan, servers: readonly string[]) => ({
+  ...(rest.isManagement === true ? { kind: 'management' } : {}),
   servers: [...servers.slice(home % servers.length), ...servers.slice(0, home % servers.length)],
   failover: rest.failover,
   failback: rest.failback,
@@ -211,8 +215,7 @@ const groupOf = ({ resources, home, retries, failovers, ...rest }: GroupPlan, se
     Array.from({ length: resources }, (_, at) => [
       `r${at}`,
       {
-        // Whose end somebody notices: a service tells of it, the processes of an exec are looked at.
-        ...(at % 2 === 0 ? { type: 'exec', start: 'run' } : { type: 'service', unit: `${rest.name}-${at}.service` }),
+        ...resourceOf(rest, at),
         after: at === 0 ? [] : [`r${at - 1}`],
         activation: { timeout: '20s', retries, failovers },
         deactivation: { timeout: '20s', retries: 1 },
@@ -220,6 +223,12 @@ const groupOf = ({ resources, home, retries, failovers, ...rest }: GroupPlan, se
     ]),
   ),
 })
+
+/** Whose end somebody notices: a service tells of it, the processes of an exec are looked at. */
+const resourceOf = ({ name, isManagement }: Pick<GroupPlan, 'name' | 'isManagement'>, at: number) => {
+  if (isManagement === true) return { type: 'fip', address: `10.0.0.${managementPlace + at}` }
+  return at % 2 === 0 ? { type: 'exec', start: 'run' } : { type: 'service', unit: `${name}-${at}.service` }
+}
 
 const monitorOf = ({ name }: GroupPlan, everyMs: number) => ({
   type: 'genw',

@@ -1,6 +1,6 @@
 /** What a seed means: a cluster, a mix of faults of its own, and how often they strike. Each run is bad in its own way. */
 import { deviceFaults } from './device-faults.ts'
-import { allFaults, type Fault, Peace } from './faults.ts'
+import { allFaults, type Fault, managementFaults, Peace } from './faults.ts'
 import { pairFaults } from './pair-faults.ts'
 import { type ClusterPlan, type GroupPlan, serverNames } from './plan.ts'
 import { Chance } from './random.ts'
@@ -39,7 +39,10 @@ export const scenarioOf = (seed: number, wish: Partial<ClusterPlan> = {}, hasPai
   const bare = planOf(chance.split('plan'))
   const drawn = { ...bare, ...devicesOf(bare, chance.split('devices')) }
   const whole = hasPairs && isFree(wish) ? pairOf(drawn, chance.split('pair')) : drawn
-  const plan: ClusterPlan = { ...whole, ...wish }
+  const managing = chance.split('management')
+  const isManaged = managing.happens(managedShare) && !('groups' in wish) && !('source' in wish)
+  const groups = isManaged ? [...whole.groups, managementGroup(managing)] : whole.groups
+  const plan: ClusterPlan = { ...whole, groups, ...wish }
   const mix = chance.split('mix')
   const likelihood = mix.between(0.15, 0.7)
   const others = chance.split('device mix')
@@ -48,7 +51,11 @@ export const scenarioOf = (seed: number, wish: Partial<ClusterPlan> = {}, hasPai
   return {
     seed,
     plan,
-    faults: [...chosen, ...deviceFaults({ plan }).filter(() => others.happens(likelihood))],
+    faults: [
+      ...chosen,
+      ...deviceFaults({ plan }).filter(() => others.happens(likelihood)),
+      ...managementFaults({ plan }),
+    ],
     everyMs: plan.timeoutMs * mix.magnitude(0.3, 10),
     faultsMs: plan.timeoutMs * timeouts + 30_000,
   }
@@ -135,6 +142,14 @@ const otherVotersOf = (plan: ClusterPlan, chance: Chance): readonly (readonly st
       ? [[chance.pick(machines)]]
       : []
 }
+
+/** Of all clusters; those without one stay what they were. */
+const managedShare = 0.25
+
+const managementGroup = (chance: Chance): GroupPlan => ({
+  ...groupOf(chance, chance.whole(0, 1)),
+  ...{ name: 't', resources: 1, exclusion: 'off', isManagement: true },
+})
 
 const groupOf = (chance: Chance, at: number): GroupPlan => ({
   name: `g${at + 1}`,

@@ -4,6 +4,7 @@ import { calmJoins } from './calm-joins.ts'
 import { calmLog } from './calm-log.ts'
 import { growingEpochs } from './growing-epochs.ts'
 import { harmlessRefusals } from './harmless-refusals.ts'
+import { heldBack } from './held-back.ts'
 import { keptWord } from './kept-word.ts'
 import { leased } from './leased.ts'
 import { oneLog } from './one-log.ts'
@@ -19,6 +20,7 @@ export const invariants: readonly Invariant[] = [
   leased,
   supportedTakeover,
   keptWord,
+  heldBack,
   oneLog,
   sameState,
   harmlessRefusals,

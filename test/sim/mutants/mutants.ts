@@ -7,7 +7,7 @@ import { deviceMutants } from './devices.ts'
 import { livenessMutants } from './liveness.ts'
 import type { Mutant } from './mutant.ts'
 import { pairMutants } from './pair.ts'
-import { anySafety, quick } from './plans.ts'
+import { anySafety, managed, quick } from './plans.ts'
 
 export const mutants: readonly Mutant[] = [
   {
@@ -206,4 +206,13 @@ export const mutants: readonly Mutant[] = [
   ...changingMutants,
   ...deviceMutants,
   ...pairMutants,
+  {
+    name: 'a server that awaits its return takes every group',
+    rule: 'await-return.ts: management groups alone',
+    file: 'decisions/await-return.ts',
+    find: 'serverOf(state.servers, server).awaitsReturn && !isManagement',
+    instead: 'serverOf(state.servers, server).generation < 0 && !isManagement',
+    seenBy: /awaits its return is held back/,
+    plan: managed,
+  },
 ]

@@ -1,5 +1,7 @@
 /** Clusters in which a broken rule shows early: everything that is about times happens sooner with short ones. */
 
+import type { ClusterPlan, GroupPlan } from '../../../src/sim/plan.ts'
+
 export const plain = {
   pair: null,
   hasCable: false,
@@ -11,6 +13,22 @@ export const plain = {
   otherVoters: [],
 }
 export const quick = { ...plain, timeoutMs: 1000, intervalMs: 80 }
+
+/** Written out: what a mutant needs must load nothing that it breaks. */
+const group: Omit<GroupPlan, 'name'> = {
+  ...{ resources: 1, retries: 0, failovers: 1, monitorMs: null, home: 0 },
+  failover: 'auto',
+  failback: 'manual',
+  exclusion: 'off',
+}
+/** With a management group. */
+export const managed: Partial<ClusterPlan> = {
+  ...plain,
+  groups: [
+    { ...group, name: 'web' },
+    { ...group, name: 't', isManagement: true },
+  ],
+}
 
 /** Whatever two servers run at once, or could. */
 export const anySafety =

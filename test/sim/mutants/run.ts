@@ -1,6 +1,6 @@
 /** `node --import break.ts run.ts [FIRST [COUNT]]`: seeds until the broken rule is seen; says how many, and what was seen. */
 import { deviceFaults } from '../../../src/sim/device-faults.ts'
-import { allFaults, Peace } from '../../../src/sim/faults.ts'
+import { allFaults, managementFaults, Peace } from '../../../src/sim/faults.ts'
 import { pairFaults } from '../../../src/sim/pair-faults.ts'
 import { runSeed } from '../../../src/sim/seed.ts'
 import { type Scenario, scenarioOf } from '../../../src/sim/swarm.ts'
@@ -16,7 +16,8 @@ const brokenScenario = (seed: number): Scenario => {
   if (wanted === undefined) return drawn
   const { plan } = drawn
   const all = allFaults(new Peace())
-  const striking = [...(plan.pair ? pairFaults(all, { plan }) : all), ...deviceFaults({ plan })]
+  const general = plan.pair ? pairFaults(all, { plan }) : all
+  const striking = [...general, ...deviceFaults({ plan }), ...managementFaults({ plan })]
   const faults = striking.filter(({ name }) => wanted.test(name))
   return { ...drawn, faults, everyMs: drawn.plan.timeoutMs / 2 }
 }
