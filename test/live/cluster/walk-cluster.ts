@@ -44,7 +44,11 @@ export class WalkCluster {
     const groups = {
       a: { ...a, resources: { ...a.resources, 'a-database': database } },
       b: await group('b', ['s2', 's1'], 29_051),
-      t: { servers: ['s1', 's2'], resources: { 't-address': { type: 'fip', address: `${management}/24` } } },
+      t: {
+        kind: 'management',
+        servers: ['s1', 's2'],
+        resources: { 't-address': { type: 'fip', address: `${management}/24` } },
+      },
     }
     return new WalkCluster(await createCluster(lab, { groups, timing: patient }))
   }
@@ -66,16 +70,24 @@ export class WalkCluster {
     await this.cluster.powerOff(server)
   }
 
-  /** Up, with its agent, and it takes no groups before it returns. */
+  /** Up, with its agent; before it returns it takes the management group alone. */
   async boot(...servers: readonly string[]): Promise<void> {
     await Promise.all(servers.map((server) => this.cluster.powerOn(server)))
     for (const server of servers) {
       const isBack = async () => {
         const { log, state } = await this.cluster.status(server)
-        return log.reachable && state.servers.byName[server]?.status === 'left'
+        const known = state.servers.byName[server]
+        return log.reachable && known?.status === 'up' && known.awaitsReturn
       }
-      await until(isBack, mirrorMs, `${server} to be up, and not yet back`)
+      await until(isBack, mirrorMs, `${server} to be up, and to await its return`)
     }
+  }
+
+  /** Still: nothing has let them return. */
+  async expectAwaiting(...servers: readonly string[]): Promise<void> {
+    const [first = ''] = servers
+    const { byName } = (await this.cluster.status(first)).state.servers
+    expect(Object.values(byName).flatMap(({ name, awaitsReturn }) => (awaitsReturn ? [name] : []))).toEqual(servers)
   }
 
   /** As baton-server.service does it at a start, where it is enabled; again while the log cannot be written. */
@@ -88,7 +100,10 @@ export class WalkCluster {
       await until(isAsked, mirrorMs, `${server} to return`)
     }
     for (const server of servers) {
-      const isUp = async () => (await this.cluster.status(server)).state.servers.byName[server]?.status === 'up'
+      const isUp = async () => {
+        const known = (await this.cluster.status(server)).state.servers.byName[server]
+        return known?.status === 'up' && !known.awaitsReturn
+      }
       await until(isUp, mirrorMs, `${server} to be up`)
     }
   }
