@@ -102,7 +102,10 @@ export const verdictOn = (mirror: Mirror, server: string, claims: Claims): SideV
   if (claims.id !== mirror.id) return { is: 'unknown', because: `it belongs to another mirror disk (${claims.id})` }
   if (generation === null) return { is: 'new' }
   if (known === null) return everything('the log knows of nothing that this side has')
-  const isNow = generation === known.generation || (pending !== null && pending === known.generation)
+  // 1. Alpha goes on alone under a new generation, and brings beta up. 2. The agent of alpha ends before it has told that they
+  // were joined. Then beta has more than the log knows; it is stale as before, and no copy from the past.
+  const isBroughtUp = mirror.stale === server && generation === mirror.generation
+  const isNow = generation === known.generation || (pending !== null && pending === known.generation) || isBroughtUp
   const isOlder = !isNow && mirror.partings.some((one) => one.generation === generation)
   if (!isNow && !isOlder)
     return { is: 'unknown', because: `it claims generation ${shortOf(generation)}, of which the log knows nothing` }

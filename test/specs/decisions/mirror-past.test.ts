@@ -38,6 +38,13 @@ describe('a side that comes up', () => {
     expect(lackingAfter(given, 's2')).toMatchObject({ copy: 'differences', byBitmap: true })
   })
 
+  test('with all of what the current side goes on with was brought up before the log heard of it: it stays stale, and is believed', () => {
+    const given = [...alone, sideSeen('s2', { generation: g1, epoch: 8 })]
+    expect(verdictAfter(given, 's2')).toEqual({ is: 'as-known' })
+    expect(mirrorAfter(given).stale).toBe('s2')
+    expect(lackingAfter(given, 's2')).toMatchObject({ copy: 'differences', byBitmap: true })
+  })
+
   test('with an older generation than the log knows it to have had is from the past, whatever its bitmap says', () => {
     const given = [...alone, joinedAs('s1', 's2', g1, 8), sideSeen('s2', { generation: g0, epoch: 8 })]
     expect(verdictAfter(given, 's2')).toMatchObject({ is: 'older', because: /aaaaaaaa.*bbbbbbbb/ })
