@@ -32,31 +32,34 @@ export type Guest = {
 /** Its own part of memory; the rest of the machine's is not touched. */
 const memoryMib = 512
 
+/**
+ * A kernel is several processes here: in a process namespace of its own, they all end with whoever waits for it. The shell
+ * is the first one there, since a kernel that is could not end itself.
+ */
+const untilWeEnd = [
+  ...['--pdeathsig', 'KILL', '--', 'unshare', '--pid', '--fork', '--kill-child', '--'],
+  ...['sh', '-c', '"$@"; exit', 'sh'],
+]
+
 /** Boots on the host's file system, read-only; answers what it said on its console once it is off. */
 export const runGuest = async ({ folder, command, timeoutMs }: Guest): Promise<string> => {
   const init = join(folder, 'init')
   writeFileSync(init, initOf({ folder, command, timeoutMs }), { mode: 0o755 })
   const options = ['rootfstype=hostfs', 'rootflags=/', 'ro', `mem=${memoryMib}M`, `init=${init}`, `uml_dir=${folder}/`]
   // The console is what this process reads; nobody types there.
-  const child = spawn(kernel, [...options, 'con=null', 'con0=null,fd:1', 'quiet'], {
-    detached: true,
+  const child = spawn('setpriv', [...untilWeEnd, kernel, ...options, 'con=null', 'con0=null,fd:1', 'quiet'], {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...process.env, TMPDIR: folder },
   })
   let said = ''
   for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (text) => (said += text))
-  const tooLong = setTimeout(() => end(child.pid), timeoutMs)
+  const tooLong = setTimeout(() => child.kill('SIGKILL'), timeoutMs)
   const isBooted = await new Promise<boolean>((resolve) => {
     child.once('error', () => resolve(false))
     child.once('close', () => resolve(true))
   })
   clearTimeout(tooLong)
   return isBooted ? said : `${kernel} cannot be started; ${said}`
-}
-
-/** A kernel is a group of processes here. */
-const end = (pid: number | undefined): void => {
-  if (pid !== undefined) process.kill(-pid, 'SIGKILL')
 }
 
 const quoted = (word: string): string => `'${word.replaceAll("'", "'\\''")}'`
@@ -70,4 +73,6 @@ mount -t hostfs -o ${quoted(folder)} host ${quoted(folder)}
 ip link set lo up
 ${command.map(quoted).join(' ')}
 echo o >/proc/sysrq-trigger
+# A kernel whose first program ends says so at length.
+sleep 60
 `

@@ -117,17 +117,17 @@ const foreignDevice = (): number => {
   return index
 }
 const write = (name: string) =>
-  run('dd', 'if=/dev/urandom', `of=${mountPoint}/${name}`, 'bs=1M', 'count=8', 'conv=fsync')
+  run('dd', 'if=/dev/urandom', `of=${mountPoint}/${name}`, 'bs=1M', 'count=8', 'conv=notrunc,fsync')
 const same = () => readFileSync(alpha.path('data')).equals(readFileSync(beta.path('data')))
 
 const form = { generation: null, dataBytes: sizeBytes, blockBytes: 65_536, regionBytes: 4 * mebi }
 for (const side of [alpha, beta]) await side.order({ do: 'format', ...form })
 await beta.order({ do: 'follow' })
-/** Somebody waits for a data plane that does not move. */
-const writeToHanging = async (name: string): Promise<{ readonly failed: Promise<void> }> => {
+/** Somebody waits for a data plane that does not move, with more than a socket holds. */
+const writeToHanging = async (): Promise<{ readonly failed: Promise<void> }> => {
   const [device = ''] = await devicesOf(world, places)
   for (const { pid } of await world.processes.members(places.tag)) process.kill(pid, 'SIGSTOP')
-  const failed = assert.rejects(write(name))
+  const failed = assert.rejects(write('second'))
   const waits = () => /[1-9]/.test(readFileSync(`/sys/block/${device.slice(5)}/inflight`, 'utf8'))
   await until(waits, limitMs, 'somebody who waits')
   return { failed }
@@ -165,6 +165,7 @@ await tried('it is made, mounted, written on both sides, found by a new agent, a
   assert.equal((await agent.activate(context, limit)).ok, true)
   await until(() => alpha.condition() === 'paired', limitMs, 'the first copy')
   await write('first')
+  await write('second')
   assert.equal(await guardian.probe(context, limit), 'on')
   assert.equal((await devicesOf(world, places)).length, 1)
   assert.deepEqual(await agent.deactivate(context, { ...limit, urgent: false }), ok)
@@ -201,7 +202,7 @@ await tried('a copy that is exposed for a backup can only be read', async () => 
 await tried('when its data plane dies, whoever waits gets an error, and it is activated anew', async () => {
   assert.equal((await agent.activate(context, limit)).ok, true)
   const before = await run('md5sum', `${mountPoint}/first`)
-  const { failed } = await writeToHanging('late')
+  const { failed } = await writeToHanging()
   // The next data plane is there before the resource is taken down.
   await restart()
   assert.equal((await agent.deactivate(context, { ...limit, urgent: false })).ok, true)
@@ -212,7 +213,7 @@ await tried('when its data plane dies, whoever waits gets an error, and it is ac
 })
 
 await tried('what hangs is taken down within the time that there is', async () => {
-  const { failed } = await writeToHanging('hanging')
+  const { failed } = await writeToHanging()
   assert.equal((await guardian.deactivate(context, { ...limit, timeoutMs: 10_000, urgent: true })).ok, true)
   await failed
   await none()

@@ -11,7 +11,7 @@ const timeoutMs = 280_000
 
 liveTest(
   'a mirror disk by the kernel’s nbd is attached, used, survives what dies and hangs, grows, and leaves nothing',
-  { needs: ['user-mode-linux', 'mkfs.ext4'], timeoutMs: timeoutMs + 10_000 },
+  { needs: ['root', 'user-mode-linux', 'mkfs.ext4'], timeoutMs: timeoutMs + 10_000 },
   async () => {
     const folder = await mkdtemp(join(tmpdir(), 'baton-guest-'))
     const report = join(folder, 'report')
