@@ -4,12 +4,10 @@ import { runAgent } from '../agents/agent-process.ts'
 import { runGuardian } from '../agents/guardian-process.ts'
 import type { Machine } from '../agents/machine.ts'
 import type { MonitorDriver } from '../agents/monitors/driver.ts'
-import { placesIn } from '../agents/node.ts'
 import type { ResourceDriver } from '../agents/resources/driver.ts'
-import { kitFiles } from '../agents/voter-kit.ts'
 import type { ProcessOptions } from '../agents/voter-process.ts'
 import { runWitness } from '../agents/witness-process.ts'
-import { type Configuration, portsOf, type Recorded, votingMembersOf } from '../events/index.ts'
+import type { Configuration, Recorded } from '../events/index.ts'
 import { BeatBytes } from './beat-bytes.ts'
 import type { BeatOracle } from './beats.ts'
 import { ControllerPost } from './bmc.ts'
@@ -23,6 +21,7 @@ import {
   simulatedResource,
 } from './drivers.ts'
 import { SimulatedHost } from './host.ts'
+import { kitOf, stateDirectory } from './kit.ts'
 import type { Ledger, Run } from './ledger.ts'
 import type { ReplicaGroup } from './log/group.ts'
 import { simulatedLogLink } from './log/link.ts'
@@ -33,13 +32,9 @@ import type { PairTruth } from './pair-truth.ts'
 import { PowerControllers } from './power.ts'
 import type { SimulatedProcess } from './process.ts'
 import type { Chance } from './random.ts'
-import { clusterKey } from './seal.ts'
 import { SerialCable } from './serial.ts'
 import { SharedDisk } from './shared-disk.ts'
 import { type Received, simulatedWorld } from './world.ts'
-
-export const stateDirectory = '/var/lib/baton'
-export const places = placesIn(stateDirectory)
 
 export type Program = 'agent' | 'guardian' | 'log-server'
 
@@ -289,6 +284,34 @@ export class Cluster {
     })
   }
 
+  /** Stands still for so long, unless its watchdog resets it before: after `watchdogMs`, where it has one. */
+  freeze(name: string, ms: number, watchdogMs: number | null): void {
+    const host = this.host(name)
+    const { boots } = host
+    host.freeze()
+    const isReset = watchdogMs !== null && ms > watchdogMs
+    host.scheduler.after(isReset ? watchdogMs : ms, () => {
+      if (host.boots !== boots || !host.isFrozen) return
+      if (isReset) this.reset(name)
+      else host.thaw()
+    })
+  }
+
+  /** Whatever is broken works again, whatever stands still goes on, and everything is switched on. */
+  mend(): void {
+    for (const one of [this.cable, this.sharedDisk, this.power, this.outside]) one.mend()
+    for (const [name, host] of this.hosts) {
+      Object.assign(this.behaviour.get(name) ?? {}, goodBehaviour)
+      host.disk.mend()
+      host.resume()
+      host.thaw()
+      for (const process of host.processes.values()) process.go()
+      this.enabled.add(name)
+      this.boot(name)
+      this.startAgent(name)
+    }
+  }
+
   #bind(process: SimulatedProcess, at: string, received: Received): () => void {
     const bound: Bound = { process, received }
     this.#bound.set(at, bound)
@@ -310,39 +333,5 @@ export class Cluster {
         bound.received(bytes, { address, port })
       })
     })
-  }
-}
-
-/** The files of a voter's kit. Certificates and keys only have to look like some: nothing is encrypted here. */
-const kitOf = (
-  configuration: Configuration,
-  { name }: Configuration['servers'][number],
-  source: string,
-): Readonly<Record<string, string>> => {
-  const { servers, witness, cluster, topology } = configuration
-  const keepers = new Set(votingMembersOf(configuration).map((voter) => voter.name))
-  const voters = (witness ? [...servers, witness] : servers).map((voter) => ({
-    name: voter.name,
-    role: voter === witness ? 'witness' : 'server',
-    hasLog: keepers.has(voter.name),
-    addresses: voter.addresses,
-    ports: portsOf(configuration, voter),
-  }))
-  const pem = (label: string) => `-----BEGIN ${label}-----\n-----END ${label}-----\n`
-  const nkey = { public: 'Usimulated', seed: 'SUsimulated' }
-  const at = (file: keyof typeof kitFiles) => `${places.kit}/${kitFiles[file]}`
-  return {
-    [at('identity')]: JSON.stringify({
-      cluster,
-      voter: name,
-      ...(topology === 'pair' ? { topology } : {}),
-      voters,
-    }),
-    [at('ca')]: pem('CERTIFICATE'),
-    [at('certificate')]: pem('CERTIFICATE'),
-    [at('key')]: pem('PRIVATE KEY'),
-    [at('nkeys')]: JSON.stringify({ agent: nkey, reader: nkey, system: nkey }),
-    [at('clusterKey')]: Buffer.from(clusterKey).toString('base64url'),
-    [places.firstConfiguration]: source,
   }
 }

@@ -94,6 +94,24 @@ export class SimulatedNetwork {
     return () => link.cuts.delete(cut)
   }
 
+  /** Cuts a host off from the others; `direction` as the host sees it. Answers what mends it. */
+  isolate(
+    name: string,
+    { networks, others }: { readonly networks: readonly string[]; readonly others: readonly string[] },
+    direction: 'both' | 'in' | 'out',
+  ): () => void {
+    const mends = networks.flatMap((network) =>
+      others.flatMap((other) => {
+        if (other === name) return []
+        const out = direction === 'in' ? [] : [this.cut(network, name, other)]
+        return direction === 'out' ? out : [...out, this.cut(network, other, name)]
+      }),
+    )
+    return () => {
+      for (const mend of mends) mend()
+    }
+  }
+
   mendAll(): void {
     for (const senders of this.#links.values())
       for (const receivers of senders.values())

@@ -7,9 +7,10 @@ import { beatNames } from './beat-names.ts'
 import { BeatOracle } from './beats.ts'
 import { Chronicle } from './chronicle.ts'
 import { Scheduler } from './clock.ts'
-import { Cluster, type Program, places } from './cluster.ts'
-import { type Behaviour, breakRun, goodBehaviour } from './drivers.ts'
+import { Cluster, type Program } from './cluster.ts'
+import { type Behaviour, breakRun } from './drivers.ts'
 import { invariants } from './invariants/all.ts'
+import { places } from './kit.ts'
 import { Ledger, type Run } from './ledger.ts'
 import { ReplicaGroup } from './log/group.ts'
 import { type LinkQuality, SimulatedNetwork } from './network.ts'
@@ -19,6 +20,7 @@ import { type ClusterPlan, configurationOf, sourceOf, timeoutsOf } from './plan.
 import { Chance, digested } from './random.ts'
 import { areCopiesWell, isEverythingOnline, type Moment, type Observer, type Scene, votersNow } from './scene.ts'
 import { ask } from './sockets.ts'
+import { Timeline } from './timeline.ts'
 
 /** Something that must never be was seen. */
 export class Violation extends Error {
@@ -27,8 +29,6 @@ export class Violation extends Error {
 
 export type { Moment } from './scene.ts'
 
-/** Older ones are forgotten. */
-const keptMoments = 20_000
 const watchdogPart = 0.5 // of D: then it resets a frozen machine
 
 export type SimulationOptions = {
@@ -46,12 +46,11 @@ export class Simulation {
   readonly ledger: Ledger
   readonly group: ReplicaGroup
   readonly chance: Chance
-  readonly history: Moment[] = []
   readonly pairTruth: PairTruth | null
   readonly #chronicle: Chronicle
   readonly #observers: Observer[] = []
+  readonly #timeline = new Timeline(() => this.now)
   #violation: Violation | null = null
-  #digest = 1
 
   constructor({ seed, plan }: SimulationOptions) {
     this.seed = seed
@@ -134,6 +133,9 @@ export class Simulation {
     }
   }
 
+  get history(): readonly Moment[] {
+    return this.#timeline.moments
+  }
   get now(): number {
     return this.scheduler.now
   }
@@ -156,7 +158,7 @@ export class Simulation {
   }
   /** Two runs of a seed have the same: of every commit, every run, every fault, and how many steps there were. */
   get trace(): string {
-    return digested(digested(this.#digest, this.scheduler.steps), this.scheduler.now).toString(16).padStart(8, '0')
+    return digested(digested(this.#timeline.digest, this.scheduler.steps), this.scheduler.now).toString(16).padStart(8, '0')
   }
 
   /** Lets virtual time go by. @throws Violation */
@@ -218,16 +220,8 @@ export class Simulation {
   /** Stands still for so long, unless its watchdog resets it before. */
   freeze(name: string, ms: number): void {
     this.#note('fault', `freeze ${name} for ${Math.round(ms)} ms`)
-    const host = this.cluster.host(name)
-    const { boots } = host
-    host.freeze()
     const watchdogMs = this.configuration.heartbeat.stop * watchdogPart
-    const isReset = (this.plan.hasWatchdog ?? true) && ms > watchdogMs
-    this.scheduler.after(isReset ? watchdogMs : ms, () => {
-      if (host.boots !== boots || !host.isFrozen) return
-      if (isReset) this.cluster.reset(name)
-      else host.thaw()
-    })
+    this.cluster.freeze(name, ms, (this.plan.hasWatchdog ?? true) ? watchdogMs : null)
   }
   suspend(name: string, ms: number): void {
     this.#note('fault', `suspend ${name} for ${Math.round(ms)} ms`)
@@ -274,16 +268,11 @@ export class Simulation {
   /** Cuts a host off on some networks, all when none is named; `direction` as the host sees it. */
   isolate(name: string, networks = this.plan.networks, direction: 'both' | 'in' | 'out' = 'both'): () => void {
     this.#note('fault', `isolate ${name} on ${networks.join(', ')} (${direction})`)
-    const mends = networks.flatMap((network) =>
-      [...this.hosts, ...this.cluster.outside.names].flatMap((other) => {
-        if (other === name) return []
-        const out = direction === 'in' ? [] : [this.network.cut(network, name, other)]
-        return direction === 'out' ? out : [...out, this.network.cut(network, other, name)]
-      }),
-    )
+    const others = [...this.hosts, ...this.cluster.outside.names]
+    const mend = this.network.isolate(name, { networks, others }, direction)
     return () => {
       this.#note('fault', `reconnect ${name} on ${networks.join(', ')}`)
-      for (const mend of mends) mend()
+      mend()
     }
   }
   quality(network: string, from: string, to: string, quality: LinkQuality): void {
@@ -338,18 +327,7 @@ export class Simulation {
   heal(): void {
     this.#note('fault', 'everything heals')
     this.network.mendAll()
-    const { cable, sharedDisk, power, outside } = this.cluster
-    for (const one of [cable, sharedDisk, power, outside]) one.mend()
-    for (const [name, host] of this.cluster.hosts) {
-      Object.assign(this.cluster.behaviour.get(name) ?? {}, goodBehaviour)
-      host.disk.mend()
-      host.resume()
-      host.thaw()
-      for (const process of host.processes.values()) process.go()
-      this.cluster.enabled.add(name)
-      this.cluster.boot(name)
-      this.cluster.startAgent(name)
-    }
+    this.cluster.mend()
   }
 
   /** In a real process it would be the end. */
@@ -367,9 +345,7 @@ export class Simulation {
   }
 
   #note(kind: Moment['kind'], text: string): void {
-    this.history.push({ at: this.now, kind, text })
-    if (kind !== 'said') this.#digest = digested(digested(this.#digest, text), this.now)
-    if (this.history.length > 2 * keptMoments) this.history.splice(0, keptMoments)
+    this.#timeline.note(kind, text)
   }
 
   #tell(tell: (observer: Observer) => void): void {

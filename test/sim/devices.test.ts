@@ -1,6 +1,6 @@
 /** What stands beside machines and networks: serial cables, shared disks, ping targets, power controllers. */
 import { describe, expect, test } from 'vitest'
-import { places } from '../../src/sim/cluster.ts'
+import { places } from '../../src/sim/kit.ts'
 import { recover } from '../../src/sim/seed.ts'
 import { ask } from '../../src/sim/sockets.ts'
 import { minutes, runningCluster, seconds } from './clusters.ts'

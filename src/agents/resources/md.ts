@@ -11,18 +11,18 @@ import {
   detachDisk,
   devicesOf,
 } from '../../mirror/attach/block-device.ts'
-import type { Cancel, World } from '../../world/world.ts'
+import type { World } from '../../world/world.ts'
 import type { Mirrors } from '../mirror/mirrors.ts'
 import { type MirrorPlaces, mirrorPlaces } from '../mirror/places.ts'
 import { endPlane } from '../mirror/plane-link.ts'
 import type { Limit, Outcome, ResourceContext, ResourceDriver } from './driver.ts'
 import { check, makeWhereEmpty, mount } from './file-system.ts'
+import { cannotEnd, letGo, patientPart, type StopLimit, watchPlane } from './md-plane.ts'
 import { mounts, ofDevice } from './mounts.ts'
-import { failure, messageOf, remaining, stall } from './outcome.ts'
+import { failure, messageOf, remaining } from './outcome.ts'
 import { unmount } from './unmount.ts'
 
 type Context = ResourceContext<MirrorConfiguration>
-type StopLimit = Limit & { readonly urgent: boolean }
 
 /** See `md` in configuration-mirror.ts. `mirrors` null: nothing is ever activated here. */
 export const mirrorDriver = (world: World, mirrors: Mirrors | null): ResourceDriver<MirrorConfiguration> => ({
@@ -48,7 +48,7 @@ export const mirrorDriver = (world: World, mirrors: Mirrors | null): ResourceDri
     if (isAlive && (await mountedOn(world, devices, context.configuration.mountPoint)) !== null) return 'on'
     return devices.length > 0 ? 'partial' : 'off'
   },
-  watch: (context, lost) => watch(world, mirrors, context, lost),
+  watch: (context, lost) => watchPlane(world, mirrors, context, lost),
 })
 
 /** Of the devices, the one that is mounted there; null = none. */
@@ -114,9 +114,6 @@ const mountAt = async (
   return (await check(run, system, 'always')) ?? (await mount(run, system))
 }
 
-/** Of an urgent stop, until the data plane is cut off: then whoever waits for it gets an error instead. */
-const patientPart = 0.5
-
 const deactivate = async (
   world: World,
   mirrors: Mirrors | null,
@@ -144,7 +141,7 @@ const deactivate = async (
   const detached = await detachDisk(world, places, left())
   if (!detached.ok && !limit.urgent) return { ok: false, because: detached.because, stalled: detached.stalled }
   if (!detached.ok) await cleanUpDisk(world, places, left())
-  return letGo(world, mirrors, context, places, left())
+  return letGo(world, mirrors, context, left())
 }
 
 /** `cut-off`: it did not go in time, so the data plane was taken from under it. Nothing is written any more. */
@@ -159,55 +156,15 @@ const takeOff = async (
   for (const device of devices) {
     const mounted = { device, mountPoint, killUsersAfter }
     const first = left()
+    // Then the data plane is cut off: whoever waits for it gets an error instead.
     const patient = urgent ? { ...first, timeoutMs: first.timeoutMs * patientPart } : first
     const outcome = await unmount(world, mounted, patient)
     if (outcome.ok) continue
     if (!urgent) return outcome
-    if (!(await cutOffDisk(world, places, () => endPlane(world, places.tag, 0)))) return stall(cannotEnd)
+    if (!(await cutOffDisk(world, places, () => endPlane(world, places.tag, 0)))) return cannotEnd
     const again = await unmount(world, mounted, left())
     if (!again.ok) await world.processes.run(['umount', '-l', mountPoint], { timeoutMs: 1000 })
     return 'cut-off'
   }
   return { ok: true }
-}
-
-const cannotEnd = 'the data plane of the mirror cannot be ended'
-
-/** The data plane lets go, or is ended: it must not be active while another server is. */
-const letGo = async (
-  world: World,
-  mirrors: Mirrors | null,
-  context: Context,
-  places: MirrorPlaces,
-  { timeoutMs, urgent }: StopLimit,
-): Promise<Outcome> => {
-  if (mirrors !== null && (await mirrors.leave(context, timeoutMs * patientPart))) return { ok: true }
-  const isGone = await endPlane(
-    world,
-    places.tag,
-    urgent ? timeoutMs * patientPart * patientPart : timeoutMs * patientPart,
-  )
-  return isGone ? { ok: true } : stall(cannotEnd)
-}
-
-const watch = (world: World, mirrors: Mirrors | null, context: Context, lost: (because: string) => void): Cancel => {
-  let isOver = false
-  const cancels: Cancel[] = []
-  const tell = (because: string): void => {
-    if (isOver) return
-    isOver = true
-    for (const cancel of cancels) cancel()
-    lost(because)
-  }
-  if (mirrors !== null) cancels.push(mirrors.onLoss(context, tell))
-  void world.processes.members(mirrorPlaces(context).tag).then((members) => {
-    const [first] = members
-    if (isOver) return
-    if (first === undefined) tell('its data plane is gone')
-    else cancels.push(world.processes.onExit(first, () => tell('its data plane has died')))
-  })
-  return () => {
-    isOver = true
-    for (const cancel of cancels) cancel()
-  }
 }

@@ -3,7 +3,7 @@
  * nothing runs there then, and nothing starts before the server has a newer generation.
  */
 import { z } from 'zod'
-import { places } from '../cluster.ts'
+import { places } from '../kit.ts'
 import type { Invariant } from '../scene.ts'
 
 const store = z.object({ renounced: z.number() })

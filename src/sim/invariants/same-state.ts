@@ -1,7 +1,7 @@
 /** Replay from the beginning gives the state that the log was folded to live; a snapshot is the replay up to its place. */
 import type { Recorded } from '../../events/index.ts'
 import { foldInPlace, freshState, type State } from '../../projections/state.ts'
-import { places } from '../cluster.ts'
+import { places } from '../kit.ts'
 import type { Invariant } from '../scene.ts'
 
 export const sameState: Invariant = {

@@ -3,7 +3,7 @@ import { alertLine } from '../../agents/alerts/alert-file.ts'
 import { sequence } from '../../events/index.ts'
 import { catalogue, type MessageName } from '../../projections/alert-catalogue.ts'
 import { alertsAfter } from '../../projections/alerts.ts'
-import { places } from '../cluster.ts'
+import { places } from '../kit.ts'
 import type { Invariant } from '../scene.ts'
 
 const increment = (counts: Map<string, number>, line: string): number => {

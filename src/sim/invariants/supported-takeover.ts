@@ -6,7 +6,7 @@
  */
 import { z } from 'zod'
 import type { SupportReason } from '../../events/index.ts'
-import { places } from '../cluster.ts'
+import { places } from '../kit.ts'
 import type { Invariant, Scene } from '../scene.ts'
 
 const store = z.object({

@@ -10,10 +10,10 @@ import { takeOver } from '../../../src/decisions/take-over.ts'
 import { type Event, groupName, incarnation, serverName, voterName } from '../../../src/events/index.ts'
 import { serverOf } from '../../../src/projections/servers.ts'
 import type { State } from '../../../src/projections/state.ts'
+import type { Writer } from '../../../src/sim/mirror/writer.ts'
 import type { SimulatedProcess } from '../../../src/sim/process.ts'
 import type { World } from '../../../src/world/world.ts'
 import type { View } from './joint-log.ts'
-import type { Writer } from './writer.ts'
 
 export const mirror = 'web.data'
 export const group = groupName('web')

@@ -5,26 +5,27 @@
  */
 import { isDeepStrictEqual } from 'node:util'
 import type { Facts } from '../../../src/decisions/decision.ts'
-import { instant, serverName } from '../../../src/events/index.ts'
+import { instant, type Recorded, serverName } from '../../../src/events/index.ts'
 import type { Engine } from '../../../src/mirror/engine-interface.ts'
 import { runMirror } from '../../../src/mirror/process/mirror-process.ts'
 import { mirrorSettings } from '../../../src/mirror/process/settings.ts'
 import type { State } from '../../../src/projections/state.ts'
+import { describeEvent } from '../../../src/projections/words.ts'
 import { Scheduler } from '../../../src/sim/clock.ts'
 import { SimulatedHost } from '../../../src/sim/host.ts'
 import type { SimulatedDisk } from '../../../src/sim/mirror/block-disk.ts'
 import { simulatedGround, type Touch } from '../../../src/sim/mirror/ground.ts'
+import { Judge } from '../../../src/sim/mirror/judge.ts'
+import { type Failing, Partitions } from '../../../src/sim/mirror/partitions.ts'
 import { Streams } from '../../../src/sim/mirror/streams.ts'
+import { Writer } from '../../../src/sim/mirror/writer.ts'
 import { SimulatedNetwork } from '../../../src/sim/network.ts'
 import type { SimulatedProcess } from '../../../src/sim/process.ts'
 import { Chance } from '../../../src/sim/random.ts'
-import { JointAgent } from './joint-agent.ts'
-import { type Failing, JointDisks } from './joint-disks.ts'
-import { Judge } from './joint-judge.ts'
+import { JointAgent, mirror } from './joint-agent.ts'
 import { JointLog } from './joint-log.ts'
 import { worldOf } from './joint-parts.ts'
 import { configured, type JointPlan, type Name, servers } from './joint-plan.ts'
-import { Writer } from './writer.ts'
 
 /** Where the log is, as the network sees it. */
 const logHost = 'log'
@@ -33,6 +34,7 @@ const logHost = 'log'
 const timeoutMs = 3000
 const leaseMs = 2200
 const lookMs = 20
+const metadataBytes = 262_144
 
 /** Something that must never be was seen. */
 export class MirrorViolation extends Error {
@@ -47,7 +49,7 @@ export class Joint {
   readonly network: SimulatedNetwork
   readonly log: JointLog
   readonly hosts: Record<Name, SimulatedHost>
-  readonly disks: JointDisks
+  readonly disks = new Partitions()
   readonly judge: Judge
   readonly plan: JointPlan
   readonly history: string[] = []
@@ -57,7 +59,6 @@ export class Joint {
   readonly bombs: Record<Name, Bomb | null> = { s1: null, s2: null }
   /** By server, in true time: when it was last heard by the log, and what its own clock makes of it. */
   readonly #heard: Record<Name, number> = { s1: 0, s2: 0 }
-  #newestMount = 0
   #violation: string | null = null
   /** Of what was written since the last flush, this part survives a power loss. */
   survives = 0.3
@@ -71,20 +72,24 @@ export class Joint {
     this.chance = new Chance(seed).split('joint')
     const { scheduler } = this
     this.network = new SimulatedNetwork(scheduler, this.chance.split('network'))
-    this.disks = new JointDisks(servers, plan.blocks * plan.blockBytes)
+    const bytes = plan.blocks * plan.blockBytes
+    for (const name of servers) {
+      this.disks.add(name, '/dev/data', bytes)
+      this.disks.add(name, '/dev/meta', metadataBytes)
+    }
     this.judge = new Judge({
-      plan,
-      disks: this.disks,
-      host: (name) => this.hosts[name],
+      ...{ mirror, servers, bytes, mode: plan.mode },
+      data: (name) => this.disks.of(name, '/dev/data'),
+      metadata: (name) => this.disks.of(name, '/dev/meta'),
+      host: (name) => this.hosts[name as Name],
       state: () => this.state,
-      note: this.note,
-      violate: this.violate,
     })
+    this.judge.violate = this.violate
     this.log = new JointLog({
       scheduler,
       chance: this.chance.split('log'),
       isCut: (server) => this.#isCutOff(server),
-      committed: this.judge.committed,
+      committed: this.#committed,
       isSilent: () => this.isLogSilent,
     })
     this.#streams = new Streams({
@@ -122,6 +127,13 @@ export class Joint {
   readonly violate = (what: string): void => {
     this.note(`VIOLATION ${what}`)
     this.#violation ??= what
+  }
+
+  readonly #committed = ({ commit, position }: Recorded, _: State, after: State): void => {
+    this.note(`#${position.sequence} ${commit.by}: ${commit.events.map(describeEvent).join('; ')}`)
+    const anomaly = after.anomalies.at(-1)
+    if (anomaly?.sequence === position.sequence) this.violate(`an anomaly: ${anomaly.what}`)
+    this.judge.committed(commit.events)
   }
 
   readonly #check = (): void => {
@@ -250,29 +262,14 @@ export class Joint {
     const process = this.processOf(name, 'mirror')
     const engine = process && this.#engines.get(process)
     if (!process || !engine) return false
-    const { judge, violate } = this
-    const writer = new Writer(
-      process,
-      engine,
-      { epoch, disk: this.dataOf(name) },
-      {
-        judge,
-        blockBytes: this.plan.blockBytes,
-        often: this.plan.often,
-        flushes: this.plan.flushes,
-        mostOpen: this.plan.mostOpen,
-        chance,
-        every: this.plan.writesEvery,
-        violate,
-        isOver: (one) => this.#newestMount > one && !judge.isForced,
-      },
-    )
+    const { judge, plan } = this
+    const parts = { judge, chance, habits: { ...plan, every: plan.writesEvery } }
+    const writer = new Writer(process, engine, { epoch, disk: this.dataOf(name) }, parts)
     this.#writers[name] = writer
     if (!(await writer.mount())) {
       this.#writers[name] = null
       return false
     }
-    this.#newestMount = Math.max(this.#newestMount, epoch)
     this.note(`${name} mounts it under epoch ${epoch}`)
     writer.begin()
     return true

@@ -91,7 +91,7 @@ export const recover = async (joint: Joint): Promise<void> => {
   await joint.run(1000)
   if (!(await Promise.race([flushed, Promise.resolve(false)]))) throw new MirrorViolation('a flush is not answered')
   for (const name of servers) {
-    const objection = joint.judge.account.objectionTo(name, joint.dataOf(name))
+    const objection = joint.judge.objectionTo(name)
     if (objection !== null) throw new MirrorViolation(objection)
   }
   if (!joint.areEqual()) throw new MirrorViolation('both sides have everything, and differ')

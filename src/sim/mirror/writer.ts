@@ -1,26 +1,29 @@
 /** Whoever writes to a mirror while it is mounted: reads all of it first, then writes, flushes and zeroes, and takes note of every answer. */
-import type { BlockError, BlockRequest, Engine } from '../../../src/mirror/engine-interface.ts'
-import { contentOf, type Written } from '../../../src/sim/mirror/account.ts'
-import type { SimulatedDisk } from '../../../src/sim/mirror/block-disk.ts'
-import type { SimulatedProcess } from '../../../src/sim/process.ts'
-import type { Chance } from '../../../src/sim/random.ts'
-import type { Cancel } from '../../../src/world/world.ts'
-import type { Judge } from './joint-judge.ts'
+import type { BlockError, BlockRequest, Engine } from '../../mirror/engine-interface.ts'
+import type { Cancel } from '../../world/world.ts'
+import type { SimulatedProcess } from '../process.ts'
+import type { Chance } from '../random.ts'
+import { contentOf, type Written } from './account.ts'
+import type { SimulatedDisk } from './block-disk.ts'
+import type { Judge } from './judge.ts'
 
 export type WriterParts = {
   readonly judge: Judge
-  readonly blockBytes: number
   readonly chance: Chance
+  readonly habits: WriterHabits
+}
+
+export type WriterHabits = {
+  /** What is written at a time, or a multiple of it. */
+  readonly blockBytes: number
   /** ms between two bursts. */
   readonly every: readonly [number, number]
   /** This part of the requests goes to the first few blocks. */
   readonly often: number
   /** And this part of the bursts is a flush. */
   readonly flushes: number
+  /** Requests that are begun and not answered: with few of them a writer stands still where it is not answered. */
   readonly mostOpen: number
-  readonly violate: (what: string) => void
-  /** Somebody has mounted it under a later epoch. */
-  readonly isOver: (epoch: number) => boolean
 }
 
 export class Writer {
@@ -54,19 +57,20 @@ export class Writer {
 
   /** What it finds is what everybody has seen. */
   readonly mount = async (): Promise<boolean> => {
-    const { judge, violate } = this.#parts
+    const { judge } = this.#parts
     const into = new Uint8Array(this.#engine.size)
     const error = await this.#asked({ do: 'read', at: 0, into })
     if (error !== null || this.#isOver) return false
     const { name } = this.process.host
-    if (!Buffer.from(into).equals(this.#disk.content)) violate(`${name} reads something else than its disk has`)
+    if (!Buffer.from(into).equals(this.#disk.content)) judge.violate(`${name} reads something else than its disk has`)
     judge.mounted(name, this.epoch)
     this.isMounted = true
     return true
   }
 
   readonly begin = (): void => {
-    const { chance, every, mostOpen } = this.#parts
+    const { chance } = this.#parts
+    const { every, mostOpen } = this.#parts.habits
     this.#timer = this.process.after(chance.between(...every), () => {
       if (this.#open < mostOpen) this.#burst()
       if (!this.#isOver) this.begin()
@@ -98,7 +102,8 @@ export class Writer {
     new Promise((resolve) => this.#engine.submit([this.#request(block, blocks, resolve)]))
 
   readonly #burst = (): void => {
-    const { chance, blockBytes, often, flushes } = this.#parts
+    const { chance } = this.#parts
+    const { blockBytes, often, flushes } = this.#parts.habits
     if (chance.happens(flushes)) {
       void this.flush()
       return
@@ -113,11 +118,12 @@ export class Writer {
   }
 
   readonly #request = (block: number, blocks: number, done: (isDone: boolean) => void = () => {}): BlockRequest => {
-    const { blockBytes, chance, judge } = this.#parts
+    const { chance, judge } = this.#parts
+    const { blockBytes } = this.#parts.habits
     const [at, length] = [block * blockBytes, blocks * blockBytes]
     const kind = chance.happens(0.06) ? chance.pick(['trim', 'zero'] as const) : 'write'
     const fua = chance.happens(0.05)
-    const isLate = this.#parts.isOver(this.epoch)
+    const isLate = judge.isOver(this.epoch)
     const written = isLate ? null : judge.account.begin(at, length, kind !== 'write')
     this.#open += 1
     const settle = (error: BlockError | null): void => {
@@ -131,10 +137,10 @@ export class Writer {
   }
 
   readonly #settled = (written: Written | null, error: BlockError | null, fua: boolean): void => {
-    const { judge, violate } = this.#parts
+    const { judge } = this.#parts
     if (error !== null || !this.process.isAlive) return
-    if (written === null || this.#parts.isOver(this.epoch))
-      violate(`${this.process.host.name} acknowledges a write of epoch ${this.epoch}, which is over`)
+    if (written === null || judge.isOver(this.epoch))
+      judge.violate(`${this.process.host.name} acknowledges a write of epoch ${this.epoch}, which is over`)
     else judge.answered(this.process.host.name, written, fua)
   }
 
@@ -148,6 +154,7 @@ export class Writer {
         resolve(error)
       }
       const forget = this.process.onExit(() => settle('EIO'))
-      this.#engine.submit([{ ...what, settle }])
+      // One that stands still hears of it once it goes on.
+      this.process.enter(() => this.#engine.submit([{ ...what, settle }]))
     })
 }

@@ -1,0 +1,56 @@
+/** What a mirror disk that is activated here needs of its data plane: that it is watched, and that it lets go. */
+import type { Cancel, World } from '../../world/world.ts'
+import type { Mirrors } from '../mirror/mirrors.ts'
+import { mirrorPlaces } from '../mirror/places.ts'
+import { endPlane } from '../mirror/plane-link.ts'
+import type { Limit, Outcome, ResourceContext } from './driver.ts'
+import { stall } from './outcome.ts'
+
+export type StopLimit = Limit & { readonly urgent: boolean }
+
+/** Of the time to stop, until what does not do as it is told is ended. */
+export const patientPart = 0.5
+
+export const cannotEnd = stall('the data plane of the mirror cannot be ended')
+
+/** The data plane lets go, or is ended: it must not be active while another server is. */
+export const letGo = async (
+  world: World,
+  mirrors: Mirrors | null,
+  context: ResourceContext,
+  { timeoutMs, urgent }: StopLimit,
+): Promise<Outcome> => {
+  const { tag } = mirrorPlaces(context)
+  if (mirrors !== null && (await mirrors.leave(context, timeoutMs * patientPart))) return { ok: true }
+  const patienceMs = timeoutMs * patientPart
+  const isGone = await endPlane(world, tag, urgent ? patienceMs * patientPart : patienceMs)
+  return isGone ? { ok: true } : cannotEnd
+}
+
+/** `lost`: once, when it is served no longer though nobody wanted that. */
+export const watchPlane = (
+  world: World,
+  mirrors: Mirrors | null,
+  context: ResourceContext,
+  lost: (because: string) => void,
+): Cancel => {
+  let isOver = false
+  const cancels: Cancel[] = []
+  const tell = (because: string): void => {
+    if (isOver) return
+    isOver = true
+    for (const cancel of cancels) cancel()
+    lost(because)
+  }
+  if (mirrors !== null) cancels.push(mirrors.onLoss(context, tell))
+  void world.processes.members(mirrorPlaces(context).tag).then((members) => {
+    const [first] = members
+    if (isOver) return
+    if (first === undefined) tell('its data plane is gone')
+    else cancels.push(world.processes.onExit(first, () => tell('its data plane has died')))
+  })
+  return () => {
+    isOver = true
+    for (const cancel of cancels) cancel()
+  }
+}
