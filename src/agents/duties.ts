@@ -166,14 +166,18 @@ export const duties: readonly Duty[] = [
   },
 ]
 
-/** Rule 9; at most once per T, but a server without any generation need not wait that long. */
+/**
+ * Rule 9; at most once per T, but a server without any generation need not wait that long. Nor one whose machine was restarted:
+ * something else that it put on the log may have become its barrier first, and the log must know of the new start.
+ */
 const join = (state: State, { me, boot, now, voter, hasBarrier, joinedMs }: Sight): Decision | null => {
   const liveness = voter.liveness()
   // A generation without a lease would only be renounced again.
   if (voter.withheld() !== null) return null
-  if (hasBarrier && joinedMs < liveness.timing.timeoutMs) return null
+  const isKnown = serverOf(state.servers, me).boot === boot
+  if (isKnown && hasBarrier && joinedMs < liveness.timing.timeoutMs) return null
   const membership = voter.membership()
-  const needs = needsGeneration(liveness, membership, hasBarrier, now)
+  const needs = needsGeneration(liveness, membership, hasBarrier, now) ?? (isKnown ? null : 'its machine has restarted')
   if (needs === null) return null
   return joinServer(state, {
     me,

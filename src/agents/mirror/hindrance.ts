@@ -4,6 +4,7 @@ import { mirrorObjection } from '../../decisions/mirror-fitness.ts'
 import { constructedMirror, ownershipOf } from '../../decisions/mirror-pair.ts'
 import type { Epoch, MirrorName, ServerName } from '../../events/index.ts'
 import type { PlaneStatus } from '../../mirror/process/sayings.ts'
+import { serverOf } from '../../projections/servers.ts'
 import type { State } from '../../projections/state.ts'
 import type { World } from '../../world/world.ts'
 import type { Limit } from '../resources/driver.ts'
@@ -52,10 +53,12 @@ type Asked = {
   readonly status: PlaneStatus | null
   /** The log has what this side claims. */
   readonly isShown: boolean
+  /** This start of the machine. */
+  readonly boot: string
 }
 
 /** Why it may not be mounted yet under this ownership; null: it may. */
-export const servingHindrance = (state: State, { name, me, epoch, status, isShown }: Asked): Hindrance | null => {
+export const servingHindrance = (state: State, { name, me, epoch, status, isShown, boot }: Asked): Hindrance | null => {
   const not = (because: string, isFinal = false) => ({ because, isFinal })
   const owned = ownershipOf(state, name)
   if (owned?.server !== me || owned.epoch !== epoch) return not(`epoch ${epoch} is over`, true)
@@ -65,6 +68,8 @@ export const servingHindrance = (state: State, { name, me, epoch, status, isShow
   if (status.disks === null) return not(status.because ?? 'its partitions cannot be opened', true)
   if (status.does === 'serve' && mirror.epoch === epoch) return null
   if (needsFormat(state, name, me)) return not('its cluster partition is not formatted yet')
+  // What a copy claims is judged by the start of its machine that the log knows of.
+  if (serverOf(state.servers, me).boot !== boot) return not('the log does not know yet that this machine was restarted')
   const isJudged = isShown && sideVerdict(state, name, me) !== null
   const objection = isJudged ? mirrorObjection(state, name, me) : null
   if (objection !== null) return not(objection, true)

@@ -283,7 +283,7 @@ export class MirrorKeeper {
     const because = this.#wanted === epoch ? (this.#stopped ?? this.#refusal) : 'it is to be served no longer'
     if (because !== null) return { because, isFinal: true }
     const isShown = status !== null && this.#claims.areShownBy(status)
-    return servingHindrance(this.#state, { ...this.#parts, epoch, status, isShown })
+    return servingHindrance(this.#state, { ...this.#parts, epoch, status, isShown, boot: this.#world.bootId() })
   }
 
   readonly #asked = async ({ break: broken, detach, join }: Extract<FromPlane, { say: 'ask' }>) => {

@@ -105,7 +105,7 @@ export const livenessMutants: readonly Mutant[] = [
     name: 'a server joins without a pause',
     rule: 'liveness.md rule 9',
     file: 'agents/duties.ts',
-    find: 'if (hasBarrier && joinedMs < liveness.timing.timeoutMs) return null',
+    find: 'if (isKnown && hasBarrier && joinedMs < liveness.timing.timeoutMs) return null',
     instead: '',
     seenBy: anyProgress,
     plan: quick,
