@@ -49,6 +49,7 @@ export class ClusterPartition {
   #intent: MarkMap
   #dirty: MarkMap
   #state: MirrorState
+  /** Of the newest state that is durable: one whose flush failed is written over by the next, never the one before it. */
   #version: bigint
 
   private constructor(disk: Disk, found: FoundState, make: typeof MarkMap.open) {
@@ -180,8 +181,8 @@ export class ClusterPartition {
     const version = this.#version + 1n
     writePage(this.#page, { kind: 'state', index: 0, format: this.#format }, version, encodeState(record))
     this.#disk.write(stateAt[version % 2n === 0n ? 0 : 1], this.#page)
-    this.#version = version
     this.#disk.flush()
+    this.#version = version
     this.#state = record.state
   }
 }

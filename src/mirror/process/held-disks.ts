@@ -23,6 +23,8 @@ export class HeldDisks {
     this.data = openDisk(data, { direct, exclusive })
     try {
       this.#metadata = openDisk(metadata, { direct, exclusive })
+      // What a process wrote that died before its flush can be read, and lost with the power: nobody may be told of it before.
+      this.#metadata.flush()
       this.#opened = ClusterPartition.open(this.#metadata)
     } catch (trouble) {
       this.data.close()

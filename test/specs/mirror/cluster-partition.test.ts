@@ -6,6 +6,7 @@ import {
   defaultBlockBytes,
   defaultRegionBytes,
 } from '../../../src/mirror/cluster-partition.ts'
+import { DiskTrouble } from '../../../src/mirror/disk.ts'
 import { dataGeneration, mirrorId, noGenerations } from '../../../src/mirror/generations.ts'
 import type { Geometry, MirrorState } from '../../../src/mirror/partition/state-record.ts'
 import { SimulatedDisk } from '../../../src/sim/mirror/block-disk.ts'
@@ -63,6 +64,26 @@ describe('a cluster partition', () => {
     expect([...again.intent.marks.indexes()]).toEqual([0, 7, 6399])
     expect([...again.dirty.marks.indexes()]).toEqual([40_000, 102_399])
     expect(again.dirty.marks.count).toBe(2)
+  })
+
+  test('that could not be flushed counts no save that a power cut may take, and keeps what was durable', () => {
+    const { disk, partition } = formatted()
+    partition.save(stateOf(4))
+    const { saves } = partition
+    disk.before = (call) => {
+      if (call.do === 'flush') throw new DiskTrouble('/dev/meta', 'flush', 'EIO')
+    }
+    expect(() => partition.save(stateOf(5))).toThrow('EIO')
+    expect([partition.saves, partition.state]).toEqual([saves, stateOf(4)])
+    // The next one is torn, and nothing else of the two is there.
+    expect(() => partition.save(stateOf(6))).toThrow('EIO')
+    let sectors = 0
+    disk.losePower(() => sectors++ === 8)
+    disk.before = () => undefined
+    const again = usable(ClusterPartition.open(disk))
+    expect([again.saves, again.state]).toEqual([saves, stateOf(4)])
+    partition.save(stateOf(7))
+    expect(partition.saves).toBe(saves + 1)
   })
 
   test('writes a mark once, and one that was taken back but is still on disk not at all', () => {
