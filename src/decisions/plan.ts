@@ -102,23 +102,25 @@ const bringUp = (state: State, name: GroupName, owned: Assigned, observed: Obser
   const at = (resource: string) => observed.find((one) => one.resource === resource)
   const isBelowOthers = (resource: string) =>
     observed.some((other) => other.condition !== 'off' && other.after.includes(resource))
-  /** It runs on something that is not (or no more) up, such as a disk that is to be restarted: it has to go down first. */
-  const isUndermined = (one: ObservedResource | undefined) =>
-    one !== undefined &&
-    !isBusy(one) &&
-    one.after.some((needed) => needed in configured && !isUp(at(needed), owned.resources[needed]))
-  const effects = Object.keys(configured)
-    .toSorted((a, b) => (depths[a] ?? 0) - (depths[b] ?? 0))
-    .flatMap((resource): Effect[] => {
-      const one = at(resource)
-      const isOn = one?.condition === 'on' || one?.condition === 'failed'
-      const step =
-        isOn && isUndermined(one) ? 'down' : nextStep(one, owned.resources[resource] ?? freshResource(owned.since))
-      const target = { group: name, resource: resourceName(resource), epoch: owned.epoch }
-      if (step === 'down') return isBelowOthers(resource) ? [] : [{ do: 'Deactivate', ...target, urgent: false }]
-      const isReady = (configured[resource]?.after ?? []).every((needed) => isUp(at(needed), owned.resources[needed]))
-      return step === 'up' && isReady ? [{ do: 'Activate', ...target }] : []
-    })
+  const ordered = Object.keys(configured).toSorted((a, b) => (depths[a] ?? 0) - (depths[b] ?? 0))
+  /** Run on something that is not (or no more) up, such as a disk that is to be restarted, or on one that does: they go down first. */
+  const undermined = new Set<string>()
+  const stands = (needed: string): boolean => !undermined.has(needed) && isUp(at(needed), owned.resources[needed])
+  for (const resource of ordered) {
+    const one = at(resource)
+    if (one && !isBusy(one) && one.after.some((needed) => needed in configured && !stands(needed)))
+      undermined.add(resource)
+  }
+  const effects = ordered.flatMap((resource): Effect[] => {
+    const one = at(resource)
+    const isOn = one?.condition === 'on' || one?.condition === 'failed'
+    const isToGo = isOn && undermined.has(resource)
+    const step = isToGo ? 'down' : nextStep(one, owned.resources[resource] ?? freshResource(owned.since))
+    const target = { group: name, resource: resourceName(resource), epoch: owned.epoch }
+    if (step === 'down') return isBelowOthers(resource) ? [] : [{ do: 'Deactivate', ...target, urgent: false }]
+    const isReady = (configured[resource]?.after ?? []).every(stands)
+    return step === 'up' && isReady ? [{ do: 'Activate', ...target }] : []
+  })
   return [...takeDown(removed, false), ...effects]
 }
 

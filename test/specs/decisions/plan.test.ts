@@ -137,6 +137,23 @@ describe('restarts', () => {
     expect(planned(restart, [back, seen('httpd', 'off')])).toEqual(['Activate httpd'])
     expect(planned(restart, [back, seen('httpd', 'on', { readTo: 8 })])).toEqual([])
   })
+  // The one in the middle waited for the one above, which had no reason to go: for ever.
+  test('of a resource below several others: from the top down', () => {
+    const resources = {
+      address: { type: 'exec', start: 'address' },
+      httpd: { type: 'exec', start: 'httpd', after: ['address'] },
+      page: { type: 'exec', start: 'page', after: ['httpd'] },
+    }
+    const restart = [
+      ...webOnS1,
+      configuredAs({ web: { resources } }),
+      ofResource('ResourceRestartOrdered', 'address', 5),
+    ]
+    const on = [seen('address', 'on'), seen('httpd', 'on')]
+    const page: Observed[number] = { ...seen('page', 'on'), after: ['httpd'] }
+    expect(planned(restart, [...on, page])).toEqual(['Deactivate page'])
+    expect(planned(restart, [...on, { ...page, condition: 'off' }])).toEqual(['Deactivate httpd'])
+  })
   test('of a resource that failed', () => {
     expect(planned(ordered('httpd'), [seen('address', 'on'), seen('httpd', 'failed')])).toEqual(['Deactivate httpd'])
   })
