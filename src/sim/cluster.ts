@@ -3,17 +3,21 @@
 import { runAgent } from '../agents/agent-process.ts'
 import { runGuardian } from '../agents/guardian-process.ts'
 import type { Machine } from '../agents/machine.ts'
+import type { Mirrors } from '../agents/mirror/mirrors.ts'
 import type { MonitorDriver } from '../agents/monitors/driver.ts'
 import type { ResourceDriver } from '../agents/resources/driver.ts'
 import type { ProcessOptions } from '../agents/voter-process.ts'
 import { runWitness } from '../agents/witness-process.ts'
 import type { Configuration, Recorded } from '../events/index.ts'
+import type { State } from '../projections/state.ts'
+import type { World } from '../world/world.ts'
 import { BeatBytes } from './beat-bytes.ts'
 import type { BeatOracle } from './beats.ts'
 import { ControllerPost } from './bmc.ts'
 import type { Scheduler } from './clock.ts'
 import {
   type Behaviour,
+  breakRun,
   contentMonitor,
   type DriverParts,
   goodBehaviour,
@@ -26,6 +30,8 @@ import type { Ledger, Run } from './ledger.ts'
 import type { ReplicaGroup } from './log/group.ts'
 import { simulatedLogLink } from './log/link.ts'
 import { simulatedPairLink } from './log/pair.ts'
+import { simulatedMirror } from './mirror/driver.ts'
+import { SimulatedMirrors } from './mirror/mirrors.ts'
 import type { SimulatedNetwork } from './network.ts'
 import { Outside } from './outside.ts'
 import type { PairTruth } from './pair-truth.ts'
@@ -36,7 +42,7 @@ import { SerialCable } from './serial.ts'
 import { SharedDisk } from './shared-disk.ts'
 import { type Received, simulatedWorld } from './world.ts'
 
-export type Program = 'agent' | 'guardian' | 'log-server'
+export type Program = 'agent' | 'guardian' | 'log-server' | 'mirror'
 
 export type ClusterParts = {
   readonly configuration: Configuration
@@ -61,6 +67,8 @@ export type ClusterParts = {
   /** Topology `pair`: an agent was told that these stand on the log. */
   readonly told: (host: string, recorded: readonly Recorded[]) => void
   readonly bug: (host: string, process: string, bug: unknown) => void
+  /** The log that stands, folded. */
+  readonly state: () => State
 }
 
 type Bound = { readonly process: SimulatedProcess; readonly received: Received }
@@ -80,6 +88,7 @@ export class Cluster {
   readonly sharedDisk: SharedDisk
   readonly outside: Outside
   readonly power: PowerControllers
+  readonly mirrors: SimulatedMirrors
   readonly #controllers: ControllerPost
 
   constructor(parts: ClusterParts) {
@@ -103,12 +112,14 @@ export class Cluster {
       host: (name) => this.host(name),
       boot: (name) => this.boot(name),
     })
+    this.mirrors = new SimulatedMirrors(configuration, {
+      ...parts,
+      chance: chance.split('mirrors'),
+      host: (name) => this.host(name),
+      at: (address) => this.#places.get(address) ?? null,
+    })
     const { servers, witness } = parts.configuration
     for (const voter of witness ? [...servers, witness] : servers) this.#install(voter)
-  }
-
-  get watchers(): DriverParts['watchers'] {
-    return this.#watchers
   }
 
   host(name: string): SimulatedHost {
@@ -118,8 +129,14 @@ export class Cluster {
   }
 
   program(host: string, program: Program): SimulatedProcess | undefined {
+    return this.programs(host, program)[0]
+  }
+  /** Every mirror disk has a data plane of its own. */
+  programs(name: string, program: Program): readonly SimulatedProcess[] {
+    const host = this.host(name)
+    if (program === 'mirror') return this.mirrors.planesOn(host)
     const wanted = program === 'log-server' ? program : `/${program}`
-    return [...this.host(host).processes.values()].find(({ tag }) => tag.endsWith(wanted))
+    return [...host.processes.values()].filter(({ tag }) => tag.endsWith(wanted))
   }
 
   /** Power on; the service manager starts the agent. */
@@ -171,6 +188,7 @@ export class Cluster {
     host.onPowerLoss.push(() => {
       ledger.powerLost(host.name)
       group.lost(host)
+      this.mirrors.powerLost(host.name)
     })
     for (const [network, address] of Object.entries(voter.addresses))
       this.#places.set(address, { host: voter.name, network })
@@ -190,6 +208,10 @@ export class Cluster {
       group.start(process)
       return
     }
+    if (program === 'mirror-disk') {
+      this.#startMirror(process, argv.at(-1) ?? '')
+      return
+    }
     const options = this.#optionsOf(process)
     const machine = this.#machineOf(process)
     const instance = argv[argv.indexOf('--instance') + 1] ?? ''
@@ -203,10 +225,23 @@ export class Cluster {
         : program === 'witness'
           ? runWitness(machine, options)
           : runAgent(machine, options)
+    this.#endWith(process, running)
+  }
+
+  #startMirror(process: SimulatedProcess, settings: string): void {
+    const { name } = process.host
+    process.onExit(() => {
+      for (const run of this.#parts.ledger.on(name))
+        if (process.tag.endsWith(`/mirror/${run.group}.${run.resource}`)) run.isBroken = true
+    })
+    this.#endWith(process, this.mirrors.run(process, this.#worldOf(process), settings))
+  }
+
+  #endWith(process: SimulatedProcess, running: Promise<void>): void {
     running.then(
       () => process.exit(0),
       (trouble: unknown) => {
-        this.#parts.said(name, program ?? '', 'ended', { trouble: String(trouble) })
+        this.#parts.said(process.host.name, process.tag, 'ended', { trouble: String(trouble) })
         process.exit(1)
       },
     )
@@ -235,7 +270,28 @@ export class Cluster {
     const { ledger, said } = this.#parts
     const behaviour = this.behaviour.get(host.name) ?? { ...goodBehaviour }
     const parts: DriverParts = { ledger, behaviour, chance: host.chance, watchers: this.#watchers }
-    const world = simulatedWorld(process, {
+    const world = this.#worldOf(process)
+    const resource: ResourceDriver = simulatedResource(process, parts)
+    const monitor: MonitorDriver = simulatedMonitor(process, parts)
+    const content: MonitorDriver = contentMonitor(process)
+    const mirror = (mirrors: Mirrors | null) =>
+      simulatedMirror(process, { ...parts, world, disks: this.mirrors }, mirrors)
+    return {
+      world,
+      beatCodec: this.beatBytes.codec,
+      openLog: this.#openLog(process),
+      resourceDrivers: { exec: resource, fip: resource, disk: resource, md: mirror(null), service: resource },
+      ...(this.mirrors.all.length > 0 ? { mirrorDriver: mirror } : {}),
+      monitorDrivers: { ipw: content, pidw: monitor, miiw: content, genw: monitor, mdw: content, mdnw: content },
+      osName: 'Simulated',
+      osVersion: '1',
+      diary: (name) => (what, fields) => said(host.name, name, what, fields),
+    }
+  }
+
+  #worldOf(process: SimulatedProcess): World {
+    const { host } = process
+    return simulatedWorld(process, {
       post: {
         bind: (bound, address, port, received) => this.#bind(bound, `${address}:${port}`, received),
         send: (from, bytes, to, received) => {
@@ -252,19 +308,6 @@ export class Cluster {
       },
       command: (argv, options) => this.power.run(process, argv, options),
     })
-    const resource: ResourceDriver = simulatedResource(process, parts)
-    const monitor: MonitorDriver = simulatedMonitor(process, parts)
-    const content: MonitorDriver = contentMonitor(process)
-    return {
-      world,
-      beatCodec: this.beatBytes.codec,
-      openLog: this.#openLog(process),
-      resourceDrivers: { exec: resource, fip: resource, disk: resource, md: resource, service: resource },
-      monitorDrivers: { ipw: content, pidw: monitor, miiw: content, genw: monitor, mdw: content, mdnw: content },
-      osName: 'Simulated',
-      osVersion: '1',
-      diary: (name) => (what, fields) => said(host.name, name, what, fields),
-    }
   }
 
   #openLog(process: SimulatedProcess): Machine['openLog'] {
@@ -273,6 +316,13 @@ export class Cluster {
     return group.areApart
       ? simulatedPairLink({ group, process, oracle, told: (recorded) => told(name, recorded) })
       : simulatedLogLink(group, process, oracle)
+  }
+
+  /** A running resource dies by itself. A mirror disk does when its data plane does. */
+  breakRun(run: Run): void {
+    const mirror = this.mirrors.find(run.group, run.resource)
+    if (mirror === undefined) breakRun({ watchers: this.#watchers }, run, 'it died')
+    else for (const plane of this.mirrors.planesOn(this.host(run.host), mirror.name)) plane.exit(null)
   }
 
   /** As a watchdog does it: without a word. It boots again. */
@@ -300,6 +350,7 @@ export class Cluster {
   /** Whatever is broken works again, whatever stands still goes on, and everything is switched on. */
   mend(): void {
     for (const one of [this.cable, this.sharedDisk, this.power, this.outside]) one.mend()
+    this.mirrors.partitions.mendAll()
     for (const [name, host] of this.hosts) {
       Object.assign(this.behaviour.get(name) ?? {}, goodBehaviour)
       host.disk.mend()

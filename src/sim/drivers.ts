@@ -40,7 +40,7 @@ const cancelled: Outcome = { ok: false, because: 'cancelled', stalled: false }
 const probeMs = 1
 
 /** Resolves to true after `ms`, to false as soon as it is cancelled. */
-const lasting = (process: SimulatedProcess, ms: number, signal: AbortSignal): Promise<boolean> =>
+export const lasting = (process: SimulatedProcess, ms: number, signal: AbortSignal): Promise<boolean> =>
   new Promise((resolve) => {
     if (signal.aborted) return resolve(false)
     const cancel = process.after(ms, () => resolve(true))

@@ -2,11 +2,19 @@
 import { type Configuration, networksOf } from '../events/index.ts'
 import type { ClusterPlan } from './plan.ts'
 
+const anyMirror = { mode: 'sync', initial: 'full', patience: 1, regionSize: 4096 } as const
+
 /** Why a configuration cannot be simulated; null when it can. */
-export const unfitFor = ({ fencing }: Configuration): string | null => {
+export const unfitFor = ({ fencing, groups }: Configuration): string | null => {
   const device = Object.entries(fencing.devices).find(([, { type }]) => type === 'agent' || type === 'vm')
-  return device ? `fence devices of type ${device[1].type} are not simulated yet (${device[0]})` : null
+  if (device) return `fence devices of type ${device[1].type} are not simulated yet (${device[0]})`
+  const large = Object.values(groups)
+    .flatMap(({ resources }) => Object.entries(resources))
+    .find(([, one]) => one.type === 'md' && one.blockSize > mostBlock)
+  return large ? `mirror disks are simulated with blocks of at most ${mostBlock} bytes (${large[0]})` : null
 }
+/** Simulated disks are in memory, and looked through at every step. */
+const mostBlock = 262_144
 
 /** `source`: with the text of its scripts inside. */
 export const planOf = (configuration: Configuration, source: string): ClusterPlan => {
@@ -41,6 +49,7 @@ export const planOf = (configuration: Configuration, source: string): ClusterPla
       failovers: 0,
       monitorMs: null,
       home: 0,
+      ...(Object.values(resources).some(({ type }) => type === 'md') ? { mirror: anyMirror } : {}),
     })),
     source,
   }

@@ -59,6 +59,16 @@ export type GroupPlan = {
   readonly home: number
   /** It holds addresses alone, and may run on servers that await their return. */
   readonly isManagement?: boolean
+  /** It begins with a mirror disk, `disk`, between the first two servers of its list: it runs on these two alone. */
+  readonly mirror?: MirrorPlan
+}
+export type MirrorPlan = {
+  readonly mode: 'sync' | 'async'
+  readonly initial: 'full' | 'none'
+  /** How long its connects may be silent, and acknowledgements away: in T. */
+  readonly patience: number
+  /** Bytes that are marked before they are first written. */
+  readonly regionSize: number
 }
 
 export const serverNames = ({ servers }: Pick<ClusterPlan, 'servers'>): readonly string[] =>
@@ -136,7 +146,7 @@ export const sourceOf = (plan: ClusterPlan): string => {
       ...(plan.fencing ? { fencing: fencingOf(plan.fencing, names) } : {}),
       startSync: durationOf(plan.startSyncMs),
       alerts: { syslog: { local: false } },
-      groups: Object.fromEntries(plan.groups.map((group) => [group.name, groupOf(group, names)])),
+      groups: Object.fromEntries(plan.groups.map((group, at) => [group.name, groupOf(group, { names, at, timeout })])),
       monitors: Object.fromEntries(
         monitored.map(([group, everyMs]) => [`${group.name}-mon`, monitorOf(group, everyMs)]),
       ),
@@ -205,24 +215,61 @@ const fencingOf = ({ policy, action }: NonNullable<ClusterPlan['fencing']>, name
   levels: Object.fromEntries(names.map((name) => [name, [['power']]])),
 })
 
-const groupOf = ({ resources, home, retries, failovers, ...rest }: GroupPlan, servers: readonly string[]) => ({
-  ...(rest.isManagement === true ? { kind: 'management' } : {}),
-  servers: [...servers.slice(home % servers.length), ...servers.slice(0, home % servers.length)],
-  failover: rest.failover,
-  failback: rest.failback,
-  exclusion: rest.exclusion,
-  resources: Object.fromEntries(
-    Array.from({ length: resources }, (_, at) => [
-      `r${at}`,
-      {
-        ...resourceOf(rest, at),
-        after: at === 0 ? [] : [`r${at - 1}`],
-        activation: { timeout: '20s', retries, failovers },
-        deactivation: { timeout: '20s', retries: 1 },
-      },
-    ]),
-  ),
-})
+type Among = {
+  readonly names: readonly string[]
+  /** The group's place among the groups; T. */
+  readonly at: number
+  readonly timeout: number
+}
+
+const groupOf = ({ resources, home, retries, failovers, mirror, ...rest }: GroupPlan, { names, ...where }: Among) => {
+  const servers = [...names.slice(home % names.length), ...names.slice(0, home % names.length)]
+  const limits = {
+    activation: { timeout: '20s', retries, failovers },
+    deactivation: { timeout: '20s', retries: 1 },
+  }
+  const chain = Array.from({ length: resources }, (_, at) => [
+    `r${at}`,
+    {
+      ...resourceOf(rest, at),
+      after: at > 0 ? [`r${at - 1}`] : mirror ? ['disk'] : [],
+      ...limits,
+    },
+  ])
+  return {
+    ...(rest.isManagement === true ? { kind: 'management' } : {}),
+    servers: mirror ? servers.slice(0, 2) : servers,
+    failover: rest.failover,
+    failback: rest.failback,
+    exclusion: rest.exclusion,
+    resources: {
+      ...(mirror ? { disk: { ...mirrorOf(mirror, where), ...limits } } : {}),
+      ...Object.fromEntries(chain),
+    },
+  }
+}
+
+const mirrorPage = 4096
+const firstMirrorPort = 29_050
+/** What a configuration may say. */
+const leastPing = 50
+const leastSilence = 200
+const mirrorOf = (
+  { mode, initial, patience, regionSize }: MirrorPlan,
+  { at, timeout }: { readonly at: number; readonly timeout: number },
+) => {
+  const silence = Math.max(leastSilence, timeout * patience)
+  return {
+    type: 'md',
+    dataPartition: `/dev/data${at}`,
+    clusterPartition: `/dev/meta${at}`,
+    mountPoint: `/srv/${at}`,
+    port: firstMirrorPort + at,
+    ...{ mode, initial, regionSize, blockSize: mirrorPage },
+    ackTimeout: durationOf(silence),
+    keepalive: { interval: durationOf(Math.max(leastPing, silence / 5)), timeout: durationOf(silence) },
+  }
+}
 
 /** Whose end somebody notices: a service tells of it, the processes of an exec are looked at. */
 const resourceOf = ({ name, isManagement }: Pick<GroupPlan, 'name' | 'isManagement'>, at: number) => {

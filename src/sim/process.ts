@@ -15,6 +15,8 @@ export class SimulatedProcess {
   isStopped = false
   #held: Arrival[] = []
   #heldNews = 0
+  /** What it does when it is told to end; null = it ends. */
+  terminated: (() => void) | null = null
   readonly #exited: ((code: number | null) => void)[] = []
 
   constructor(host: SimulatedHost, identity: ProcessIdentity, tag: string) {

@@ -21,6 +21,7 @@ export const simulatedProcesses = (process: SimulatedProcess, { reset, command }
     host.scheduler.after(0, () => {
       if (signal === 'SIGSTOP') target.stop()
       else if (signal === 'SIGCONT') target.go()
+      else if (signal === 'SIGTERM' && target.terminated) target.enter(target.terminated)
       else target.exit(null)
     })
   return {

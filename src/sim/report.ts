@@ -11,7 +11,7 @@ const shownMoments = 150
 export const reportOf = (sim: Simulation, { seed, plan, faults, everyMs }: Scenario, failure: string): string =>
   [
     `seed ${seed} after ${time(sim.now)} of virtual time: ${failure}`,
-    `again:   npm run sim -- --seed ${seed} --runs 1${plan.pair ? ' --pairs' : ''}        with fewer faults: add --shrink`,
+    `again:   npm run sim -- --seed ${seed} --runs 1${kindsOf(plan)}        with fewer faults: add --shrink`,
     `cluster: ${JSON.stringify({ ...plan, source: undefined })}`,
     `heartbeat: ${JSON.stringify(sim.configuration.heartbeat)}`,
     `faults, one in ${Math.round(everyMs)} ms: ${faults.map(({ name }) => name).join(', ')}`,
@@ -21,6 +21,9 @@ export const reportOf = (sim: Simulation, { seed, plan, faults, everyMs }: Scena
     ...plan.groups.flatMap(({ name }) => whyLines(sim, name)),
     plan.source === undefined ? '' : sourceOf(plan),
   ].join('\n')
+
+const kindsOf = ({ pair, groups }: Scenario['plan']): string =>
+  `${pair ? ' --pairs' : ''}${groups.some(({ mirror }) => mirror) ? ' --mirrors' : ''}`
 
 export const momentLine = ({ at, kind, text }: Moment): string => `${time(at).padStart(12)}  ${kind.padEnd(6)}  ${text}`
 

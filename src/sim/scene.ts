@@ -1,6 +1,7 @@
 /** What an invariant sees of a simulation, and what it is told of. */
 import type { Configuration, Recorded } from '../events/index.ts'
 import { votersOf } from '../projections/configuration.ts'
+import type { Mirror } from '../projections/mirrors.ts'
 import type { State } from '../projections/state.ts'
 import type { BeatOracle } from './beats.ts'
 import type { Chronicle } from './chronicle.ts'
@@ -8,6 +9,7 @@ import type { Scheduler } from './clock.ts'
 import type { Cluster } from './cluster.ts'
 import type { Ledger, Run } from './ledger.ts'
 import type { ReplicaGroup } from './log/group.ts'
+import type { SimulatedMirrors } from './mirror/mirrors.ts'
 import type { PairTruth } from './pair-truth.ts'
 import type { PairPlan } from './plan.ts'
 
@@ -77,6 +79,13 @@ export const isEverythingOnline = ({ groups, configuration }: State, ledger: Led
     })
   )
 }
+
+/** Both copies have everything, and nothing keeps them apart. */
+export const isMirrorWhole = (known: Mirror | undefined): boolean =>
+  known?.id != null && known.stale === null && known.mayConnect && !known.split && known.orders.length === 0
+
+export const areMirrorsWhole = ({ mirrors }: State, { all }: SimulatedMirrors): boolean =>
+  all.every(({ name }) => isMirrorWhole(mirrors[name]))
 
 /** In a pair both copies of the log count, and hold all that stands. */
 export const areCopiesWell = ({ areApart, stores }: ReplicaGroup, { committed, state }: Chronicle): boolean =>

@@ -81,7 +81,30 @@ export const recover = async (sim: Simulation): Promise<void> => {
     if (!sim.isWell()) mend(sim, sim.now > patience)
   }
   if (!sim.isWell()) throw new Violation(`not everything is online again: ${whatIsWrong(sim)}`)
+  await settleMirrors(sim)
   sim.settled()
+}
+
+const stillMs = 60_000
+const flushMs = 10_000
+/** A group may move meanwhile: it fails back. */
+const mostFlushes = 5
+
+/** Nobody writes any more, what was written is answered and durable: then copies can be compared. @throws Violation */
+const settleMirrors = async (sim: Simulation): Promise<void> => {
+  const { mirrors } = sim.cluster
+  if (mirrors.all.length === 0) return
+  mirrors.quiet()
+  for (let attempt = 0; attempt < mostFlushes; attempt++) {
+    await sim.until(() => sim.isWell() && mirrors.areStill(), stillMs)
+    let isDurable: boolean | null = null
+    void mirrors.flush().then((isSo) => {
+      isDurable = isSo
+    })
+    await sim.until(() => isDurable !== null, flushMs)
+    if (isDurable && sim.isWell() && mirrors.areStill()) return
+  }
+  throw new Violation(`mirrors do not come to rest: ${whatIsWrong(sim)}`)
 }
 
 /** What only an operator may do: groups that failed or were stopped, a suspended cluster, stopped servers. */
@@ -105,8 +128,21 @@ const mend = (sim: Simulation, isImpatient: boolean): void => {
     }),
   ]
   const [server] = sim.servers
-  for (const order of orders) if (server !== undefined) sim.order(server, order)
+  for (const order of [...orders, ...mirrorOrders(sim)]) if (server !== undefined) sim.order(server, order)
 }
+
+/** Operators have kept them apart; or a disk has failed, and the group is served from the other server's. */
+const mirrorOrders = ({ state, cluster: { mirrors } }: Simulation): readonly Command[] =>
+  mirrors.all.flatMap(({ name, group }): Command[] => {
+    const known = state.mirrors[name]
+    return [
+      ...(known?.mayConnect === false ? [{ do: 'connect-mirror' as const, mirror: name }] : []),
+      ...(known?.split ? [{ do: 'rejoin-mirror' as const, mirror: name }] : []),
+      ...(known?.detached && known.current
+        ? [{ do: 'move-group' as const, group: groupName(group), server: known.current }]
+        : []),
+    ]
+  })
 
 const whatIsWrong = (sim: Simulation): string => {
   const runs = sim.ledger.running().map(({ host, group, resource }) => `${group}/${resource} on ${host}`)
@@ -116,5 +152,12 @@ const whatIsWrong = (sim: Simulation): string => {
   })
   const { isAlone, head } = sim.state.logSides
   const alone = isAlone ? `; the log is with ${head} alone` : ''
-  return `${groups.join('; ')}${alone}; there run: ${runs.join(', ') || 'nothing'}`
+  const mirrors = sim.cluster.mirrors.all.map(({ name }) => `${name} ${mirrorWords(sim, name)}`)
+  return `${[...groups, ...mirrors].join('; ')}${alone}; there run: ${runs.join(', ') || 'nothing'}`
+}
+
+const mirrorWords = ({ state }: Simulation, name: string): string => {
+  const { stale, mayConnect, split, detached, sides } = state.mirrors[name] ?? {}
+  const seen = Object.entries(sides ?? {}).map(([server, side]) => `${server}: ${JSON.stringify(side.seen?.verdict)}`)
+  return `stale ${stale}, ${JSON.stringify({ mayConnect, split, detached })}, ${seen.join(', ')}`
 }

@@ -8,7 +8,7 @@ import { BeatOracle } from './beats.ts'
 import { Chronicle } from './chronicle.ts'
 import { Scheduler } from './clock.ts'
 import { Cluster, type Program } from './cluster.ts'
-import { type Behaviour, breakRun } from './drivers.ts'
+import type { Behaviour } from './drivers.ts'
 import { invariants } from './invariants/all.ts'
 import { places } from './kit.ts'
 import { Ledger, type Run } from './ledger.ts'
@@ -18,7 +18,15 @@ import { operator, vouching } from './orders.ts'
 import { answerPauseOf, type PairTruth, pairTruthOf } from './pair-truth.ts'
 import { type ClusterPlan, configurationOf, sourceOf, timeoutsOf } from './plan.ts'
 import { Chance, digested } from './random.ts'
-import { areCopiesWell, isEverythingOnline, type Moment, type Observer, type Scene, votersNow } from './scene.ts'
+import {
+  areCopiesWell,
+  areMirrorsWhole,
+  isEverythingOnline,
+  type Moment,
+  type Observer,
+  type Scene,
+  votersNow,
+} from './scene.ts'
 import { ask } from './sockets.ts'
 import { Timeline } from './timeline.ts'
 
@@ -99,6 +107,7 @@ export class Simulation {
       said: (host, process, what, fields) =>
         this.#note('said', `${host} ${process}: ${what} ${JSON.stringify(fields)}`),
       pairTruth: this.pairTruth,
+      state: () => this.state,
       answerPauseMs: plan.pair?.isSound === true ? answerPauseOf(this.configuration) : null,
       told: (host, recorded) => {
         this.pairTruth?.told(host, recorded)
@@ -158,7 +167,9 @@ export class Simulation {
   }
   /** Two runs of a seed have the same: of every commit, every run, every fault, and how many steps there were. */
   get trace(): string {
-    return digested(digested(this.#timeline.digest, this.scheduler.steps), this.scheduler.now).toString(16).padStart(8, '0')
+    return digested(digested(this.#timeline.digest, this.scheduler.steps), this.scheduler.now)
+      .toString(16)
+      .padStart(8, '0')
   }
 
   /** Lets virtual time go by. @throws Violation */
@@ -190,7 +201,10 @@ export class Simulation {
     return isEverythingOnline(this.state, this.ledger)
   }
   isWell(): boolean {
-    return isEverythingOnline(this.state, this.ledger) && areCopiesWell(this.group, this.#chronicle)
+    const { state, cluster, ledger, plan } = this
+    // Where both servers of a pair may serve, only an operator may say what becomes of the mirror.
+    const areWhole = plan.pair?.isSound === false || areMirrorsWhole(state, cluster.mirrors)
+    return isEverythingOnline(state, ledger) && areWhole && areCopiesWell(this.group, this.#chronicle)
   }
   ownerOf(group: string): string | null {
     const ownership = this.state.groups[group]?.ownership
@@ -232,13 +246,14 @@ export class Simulation {
   /** SIGSTOP, and SIGCONT after so long. */
   pause(name: string, program: Program, ms: number): void {
     this.#note('fault', `stop the ${program} of ${name} for ${Math.round(ms)} ms`)
-    const process = this.cluster.program(name, program)
-    process?.stop()
-    this.scheduler.after(ms, () => process?.go())
+    for (const process of this.cluster.programs(name, program)) {
+      process.stop()
+      this.scheduler.after(ms, () => process.go())
+    }
   }
   kill(name: string, program: Program): void {
     this.#note('fault', `kill the ${program} of ${name}`)
-    this.cluster.program(name, program)?.exit(null)
+    for (const process of this.cluster.programs(name, program)) process.exit(null)
   }
   /** As `systemctl stop baton`, and `start`. */
   stopAgent(name: string): void {
@@ -296,8 +311,7 @@ export class Simulation {
   breakResource(group: string, resource: string): void {
     this.#note('fault', `${group}/${resource} dies`)
     for (const run of this.ledger.running())
-      if (run.group === group && run.resource === resource)
-        breakRun({ watchers: this.cluster.watchers }, run, 'it died')
+      if (run.group === group && run.resource === resource) this.cluster.breakRun(run)
   }
 
   /** Something else goes wrong. */

@@ -1,8 +1,9 @@
 /** What a seed means: a cluster, a mix of faults of its own, and how often they strike. Each run is bad in its own way. */
 import { deviceFaults } from './device-faults.ts'
 import { allFaults, type Fault, managementFaults, Peace } from './faults.ts'
+import { mirrorFaults } from './mirror-faults.ts'
 import { pairFaults } from './pair-faults.ts'
-import { type ClusterPlan, type GroupPlan, serverNames } from './plan.ts'
+import { type ClusterPlan, type GroupPlan, type MirrorPlan, serverNames } from './plan.ts'
 import { Chance } from './random.ts'
 import type { Strike } from './seed.ts'
 
@@ -33,12 +34,20 @@ const sizes: readonly (readonly [servers: number, hasWitness: boolean])[] = [
 /** Faults strike for so many T. */
 const timeouts = 30
 
-/** `hasPairs`: some of the clusters with two servers are pairs. */
-export const scenarioOf = (seed: number, wish: Partial<ClusterPlan> = {}, hasPairs = false): Scenario => {
+/** Of the clusters some are of this kind, unless what is wished stands against it. */
+export type Kinds = {
+  /** Of those with two servers. */
+  readonly pairs?: boolean
+  /** Of those with two servers at least. */
+  readonly mirrors?: boolean
+}
+
+export const scenarioOf = (seed: number, wish: Partial<ClusterPlan> = {}, kinds: Kinds = {}): Scenario => {
   const chance = new Chance(seed).split('scenario')
   const bare = planOf(chance.split('plan'))
   const drawn = { ...bare, ...devicesOf(bare, chance.split('devices')) }
-  const whole = hasPairs && isFree(wish) ? pairOf(drawn, chance.split('pair')) : drawn
+  const paired = kinds.pairs && isFree(wish) ? pairOf(drawn, chance.split('pair')) : drawn
+  const whole = kinds.mirrors ? mirroredOf(paired, chance.split('mirrors')) : paired
   const managing = chance.split('management')
   const isManaged = managing.happens(managedShare) && !('groups' in wish) && !('source' in wish)
   const groups = isManaged ? [...whole.groups, managementGroup(managing)] : whole.groups
@@ -55,6 +64,7 @@ export const scenarioOf = (seed: number, wish: Partial<ClusterPlan> = {}, hasPai
       ...chosen,
       ...deviceFaults({ plan }).filter(() => others.happens(likelihood)),
       ...managementFaults({ plan }),
+      ...mirrorFaults(plan).filter(() => others.happens(likelihood)),
     ],
     everyMs: plan.timeoutMs * mix.magnitude(0.3, 10),
     faultsMs: plan.timeoutMs * timeouts + 30_000,
@@ -124,6 +134,21 @@ export const pairPlan = (plan: ClusterPlan, pair: NonNullable<ClusterPlan['pair'
     plan.timeoutMs < leastPairMs ? { timeoutMs: leastPairMs, intervalMs: leastPairMs / 10, otherTimeouts: [] } : {}
   return { ...rest, ...slow, servers: 2, hasWitness: false, pingTargets: plan.pingTargets || 1, pair }
 }
+
+/** Of the clusters that can have mirror disks some have one; what is drawn for the others stays what it was. */
+const mirroredOf = (plan: ClusterPlan, chance: Chance): ClusterPlan => {
+  if (plan.servers < 2 || plan.pair || !chance.happens(mirrorShare)) return plan
+  const [first, ...rest] = plan.groups
+  return first === undefined ? plan : { ...plan, groups: [{ ...first, mirror: mirrorOf(chance) }, ...rest] }
+}
+const mirrorShare = 1 / 4
+
+const mirrorOf = (chance: Chance): MirrorPlan => ({
+  mode: chance.happens(0.15) ? 'async' : 'sync',
+  initial: chance.pick(['full', 'none']),
+  patience: chance.magnitude(0.1, 3),
+  regionSize: 4096 * chance.pick([1, 4]),
+})
 
 const fewestOfThree = 3
 

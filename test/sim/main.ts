@@ -1,7 +1,7 @@
 /**
- * `npm run sim -- [--minutes N] [--seed S] [--runs N] [--timeout MS] [--most-timeout MS] [--devices] [--shrink] [--speed [--every MS]]`: seeds from S on, for
+ * `npm run sim -- [--minutes N] [--seed S] [--runs N] [--timeout MS] [--most-timeout MS] [--devices] [--pairs] [--mirrors] [--shrink] [--speed [--every MS]]`: seeds from S on, for
  * so long; says what was simulated, and prints whatever failed. The same seeds as in the tests, and more. `--devices`: only
- * clusters with more than networks; `--pairs`: only those; `--most-timeout`: only those with so small a T, of which more fit into a minute; `--shrink`: whatever
+ * clusters with more than networks; `--pairs`, `--mirrors`: only those; `--most-timeout`: only those with so small a T, of which more fit into a minute; `--shrink`: whatever
  * failed is tried with fewer faults, and the smallest that fails is shown; `--speed`: clusters of three voters, with a
  * fault in `--every` ms, for the figures that are printed in the end: half of the time with each of two T, or all of it with `--timeout`.
  */
@@ -19,6 +19,7 @@ const { values } = parseArgs({
     timeout: { type: 'string' },
     'most-timeout': { type: 'string', default: 'Infinity' },
     pairs: { type: 'boolean', default: false },
+    mirrors: { type: 'boolean', default: false },
     devices: { type: 'boolean', default: false },
     shrink: { type: 'boolean', default: false },
     speed: { type: 'boolean', default: false },
@@ -35,7 +36,8 @@ const isWanted = ({ plan }: Scenario): boolean => {
   const paths = [hasCable, hasSharedDisk, hasWebWitness, hasControllers]
   const hasDevices = [...paths, fencing, pingTargets, otherTimeouts, otherVoters].some((one) => one !== undefined)
   if (timeoutMs > Number(values['most-timeout']) || (values.devices && !hasDevices)) return false
-  return !values.pairs || pair !== undefined
+  const hasMirrors = plan.groups.some(({ mirror }) => mirror !== undefined)
+  return (!values.pairs || pair !== undefined) && (!values.mirrors || hasMirrors)
 }
 
 /** Runs one seed after the other for so long; answers how many failed. */
@@ -76,7 +78,5 @@ const measureSpeed = async (): Promise<number> => {
   return failed
 }
 
-const failed = values.speed
-  ? await measureSpeed()
-  : await runSeeds((seed) => scenarioOf(seed, wish, values.pairs), minutes)
+const failed = values.speed ? await measureSpeed() : await runSeeds((seed) => scenarioOf(seed, wish, values), minutes)
 process.exitCode = failed === 0 ? 0 : 1

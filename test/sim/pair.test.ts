@@ -122,7 +122,7 @@ test('a server whose disk failed when it gave the other up says so once the disk
 // 2. The history that went on was that of s1, for it was longer; by it g1 was still with s1, under that epoch.
 // 3. s1 might not run it, and nobody else might either.
 test('a group that the server let go whose history goes on is taken up again', async () => {
-  const { failure } = await runSeed(scenarioOf(881, {}, true))
+  const { failure } = await runSeed(scenarioOf(881, {}, { pairs: true }))
   expect(failure, failure ?? '').toBeNull()
 })
 

@@ -1,4 +1,4 @@
-/** Every seed is a cluster, some of them pairs, and a mix of faults of its own; whatever fails prints how to see it again. */
+/** Every seed is a cluster, some of them pairs, some with a mirror disk, and a mix of faults of its own; whatever fails prints how to see it again. */
 import { expect, test } from 'vitest'
 import { runSeed } from '../../src/sim/seed.ts'
 import { scenarioOf } from '../../src/sim/swarm.ts'
@@ -14,7 +14,7 @@ export const swarm = (file: number): void => {
   for (let first = file * seedsPerFile + 1; first <= end; first += seedsPerTest) {
     test(`seeds ${first} to ${first + seedsPerTest - 1} keep every promise, and recover`, async () => {
       for (let seed = first; seed < first + seedsPerTest; seed++) {
-        const { failure } = await runSeed(scenarioOf(seed, {}, true))
+        const { failure } = await runSeed(scenarioOf(seed, {}, { pairs: true, mirrors: true }))
         expect(failure, failure ?? '').toBeNull()
       }
     })

@@ -6,6 +6,7 @@ import { growingEpochs } from './growing-epochs.ts'
 import { harmlessRefusals } from './harmless-refusals.ts'
 import { heldBack } from './held-back.ts'
 import { keptWord } from './kept-word.ts'
+import { keptWrites } from './kept-writes.ts'
 import { leased } from './leased.ts'
 import { oneLog } from './one-log.ts'
 import { oneRunner } from './one-runner.ts'
@@ -28,4 +29,5 @@ export const invariants: readonly Invariant[] = [
   saneLog,
   calmLog,
   calmJoins,
+  keptWrites,
 ]

@@ -83,9 +83,12 @@ export class Account {
     for (const all of this.#sectors) for (const one of all) if (!one.isFlushed) one.has.delete(copy)
   }
 
-  /** The log says that `target` has everything that `source` has. */
+  /** The log says that `target` has what `source` has: where it had more, that was overwritten. */
   readonly joined = (source: string, target: string): void => {
-    for (const all of this.#sectors) for (const one of all) if (one.has.has(source)) one.has.add(target)
+    for (const all of this.#sectors)
+      for (const one of all)
+        if (one.has.has(source)) one.has.add(target)
+        else one.has.delete(target)
   }
 
   /** An operator has given up what this copy lacks. */

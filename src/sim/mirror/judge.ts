@@ -77,11 +77,17 @@ export class Judge {
 
   readonly #heed = ({ type, data }: Event): void => {
     const { mirror } = this.#parts
-    if (type === 'MirrorJoined' && data.mirror === mirror && !this.#isAsync)
-      this.account.joined(data.source, data.target)
+    if (type === 'MirrorJoined' && data.mirror === mirror && !this.#isAsync) this.#joined(data.source, data.target)
     if (type !== 'MirrorForced' || data.mirror !== mirror) return
     this.isForced = true
     this.account.forced(data.server, this.#parts.data(data.server))
+  }
+
+  /** Perhaps before anybody has mounted it. */
+  readonly #joined = (source: string, target: string): void => {
+    const objection = this.objectionTo(source)
+    if (objection !== null) this.violate(`${target} was given what ${source} has: ${objection}`)
+    this.account.joined(source, target)
   }
 
   readonly #mightServe = (server: string): boolean => {

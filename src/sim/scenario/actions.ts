@@ -1,5 +1,4 @@
-/** What a scenario can do to a cluster, and what it can order. */
-import { type Command, decode } from '../../events/index.ts'
+/** What a scenario can do to a cluster. */
 import type { Program } from '../cluster.ts'
 import { goodLink, type LinkQuality } from '../network.ts'
 import type { Simulation } from '../simulation.ts'
@@ -246,6 +245,28 @@ const devices: readonly Template<Action>[] = [
     means: ({ name }) =>
       noted(`revive ${name('target')}`, ({ cluster }) => cluster.outside.dead.delete(name('target'))),
   },
+  ...(['data', 'cluster'] as const).flatMap((part): readonly Template<Action>[] => {
+    const pathOf = (sim: Simulation, disk: string, server: string): string => {
+      const mirror = sim.cluster.mirrors.all.find(({ name }) => name === disk)
+      return (part === 'data' ? mirror?.data(server) : mirror?.metadata(server)) ?? ''
+    }
+    return [
+      {
+        text: `fail ${part} partition of <disk> on <server>`,
+        means: ({ name }) =>
+          noted(`the ${part} partition of ${name('disk')} on ${name('server')} fails`, (sim) =>
+            sim.cluster.mirrors.partitions.fail(name('server'), pathOf(sim, name('disk'), name('server')), 'any'),
+          ),
+      },
+      {
+        text: `repair ${part} partition of <disk> on <server>`,
+        means: ({ name }) =>
+          noted(`the ${part} partition of ${name('disk')} on ${name('server')} works`, (sim) =>
+            sim.cluster.mirrors.partitions.mend(name('server'), pathOf(sim, name('disk'), name('server'))),
+          ),
+      },
+    ]
+  }),
   {
     text: 'fail <resource> of <group>',
     means:
@@ -272,40 +293,3 @@ const devices: readonly Template<Action>[] = [
 ]
 
 export const actions: readonly Template<Action>[] = [...machines, ...networks, ...devices]
-
-const group = (name: string) => decode.group.parse(name)
-const server = (name: string) => decode.server.parse(name)
-
-export const orders: readonly Template<Command>[] = [
-  {
-    text: 'move group <group> to <server>',
-    means: ({ name }) => ({ do: 'move-group', group: group(name('group')), server: server(name('server')) }),
-  },
-  {
-    text: 'move group <group>',
-    means: ({ name }) => ({ do: 'move-group', group: group(name('group')), server: null }),
-  },
-  {
-    text: 'start group <group> on <server>',
-    means: ({ name }) => ({ do: 'start-group', group: group(name('group')), server: server(name('server')) }),
-  },
-  {
-    text: 'start group <group>',
-    means: ({ name }) => ({ do: 'start-group', group: group(name('group')), server: null }),
-  },
-  { text: 'stop group <group>', means: ({ name }) => ({ do: 'stop-group', group: group(name('group')) }) },
-  {
-    text: 'fail over group <group>',
-    means: ({ name }) => ({ do: 'failover-group', group: group(name('group')), server: null }),
-  },
-  { text: 'stop server <server>', means: ({ name }) => ({ do: 'stop-server', server: server(name('server')) }) },
-  { text: 'start server <server>', means: ({ name }) => ({ do: 'start-server', server: server(name('server')) }) },
-  {
-    text: 'confirm off <server>',
-    means: ({ name }) => ({ do: 'confirm-off', server: server(name('server')), note: 'scenario' }),
-  },
-  { text: 'stop cluster', means: () => ({ do: 'stop-cluster' }) },
-  { text: 'start cluster', means: () => ({ do: 'start-cluster' }) },
-  { text: 'suspend cluster', means: () => ({ do: 'suspend-cluster' }) },
-  { text: 'resume cluster', means: () => ({ do: 'resume-cluster' }) },
-]

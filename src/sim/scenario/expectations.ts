@@ -1,4 +1,5 @@
 /** What a scenario expects of a cluster: at once, within some time, or for as long as some time. */
+import { isMirrorWhole } from '../scene.ts'
 import type { Simulation } from '../simulation.ts'
 import type { Outages } from './outages.ts'
 import type { Template } from './sentences.ts'
@@ -77,6 +78,16 @@ const isUp = (server: string, wanted: 'up' | 'down'): Fact => ({
   is: (sim) => `${server} is ${sim.state.servers.byName[server]?.status ?? 'not known'}`,
 })
 
+/** Both sides have everything, and follow each other. */
+const whole = (disk: string): Fact => ({
+  isSo: ({ state: { mirrors } }) => isMirrorWhole(mirrors[disk]),
+  is: ({ state: { mirrors } }) => {
+    const known = mirrors[disk]
+    if (known?.id == null) return `${disk} was not written to yet`
+    return known.stale === null ? `${disk} is whole` : `${known.stale} lacks something of ${disk}`
+  },
+})
+
 /** The fact as it is; soon; and for a while. */
 const threeWays = (text: string, fact: (names: (word: string) => string) => Fact): readonly Template<Expectation>[] => [
   { text, means: ({ name }) => now(fact(name)) },
@@ -92,6 +103,7 @@ export const expectations: readonly Template<Expectation>[] = [
   ...threeWays('<group> not on <server>', (name) => notOn(name('group'), name('server'))),
   ...threeWays('<server> up', (name) => isUp(name('server'), 'up')),
   ...threeWays('<server> down', (name) => isUp(name('server'), 'down')),
+  ...threeWays('mirror <disk> whole', (name) => whole(name('disk'))),
   {
     text: '<group> interrupted for at most <duration>',
     means:

@@ -3,8 +3,9 @@ import { z } from 'zod'
 import { type Path, type Problem, readSource, type Source } from '../../decisions/configuration-source.ts'
 import { didYouMean } from '../../decisions/did-you-mean.ts'
 import { type Command, parseDuration } from '../../events/index.ts'
-import { type Action, actions, orders } from './actions.ts'
+import { type Action, actions } from './actions.ts'
 import { type Expectation, expectations, promised } from './expectations.ts'
+import { orders } from './orders.ts'
 import { type Template, understand, type Vocabulary } from './sentences.ts'
 
 /** What a step does, with the sentence that says so. */

@@ -11,12 +11,19 @@ export type Vocabulary = {
   readonly resource: readonly string[]
   readonly target: readonly string[]
   readonly program: readonly string[]
+  /** Mirror disks, as the log calls them: `group.resource`. */
+  readonly disk: readonly string[]
 }
+
+const programs = ['agent', 'guardian', 'log-server']
 
 export const vocabularyOf = (configuration: Configuration): Vocabulary => {
   const { servers, witness, groups, heartbeat, npResolution } = configuration
   const names = servers.map(({ name }) => name)
   const { ping, http } = npResolution
+  const disk = Object.entries(groups).flatMap(([group, { resources }]) =>
+    Object.entries(resources).flatMap(([name, { type }]) => (type === 'md' ? [`${group}.${name}`] : [])),
+  )
   return {
     server: names,
     host: witness ? [...names, witness.name] : names,
@@ -30,7 +37,8 @@ export const vocabularyOf = (configuration: Configuration): Vocabulary => {
       ...(heartbeat.witness ? [new URL(heartbeat.witness.url).host] : []),
       ...servers.flatMap(({ bmc }) => (bmc ? [bmc.address] : [])),
     ],
-    program: ['agent', 'guardian', 'log-server'],
+    program: [...programs, ...(disk.length > 0 ? ['mirror'] : [])],
+    disk,
   }
 }
 
@@ -47,6 +55,9 @@ export type Template<Meaning> = { readonly text: string; readonly means: (values
 export type Understood<Meaning> =
   | { readonly ok: true; readonly meaning: Meaning }
   | { readonly ok: false; readonly message: string; readonly remedy: string }
+
+/** What a word must be, in other words. */
+const kinds: Readonly<Record<string, string>> = { host: 'server or witness', disk: 'mirror disk' }
 
 /** Words in angle brackets that stand for the same as another. */
 const aliases: Readonly<Record<string, keyof Vocabulary>> = { other: 'host' }
@@ -113,7 +124,7 @@ const readWord = (
   // cast: templates have no other words in brackets; a spec reads every one of them.
   const names = vocabulary[kind as keyof Vocabulary]
   if (names.includes(word)) return word
-  const what = kind === 'host' ? 'server or witness' : kind
+  const what = kinds[kind] ?? kind
   return { message: `"${word}" is no ${what} of the configuration`, remedy: didYouMean(word, names) }
 }
 

@@ -5,6 +5,7 @@
 import { changingMutants } from './changing.ts'
 import { deviceMutants } from './devices.ts'
 import { livenessMutants } from './liveness.ts'
+import { clusterMirrorMutants } from './mirrors.ts'
 import type { Mutant } from './mutant.ts'
 import { pairMutants } from './pair.ts'
 import { anySafety, managed, quick } from './plans.ts'
@@ -215,4 +216,5 @@ export const mutants: readonly Mutant[] = [
     seenBy: /awaits its return is held back/,
     plan: managed,
   },
+  ...clusterMirrorMutants,
 ]

@@ -1,6 +1,7 @@
 /** `node --import break.ts run.ts [FIRST [COUNT]]`: seeds until the broken rule is seen; says how many, and what was seen. */
 import { deviceFaults } from '../../../src/sim/device-faults.ts'
 import { allFaults, managementFaults, Peace } from '../../../src/sim/faults.ts'
+import { mirrorFaults } from '../../../src/sim/mirror-faults.ts'
 import { pairFaults } from '../../../src/sim/pair-faults.ts'
 import { runSeed } from '../../../src/sim/seed.ts'
 import { type Scenario, scenarioOf } from '../../../src/sim/swarm.ts'
@@ -17,7 +18,7 @@ const brokenScenario = (seed: number): Scenario => {
   const { plan } = drawn
   const all = allFaults(new Peace())
   const general = plan.pair ? pairFaults(all, { plan }) : all
-  const striking = [...general, ...deviceFaults({ plan }), ...managementFaults({ plan })]
+  const striking = [...general, ...deviceFaults({ plan }), ...managementFaults({ plan }), ...mirrorFaults(plan)]
   const faults = striking.filter(({ name }) => wanted.test(name))
   return { ...drawn, faults, everyMs: drawn.plan.timeoutMs / 2 }
 }

@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { checkConfiguration, formatProblem } from '../../../src/decisions/check-configuration.ts'
-import { actions, orders } from '../../../src/sim/scenario/actions.ts'
+import { actions } from '../../../src/sim/scenario/actions.ts'
 import { expectations, promised } from '../../../src/sim/scenario/expectations.ts'
+import { orders } from '../../../src/sim/scenario/orders.ts'
 import { readScenario } from '../../../src/sim/scenario/read.ts'
 import { understand, type Vocabulary, vocabularyOf } from '../../../src/sim/scenario/sentences.ts'
 
@@ -16,7 +17,9 @@ alerts: { syslog: { local: false } }
 groups:
   web:
     servers: [s1, s2]
-    resources: { daemon: { type: exec, start: run } }
+    resources:
+      daemon: { type: exec, start: run }
+      data: { type: md, dataPartition: /dev/d, clusterPartition: /dev/m, mountPoint: /srv, port: 29050 }
 `)
 if (!checked.ok) throw new Error(checked.problems.map((one) => formatProblem(one, 'c')).join('\n'))
 const words = vocabularyOf(checked.configuration)
@@ -63,6 +66,10 @@ describe('a scenario', () => {
       's.yaml:2:3 steps[0].expects: "expects" is not a key here; did you mean "expect"?',
     ],
     ['steps:\n- order: move group wep to s2\n', '"wep" is no group of the configuration; did you mean "web"?'],
+    [
+      'steps:\n- expect: mirror web.date whole\n',
+      '"web.date" is no mirror disk of the configuration; did you mean "web.data"?',
+    ],
     ['steps:\n- order: stop group web\n  on: s7\n', 's.yaml:3:7 steps[0].on: "s7" is no server of the configuration'],
     ['steps:\n- at: 5s\n  after: 5s\n  do: heal\n', 's.yaml:3:3 steps[0].after: at and after exclude each other'],
     ['steps:\n- at: soon\n  do: heal\n', 's.yaml:2:7 steps[0].at: expected is a duration such as 500ms, 10s or 2m'],
