@@ -11,9 +11,10 @@ import { logAlarm, majorityAlarm, storeAlarm } from './alerts/alarms.ts'
 import type { Alarm } from './alerts/local-alarms.ts'
 import { conditionWatch } from './conditions.ts'
 import { firstConfiguration } from './first-configuration.ts'
-import { type GuardianLink, linkGuardian } from './guardian-link.ts'
-import { commonArguments, guardianTag } from './guardian-process.ts'
-import type { Say } from './log-link.ts'
+import { type GuardianLink, linkGuardian } from './guardian/guardian-link.ts'
+import { commonArguments, guardianTag } from './guardian/guardian-process.ts'
+import { endUnguarded } from './guardian/unguarded.ts'
+import type { Say } from './log/log-link.ts'
 import type { Machine } from './machine.ts'
 import { type MirrorKeepers, mirrorsOf } from './mirror/mirrors.ts'
 import { withMirrors } from './monitors/drivers.ts'
@@ -24,10 +25,16 @@ import { type ResourceRunner, resourceRunner } from './resource-runner.ts'
 import { type ServerAgent, startServerAgent } from './server-agent.ts'
 import { serviceManager } from './service-manager.ts'
 import { notAdmitted } from './status.ts'
-import { endUnguarded } from './unguarded.ts'
-import type { Voter } from './voter.ts'
-import { readVoterKit } from './voter-kit.ts'
-import { checkRole, joinVoters, type ProcessOptions, serveNode, startAlerts, untilAborted } from './voter-process.ts'
+import type { Voter } from './voter/voter.ts'
+import { readVoterKit } from './voter/voter-kit.ts'
+import {
+  checkRole,
+  joinVoters,
+  type ProcessOptions,
+  serveNode,
+  startAlerts,
+  untilAborted,
+} from './voter/voter-process.ts'
 
 /** The agent of a server; resolves when it was told to end. @throws KitUnusable, VoterStoreDamaged, GuardianMissing */
 export const runAgent = async (machine: Machine, options: ProcessOptions): Promise<void> => {

@@ -3,7 +3,7 @@ import { X509Certificate } from 'node:crypto'
 import { type ClockReading, rateErrorPercent, withReading } from '../decisions/clock-rate.ts'
 import type { ConditionFacts } from '../decisions/server-conditions.ts'
 import type { Cancel, World } from '../world/world.ts'
-import type { GuardianLink } from './guardian-link.ts'
+import type { GuardianLink } from './guardian/guardian-link.ts'
 
 export type ConditionWatch = {
   /** In percent, over the last minutes; null until it is known. */

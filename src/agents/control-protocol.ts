@@ -13,7 +13,7 @@
 import { z } from 'zod'
 import { command, type LogStatus, type VoterName } from '../events/index.ts'
 import type { State } from '../projections/state.ts'
-import type { WatchdogReport } from './guardian-protocol.ts'
+import type { WatchdogReport } from './guardian/guardian-protocol.ts'
 import type { CopyStanding } from './pair/log-copier.ts'
 
 /** `wait`: how long to report progress before giving up watching (the cluster goes on regardless). */

@@ -13,8 +13,8 @@ import {
   handOverRequest,
 } from './control-protocol.ts'
 import type { HandOver } from './hand-over.ts'
-import type { Answer, Recorder } from './recorder.ts'
-import { sendLog } from './send-log.ts'
+import type { Answer, Recorder } from './log/recorder.ts'
+import { sendLog } from './log/send-log.ts'
 import type { ServerAgent } from './server-agent.ts'
 
 export type ControlOptions = {

@@ -1,8 +1,8 @@
 /** Watches what other servers say they hold against what this one holds (N6); the loser lets go and never takes that epoch up again. */
 import { type DoubleActivation, doubleActivations, type Holding } from '../decisions/double-activation.ts'
 import { type Epoch, type Event, type GroupName, type Instant, type ServerName, serverName } from '../events/index.ts'
-import type { Say } from './log-link.ts'
-import type { Voter } from './voter.ts'
+import type { Say } from './log/log-link.ts'
+import type { Voter } from './voter/voter.ts'
 
 export type DoubleWatchParts = {
   readonly me: ServerName

@@ -33,7 +33,7 @@ import {
 import { membersOf } from '../projections/configuration.ts'
 import { serverOf } from '../projections/servers.ts'
 import type { State } from '../projections/state.ts'
-import type { Voter } from './voter.ts'
+import type { Voter } from './voter/voter.ts'
 
 /** What one agent can see when it looks for something to do. */
 export type Sight = {

@@ -4,7 +4,7 @@ import type { Instant } from '../events/index.ts'
 import type { State } from '../projections/state.ts'
 import type { World } from '../world/world.ts'
 import { type Duty, duties, type Sight } from './duties.ts'
-import type { Recorder } from './recorder.ts'
+import type { Recorder } from './log/recorder.ts'
 
 /** The n-th server in turn waits n of these before it does what another could do. */
 const turnMs = 30

@@ -5,7 +5,7 @@ import { isStopComplete, reportOnline, reportStopped } from '../decisions/report
 import type { Epoch, Event, GroupName, Sequence, ServerName } from '../events/index.ts'
 import type { State } from '../projections/state.ts'
 import type { World } from '../world/world.ts'
-import type { Recorder } from './recorder.ts'
+import type { Recorder } from './log/recorder.ts'
 import type { ResourceRunner } from './resource-runner.ts'
 
 export type ReporterParts = {

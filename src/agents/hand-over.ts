@@ -8,7 +8,7 @@ import { type EventLog, type Generation, noGeneration, type ServerName } from '.
 import type { World } from '../world/world.ts'
 import type { CommandProgress } from './control-protocol.ts'
 import type { ResourceRunner } from './resource-runner.ts'
-import type { Voter } from './voter.ts'
+import type { Voter } from './voter/voter.ts'
 
 export type HandOverParts = {
   readonly me: ServerName

@@ -5,8 +5,8 @@ import type { Event, Instant, MonitorName, ServerName } from '../events/index.ts
 import { monitorOn } from '../projections/monitors.ts'
 import type { State } from '../projections/state.ts'
 import type { World } from '../world/world.ts'
+import type { Recorder } from './log/recorder.ts'
 import type { Finding, MonitorRunnerOptions } from './monitor-runner.ts'
-import type { Recorder } from './recorder.ts'
 import { commandOfScript } from './script.ts'
 
 export type JudgeParts = {

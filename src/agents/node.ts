@@ -10,11 +10,11 @@ import {
 } from '../events/index.ts'
 import type { State } from '../projections/state.ts'
 import type { World } from '../world/world.ts'
-import type { LogLink, OpenLogLink, PairLink, Say } from './log-link.ts'
-import { type Recorder, startRecorder } from './recorder.ts'
-import { readSnapshot, writeSnapshot } from './snapshots.ts'
-import { readVoterKit, type VoterKit } from './voter-kit.ts'
-import { openVoterStore, type VoterStore } from './voter-store.ts'
+import type { LogLink, OpenLogLink, PairLink, Say } from './log/log-link.ts'
+import { type Recorder, startRecorder } from './log/recorder.ts'
+import { readSnapshot, writeSnapshot } from './log/snapshots.ts'
+import { readVoterKit, type VoterKit } from './voter/voter-kit.ts'
+import { openVoterStore, type VoterStore } from './voter/voter-store.ts'
 
 export type NodeOptions = {
   /** Everything this voter keeps. The kit is in `kit/`. */

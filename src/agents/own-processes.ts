@@ -2,7 +2,7 @@
 import { answerDeath, type Death } from '../decisions/answer-death.ts'
 import type { OwnProcess, ServerName } from '../events/index.ts'
 import type { World } from '../world/world.ts'
-import type { Recorder } from './recorder.ts'
+import type { Recorder } from './log/recorder.ts'
 
 export type OwnProcesses = {
   /** It ended without having been told to. */

@@ -8,9 +8,9 @@ import type { Observed } from '../decisions/plan.ts'
 import type { Instant } from '../events/index.ts'
 import type { State } from '../projections/state.ts'
 import type { World } from '../world/world.ts'
-import type { Recorder } from './recorder.ts'
+import type { Recorder } from './log/recorder.ts'
 import type { ResourceRunner } from './resource-runner.ts'
-import type { Voter } from './voter.ts'
+import type { Voter } from './voter/voter.ts'
 
 export type QuietParts = {
   readonly recorder: Pick<Recorder, 'state' | 'hasBarrier'>

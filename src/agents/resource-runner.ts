@@ -18,7 +18,7 @@ import {
 } from '../events/index.ts'
 import type { State } from '../projections/state.ts'
 import type { Cancel, World } from '../world/world.ts'
-import { type ManifestEntry, readManifest, writeManifest } from './manifest.ts'
+import { type ManifestEntry, readManifest, writeManifest } from './guardian/manifest.ts'
 import type { Outcome, ResourceContext, ResourceDriver } from './resources/driver.ts'
 
 /** By resource type. */

@@ -5,11 +5,11 @@ import { pathsBetween } from '../projections/paths.ts'
 import type { World } from '../world/world.ts'
 import type { ConditionWatch } from './conditions.ts'
 import type { AgentStatus, PeerStatus } from './control-protocol.ts'
-import type { WatchdogReport } from './guardian-protocol.ts'
+import type { WatchdogReport } from './guardian/guardian-protocol.ts'
 import type { Node } from './node.ts'
 import type { PartitionWatch } from './np/partition-watch.ts'
 import type { PathTime } from './path-times.ts'
-import type { Voter } from './voter.ts'
+import type { Voter } from './voter/voter.ts'
 
 export type StatusParts = {
   readonly node: Node

@@ -1,6 +1,6 @@
 /** What is tried for as long as the agent lives: machines of a cluster come up one by one. */
 import type { World } from '../world/world.ts'
-import type { Say } from './log-link.ts'
+import type { Say } from './log/log-link.ts'
 
 const pauseMs = 250
 

@@ -91,7 +91,7 @@ const failsOn =
   }
 
 const kitAt = async (state: string) => {
-  const { readVoterKit } = await import('../agents/voter-kit.ts')
+  const { readVoterKit } = await import('../agents/voter/voter-kit.ts')
   const { placesIn } = await import('../agents/node.ts')
   const { realFiles } = await import('../world/files.ts')
   try {

@@ -1,6 +1,6 @@
 /** `baton doctor`: the whole installation, as seen from this machine; what is not well, and what to do about it. */
 import type { AgentStatus } from '../agents/control-protocol.ts'
-import type { VoterKit } from '../agents/voter-kit.ts'
+import type { VoterKit } from '../agents/voter/voter-kit.ts'
 import type { LogServerReport } from '../events/jetstream-servers.ts'
 import type { State } from '../projections/state.ts'
 import { agentStatus } from './agent-client.ts'
@@ -81,7 +81,7 @@ const lastKnown = async (state: string): Promise<State | null> => {
 }
 
 const kitOf = async (state: string): Promise<VoterKit | { readonly trouble: string }> => {
-  const { readVoterKit } = await import('../agents/voter-kit.ts')
+  const { readVoterKit } = await import('../agents/voter/voter-kit.ts')
   const { realFiles } = await import('../world/files.ts')
   return await readVoterKit(realFiles, `${state}/kit`).catch((error: unknown) => ({
     trouble: error instanceof Error ? error.message : String(error),
@@ -101,7 +101,7 @@ const reportsOf = async (
   const { connectLog } = await import('../events/jetstream-connection.ts')
   const { logServerReports } = await import('../events/jetstream-servers.ts')
   const { realClock } = await import('../world/clock.ts')
-  const { logServersOf } = await import('../agents/voter-kit.ts')
+  const { logServersOf } = await import('../agents/voter/voter-kit.ts')
   try {
     const connection = await connectLog(
       { clock: realClock },

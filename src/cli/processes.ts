@@ -1,8 +1,8 @@
 /** The long-running ones: `baton agent`, `witness`, `guardian`, `demo`. */
 import { realpathSync } from 'node:fs'
 import type { Command } from 'commander'
-import type { ProcessOptions } from '../agents/voter-process.ts'
-import type { WitnessWebAddress } from '../agents/witness-web.ts'
+import type { ProcessOptions } from '../agents/voter/voter-process.ts'
+import type { WitnessWebAddress } from '../agents/voter/witness-web.ts'
 import { type AddCommands, CommandFailed, type Deps, exitCode } from './deps.ts'
 import { examples, type StateOption, withState } from './options.ts'
 import { version } from './version.ts'
@@ -36,7 +36,7 @@ export const addProcesses: AddCommands = (program, deps) => {
     .description('Runs the witness: it votes and keeps the log, and runs no groups. Usually started by systemd.')
   const webOptions = listening(running(witness, deps).option('--http <address:port>', 'takes beats by HTTP(S) too'))
   examples(webOptions, 'baton witness --state /var/lib/baton').action(async (options: AgentOptions & WebOptions) => {
-    const { runWitness } = await import('../agents/witness-process.ts')
+    const { runWitness } = await import('../agents/voter/witness-process.ts')
     const { realMachine } = await import('../agents/machine.ts')
     const chosen = await processOptions(options)
     await runWitness(realMachine(chosen.natsServer), { ...chosen, web: webAddress(options) })
@@ -51,7 +51,7 @@ export const addProcesses: AddCommands = (program, deps) => {
     )
     .option('--instance <name>', 'whose processes it may end; as the kit has it, when not said')
   running(guardian, deps).action(async (options: AgentOptions & { readonly instance?: string }) => {
-    const { runGuardian } = await import('../agents/guardian-process.ts')
+    const { runGuardian } = await import('../agents/guardian/guardian-process.ts')
     const { realMachine } = await import('../agents/machine.ts')
     const chosen = await processOptions(options)
     await runGuardian(realMachine(chosen.natsServer), { ...chosen, instance: options.instance ?? null })
@@ -106,7 +106,7 @@ const addWitnessWeb = (program: Command): void => {
   const example = 'baton witness-web --cluster shop --key cluster.key --http 0.0.0.0:29020'
   examples(listening(command), example).action(
     async (options: WebOptions & { readonly cluster: string; readonly key: string }) => {
-      const { runWitnessWeb } = await import('../agents/witness-web.ts')
+      const { runWitnessWeb } = await import('../agents/voter/witness-web.ts')
       const { realMachine } = await import('../agents/machine.ts')
       const at = webAddress(options)
       if (at === undefined) throw new CommandFailed(exitCode.usage, '--http is missing')

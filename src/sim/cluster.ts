@@ -1,13 +1,13 @@
 /** The machines of a simulated cluster, what is installed on them, and the programs that they run: the product's own. */
 
 import { runAgent } from '../agents/agent-process.ts'
-import { runGuardian } from '../agents/guardian-process.ts'
+import { runGuardian } from '../agents/guardian/guardian-process.ts'
 import type { Machine } from '../agents/machine.ts'
 import type { Mirrors } from '../agents/mirror/mirrors.ts'
 import type { MonitorDriver } from '../agents/monitors/driver.ts'
 import type { ResourceDriver } from '../agents/resources/driver.ts'
-import type { ProcessOptions } from '../agents/voter-process.ts'
-import { runWitness } from '../agents/witness-process.ts'
+import type { ProcessOptions } from '../agents/voter/voter-process.ts'
+import { runWitness } from '../agents/voter/witness-process.ts'
 import type { Configuration, Recorded } from '../events/index.ts'
 import type { State } from '../projections/state.ts'
 import type { World } from '../world/world.ts'

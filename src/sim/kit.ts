@@ -1,6 +1,6 @@
 /** What is installed on a simulated machine: the kit of its voter, and the first configuration. */
 import { placesIn } from '../agents/node.ts'
-import { kitFiles } from '../agents/voter-kit.ts'
+import { kitFiles } from '../agents/voter/voter-kit.ts'
 import { type Configuration, portsOf, votingMembersOf } from '../events/index.ts'
 import { clusterKey } from './seal.ts'
 

@@ -1,6 +1,6 @@
 /** What stands for secrets here: nobody forges, but what is damaged must be noticed. */
 import { hash as digestOf } from 'node:crypto'
-import { clusterKeyBytes } from '../agents/voter-kit.ts'
+import { clusterKeyBytes } from '../agents/voter/voter-kit.ts'
 import { hash } from '../events/index.ts'
 import type { World } from '../world/world.ts'
 

@@ -2,7 +2,7 @@
 import type { Event, FencingConfiguration, ServerName } from '../../events/index.ts'
 import type { State } from '../../projections/state.ts'
 import type { Cancel, World } from '../../world/world.ts'
-import type { Recorder } from '../recorder.ts'
+import type { Recorder } from '../log/recorder.ts'
 import type { Fencer } from './fence.ts'
 
 export type DeviceWatchParts = {

@@ -3,7 +3,7 @@ import type { Configuration, MachineAction, ServerName } from '../../events/inde
 import type { OrderedAction } from '../../projections/fencing.ts'
 import type { State } from '../../projections/state.ts'
 import type { Cancel, World } from '../../world/world.ts'
-import type { Recorder } from '../recorder.ts'
+import type { Recorder } from '../log/recorder.ts'
 
 export type FinalActionParts = {
   readonly me: ServerName

@@ -1,7 +1,7 @@
 /** H2: beats as UDP datagrams, one path per network. */
 import { type PathName, pathName } from '../../events/index.ts'
 import type { DatagramSocket, World } from '../../world/world.ts'
-import type { KitVoter, VoterKit } from '../voter-kit.ts'
+import type { KitVoter, VoterKit } from '../voter/voter-kit.ts'
 import type { HeartbeatPath } from './path.ts'
 
 /** How often binding is tried again while an address is not there yet (a NIC that comes up late). */

@@ -5,9 +5,9 @@
 import type { Beat } from '../../decisions/liveness.ts'
 import type { Configuration, PathName } from '../../events/index.ts'
 import type { World } from '../../world/world.ts'
-import type { Say } from '../log-link.ts'
-import type { Voter } from '../voter.ts'
-import type { VoterKit } from '../voter-kit.ts'
+import type { Say } from '../log/log-link.ts'
+import type { Voter } from '../voter/voter.ts'
+import type { VoterKit } from '../voter/voter-kit.ts'
 import type { HeartbeatPath } from './path.ts'
 
 /** What a path gets to work with, and whom it tells. */

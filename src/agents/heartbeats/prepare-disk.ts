@@ -1,7 +1,7 @@
 /** A heartbeat disk from outside: prepared once, and read by people. */
 import { voterName } from '../../events/index.ts'
 import type { RawDisk, World } from '../../world/world.ts'
-import type { VoterKit } from '../voter-kit.ts'
+import type { VoterKit } from '../voter/voter-kit.ts'
 import { agreementOfMembers, compactCodec } from './compact-beat.ts'
 import {
   formatSuperblock,

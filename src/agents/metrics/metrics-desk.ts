@@ -1,7 +1,7 @@
 /** Answers GET /metrics where the configuration says so. Nobody who asks can make the agent wait, or work much. */
 import { type Configuration, type ListenAddress, metricsPlaceOf } from '../../events/index.ts'
 import type { Cancel, HttpAnswer, HttpRequest, World } from '../../world/world.ts'
-import type { Say } from '../log-link.ts'
+import type { Say } from '../log/log-link.ts'
 import type { Node } from '../node.ts'
 import { agentMetrics } from './agent-metrics.ts'
 import { clusterMetrics } from './cluster-metrics.ts'

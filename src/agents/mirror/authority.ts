@@ -6,7 +6,7 @@ import type { MirrorAnswer } from '../../decisions/mirror-answer.ts'
 import { epochOf, type MirrorName, sequence, serverName } from '../../events/index.ts'
 import type { MirrorAuthority } from '../../mirror/engine/authority.ts'
 import type { State } from '../../projections/state.ts'
-import type { Recorder } from '../recorder.ts'
+import type { Recorder } from '../log/recorder.ts'
 
 /** Not known: ask the same again. */
 export class MirrorAnswerUnknown extends Error {

@@ -3,7 +3,7 @@ import { seeSide } from '../../decisions/mirror-agent.ts'
 import { epochOf, type MirrorName, type ServerName, sequence } from '../../events/index.ts'
 import type { PlaneStatus } from '../../mirror/process/sayings.ts'
 import type { World } from '../../world/world.ts'
-import type { Recorder } from '../recorder.ts'
+import type { Recorder } from '../log/recorder.ts'
 import type { PlaneLink } from './plane-link.ts'
 
 export type ClaimsParts = {

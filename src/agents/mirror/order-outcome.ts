@@ -1,6 +1,6 @@
 /** What whoever carries out an order is given, and what comes of it. */
 import type { MirrorName, ServerName } from '../../events/index.ts'
-import type { Recorder } from '../recorder.ts'
+import type { Recorder } from '../log/recorder.ts'
 import type { MirrorPlaces } from './places.ts'
 import type { PlaneLink } from './plane-link.ts'
 

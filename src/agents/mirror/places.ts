@@ -9,7 +9,7 @@ import {
 import { networksOf, type ServerName } from '../../events/index.ts'
 import { mirrorOf } from '../../projections/mirrors.ts'
 import type { State } from '../../projections/state.ts'
-import { kitFiles } from '../voter-kit.ts'
+import { kitFiles } from '../voter/voter-kit.ts'
 
 export type MirrorPlace = {
   readonly logDirectory: string

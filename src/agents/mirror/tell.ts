@@ -5,7 +5,7 @@ import { constructedMirror, otherOf, ownershipOf } from '../../decisions/mirror-
 import { epochOf, type MirrorName, type ServerName, sequence } from '../../events/index.ts'
 import type { PlaneCondition, PlaneStatus, ResyncSaid, TroubleSaid } from '../../mirror/process/sayings.ts'
 import type { World } from '../../world/world.ts'
-import type { Decide, Recorder } from '../recorder.ts'
+import type { Decide, Recorder } from '../log/recorder.ts'
 import { connectTeller } from './connects.ts'
 import type { PlaneLink } from './plane-link.ts'
 

@@ -3,7 +3,7 @@ import type { Liveness } from '../../decisions/liveness.ts'
 import { majorityOf } from '../../decisions/quorum.ts'
 import type { Evidence, PathEvidence } from '../../decisions/resolve-partition.ts'
 import { type Instant, pathName } from '../../events/index.ts'
-import type { Voter } from '../voter.ts'
+import type { Voter } from '../voter/voter.ts'
 
 /** A path's name begins with its kind: `lan:public`, `com:…`, `disk:…`. */
 export const kindOf = (path: string): string => path.split(':', 1)[0] ?? path

@@ -2,7 +2,7 @@
 import { type LossAction, type LossFacts, losePartition } from '../../decisions/lose-partition.ts'
 import type { Configuration, Event, ServerName } from '../../events/index.ts'
 import type { World } from '../../world/world.ts'
-import type { Say } from '../log-link.ts'
+import type { Say } from '../log/log-link.ts'
 import type { NpWatch } from './np-watch.ts'
 
 export type LossWatchParts = {

@@ -8,11 +8,11 @@ import { takeOver } from '../../decisions/take-over.ts'
 import type { Author, Generation, Instant, Recorded, Sequence, ServerName } from '../../events/index.ts'
 import type { World } from '../../world/world.ts'
 import type { CommandProgress } from '../control-protocol.ts'
-import type { PairLink, Say } from '../log-link.ts'
+import type { PairLink, Say } from '../log/log-link.ts'
+import type { Recorder } from '../log/recorder.ts'
 import type { NpWatch } from '../np/np-watch.ts'
-import type { Recorder } from '../recorder.ts'
 import type { ResourceRunner } from '../resource-runner.ts'
-import type { Voter } from '../voter.ts'
+import type { Voter } from '../voter/voter.ts'
 
 /** An operator's order to go on alone holds for so long; who does not hear of success by then asks again. */
 const orderMs = 60_000

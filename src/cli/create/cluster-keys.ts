@@ -1,7 +1,7 @@
 /** What `baton cluster create` makes: the cluster's keys, and for every voter a kit that is carried to its machine. */
 import { chmod, mkdir, open } from 'node:fs/promises'
 import { createUser } from '@nats-io/nkeys'
-import { clusterKeyBytes, type KitIdentity, type KitVoter, kitFiles, type Nkeys } from '../../agents/voter-kit.ts'
+import { clusterKeyBytes, type KitIdentity, type KitVoter, kitFiles, type Nkeys } from '../../agents/voter/voter-kit.ts'
 import type { Configuration, VoterConfiguration } from '../../events/configuration.ts'
 import { type VoterName, voterName } from '../../events/ids.ts'
 import { votersOf } from '../../projections/configuration.ts'

@@ -1,5 +1,5 @@
 /** How an agent in the simulation comes by the log: its own log server, which it looks after, or else another's. */
-import type { BeatChannel, LogLink, LogLinkOptions, OpenLogLink } from '../../agents/log-link.ts'
+import type { BeatChannel, LogLink, LogLinkOptions, OpenLogLink } from '../../agents/log/log-link.ts'
 import {
   type AppendResult,
   type Commit,

@@ -1,5 +1,5 @@
 /** How an agent of a simulated pair reaches the two log servers: the product's own pair code does the rest. */
-import type { OpenLogLink, Say } from '../../agents/log-link.ts'
+import type { OpenLogLink, Say } from '../../agents/log/log-link.ts'
 import { type PairTransport, pairLogLinkBy, type ReachedSide } from '../../agents/pair/pair-log-link.ts'
 import { encodeCommit, type Recorded, voterName } from '../../events/index.ts'
 import type { Cancel, World } from '../../world/world.ts'

@@ -3,7 +3,7 @@
  *
  *   node lead.ts KIT_DIRECTORY VOTER
  */
-import { logServersOf, readVoterKit } from '../../../src/agents/voter-kit.ts'
+import { logServersOf, readVoterKit } from '../../../src/agents/voter/voter-kit.ts'
 import { voterName } from '../../../src/events/ids.ts'
 import { connectLog } from '../../../src/events/jetstream-connection.ts'
 import { jetstreamLog } from '../../../src/events/jetstream-log.ts'

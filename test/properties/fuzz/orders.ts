@@ -4,7 +4,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { commandRequest } from '../../../src/agents/control-protocol.ts'
-import { lineReader, toGuardian } from '../../../src/agents/guardian-protocol.ts'
+import { lineReader, toGuardian } from '../../../src/agents/guardian/guardian-protocol.ts'
 import { checkConfiguration, formatProblem } from '../../../src/decisions/check-configuration.ts'
 import { damage, noise, type Target, target } from './target.ts'
 

@@ -1,6 +1,6 @@
 /** The log of a joint simulation: one, with whatever lies between it and a server: delay, a cut, a reply that is lost. */
 import { hash as digestOf } from 'node:crypto'
-import type { Decide, Recorder } from '../../../src/agents/recorder.ts'
+import type { Decide, Recorder } from '../../../src/agents/log/recorder.ts'
 import type { Decision } from '../../../src/decisions/decision.ts'
 import {
   type Author,

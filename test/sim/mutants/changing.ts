@@ -18,7 +18,7 @@ export const changingMutants: readonly Mutant[] = [
   {
     name: 'a voter that goes by a smaller T forgets that it has promised a larger one',
     rule: 'liveness.md rule 10',
-    file: 'agents/voter.ts',
+    file: 'agents/voter/voter.ts',
     find: 'this.#liveness = promise(this.#liveness, beat.echoes)',
     instead: '',
     seenBy: anySafety,

@@ -40,7 +40,7 @@ export const livenessMutants: readonly Mutant[] = [
   {
     name: 'supports are never on disk',
     rule: 'liveness.md rule 3',
-    file: 'agents/voter-store.ts',
+    file: 'agents/voter/voter-store.ts',
     find: 'addSupports: (supports) => write((now) => ({ ...now, supports: { ...now.supports, ...supports } })),',
     instead: 'addSupports: () => Promise.resolve(),',
     seenBy: anySafety,
@@ -60,7 +60,7 @@ export const livenessMutants: readonly Mutant[] = [
   {
     name: 'a server renounces whatever it runs',
     rule: 'liveness.md rule 5',
-    file: 'agents/renouncer.ts',
+    file: 'agents/voter/renouncer.ts',
     find: 'if (isRenouncing || !runner.isAllOff()) return',
     instead: 'if (isRenouncing) return',
     seenBy: anySafety,

@@ -34,7 +34,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'a start uses the incarnation of the one before',
     rule: 'liveness.md rule 1',
-    file: 'agents/voter-store.ts',
+    file: 'agents/voter/voter-store.ts',
     find: 'incarnation: incarnation(Math.max(before.incarnation + 1, seconds(world)))',
     instead: 'incarnation: incarnation(before.incarnation)',
     seenBy: /./,
@@ -71,7 +71,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'a support is said before it is on disk',
     rule: 'liveness.md rule 3',
-    file: 'agents/voter.ts',
+    file: 'agents/voter/voter.ts',
     find: 'this.#liveness = bar(this.#liveness, due)',
     instead: 'this.#liveness = publish(bar(this.#liveness, due), due)',
     seenBy: anySafety,
@@ -81,7 +81,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'a renunciation is taken back at the next start',
     rule: 'liveness.md rule 4',
-    file: 'agents/voter-store.ts',
+    file: 'agents/voter/voter-store.ts',
     find: 'renounced: newer(now.renounced, generation)',
     instead: 'renounced: (now.renounced > 0 ? now.renounced - 1 : generation) as typeof generation',
     seenBy: /takes its renunciation/,
@@ -127,7 +127,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'the guardian never acts',
     rule: 'architecture: the guardian or the watchdog ends what a dead agent leaves',
-    file: 'agents/guardian.ts',
+    file: 'agents/guardian/guardian.ts',
     find: 'if (this.#until === 0 || this.#isBusy) return',
     instead: 'return',
     seenBy: anySafety,
@@ -196,7 +196,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'a snapshot leaves something out',
     rule: 'snapshot and tail equal replay',
-    file: 'agents/snapshots.ts',
+    file: 'agents/log/snapshots.ts',
     find: 'JSON.stringify(snapshot)',
     instead: 'JSON.stringify({ ...snapshot, operations: [] })',
     seenBy: /replay equals live/,

@@ -2,7 +2,7 @@
 import { beforeEach, expect, test } from 'vitest'
 import type { Fencer } from '../../../src/agents/fencing/fence.ts'
 import { FenceKeeper } from '../../../src/agents/fencing/fence-keeper.ts'
-import { type Recorder, startRecorder } from '../../../src/agents/recorder.ts'
+import { type Recorder, startRecorder } from '../../../src/agents/log/recorder.ts'
 import type { FenceAttempt } from '../../../src/decisions/fence-server.ts'
 import type { Event } from '../../../src/events/index.ts'
 import { memoryLog } from '../../../src/events/memory-log.ts'

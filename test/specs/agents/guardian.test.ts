@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest'
-import { runGuardian } from '../../../src/agents/guardian.ts'
-import { type GuardianLink, linkGuardian } from '../../../src/agents/guardian-link.ts'
+import { runGuardian } from '../../../src/agents/guardian/guardian.ts'
+import { type GuardianLink, linkGuardian } from '../../../src/agents/guardian/guardian-link.ts'
 import type { ResourceDrivers } from '../../../src/agents/resource-runner.ts'
 import type { ResourceDriver } from '../../../src/agents/resources/driver.ts'
 import { budgetMs, mutualWatch, releaseBudget } from '../../../src/decisions/release-budget.ts'

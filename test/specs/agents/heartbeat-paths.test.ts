@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { heartbeatPaths, type PathKind } from '../../../src/agents/heartbeats/paths.ts'
-import type { Voter } from '../../../src/agents/voter.ts'
-import type { VoterKit } from '../../../src/agents/voter-kit.ts'
+import type { Voter } from '../../../src/agents/voter/voter.ts'
+import type { VoterKit } from '../../../src/agents/voter/voter-kit.ts'
 import { type Configuration, pathName } from '../../../src/events/index.ts'
 import { VirtualWorld } from '../virtual-world.ts'
 

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import { logServerConfiguration } from '../../../src/agents/log-server-configuration.ts'
-import { type KitVoter, logServersOf, type VoterKit } from '../../../src/agents/voter-kit.ts'
+import { logServerConfiguration } from '../../../src/agents/log/log-server-configuration.ts'
+import { type KitVoter, logServersOf, type VoterKit } from '../../../src/agents/voter/voter-kit.ts'
 import { voterName } from '../../../src/events/ids.ts'
 
 const voter = (name: string, addresses: Record<string, string>, hasLog = true): KitVoter => ({

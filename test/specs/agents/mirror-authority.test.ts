@@ -1,7 +1,7 @@
 /** What the engine of a mirror is answered, when the log takes its question, refuses it, or cannot be written. */
 import { describe, expect, test } from 'vitest'
+import type { Answer, Decide } from '../../../src/agents/log/recorder.ts'
 import { logAuthority } from '../../../src/agents/mirror/authority.ts'
-import type { Answer, Decide } from '../../../src/agents/recorder.ts'
 import { mirrorName, sequence } from '../../../src/events/index.ts'
 import { dataGeneration } from '../../../src/mirror/generations.ts'
 import type { State } from '../../../src/projections/state.ts'

@@ -1,7 +1,7 @@
 /** Lost mirror connects, as an agent tells the log of them. */
 import { beforeEach, describe, expect, test } from 'vitest'
+import type { Answer, Decide } from '../../../src/agents/log/recorder.ts'
 import { connectTeller, lostAfterMs, restoredAfterMs } from '../../../src/agents/mirror/connects.ts'
-import type { Answer, Decide } from '../../../src/agents/recorder.ts'
 import { mirrorName, sequence, serverName } from '../../../src/events/index.ts'
 import type { State } from '../../../src/projections/state.ts'
 import { describeEvent } from '../../../src/projections/words.ts'

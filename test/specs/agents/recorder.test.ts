@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, test } from 'vitest'
-import { type Answer, type Recorder, startRecorder } from '../../../src/agents/recorder.ts'
+import { type Answer, type Recorder, startRecorder } from '../../../src/agents/log/recorder.ts'
 import type { Decision } from '../../../src/decisions/decision.ts'
 import {
   type AppendResult,

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, test } from 'vitest'
-import { readManifest } from '../../../src/agents/manifest.ts'
+import { readManifest } from '../../../src/agents/guardian/manifest.ts'
 import { type ResourceRunner, resourceRunner } from '../../../src/agents/resource-runner.ts'
 import type { Outcome, ResourceDriver } from '../../../src/agents/resources/driver.ts'
 import type { Effect } from '../../../src/decisions/plan.ts'

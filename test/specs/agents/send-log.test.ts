@@ -1,6 +1,6 @@
 /** What the commands of this machine are sent of the log: all of it, or word of what is missing. */
 import { expect, test } from 'vitest'
-import { sendLog } from '../../../src/agents/send-log.ts'
+import { sendLog } from '../../../src/agents/log/send-log.ts'
 import { type EventLog, incompleteMark, sequence } from '../../../src/events/index.ts'
 import { memoryLog } from '../../../src/events/memory-log.ts'
 import { fold, initialState } from '../../../src/projections/state.ts'

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import { supportWriter } from '../../../src/agents/support-writer.ts'
-import { openVoterStore } from '../../../src/agents/voter-store.ts'
+import { supportWriter } from '../../../src/agents/voter/support-writer.ts'
+import { openVoterStore } from '../../../src/agents/voter/voter-store.ts'
 import type { Liveness } from '../../../src/decisions/liveness.ts'
 import type { Generation } from '../../../src/events/index.ts'
 import { VirtualWorld } from '../virtual-world.ts'

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { replayWatch } from '../../../src/agents/heartbeats/replays.ts'
-import { suspicions } from '../../../src/agents/suspicions.ts'
+import { suspicions } from '../../../src/agents/voter/suspicions.ts'
 import { beatNumber, type Event, type Incarnation, pathName, serverName, voterName } from '../../../src/events/index.ts'
 import { VirtualWorld } from '../virtual-world.ts'
 

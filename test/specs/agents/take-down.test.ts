@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
-import type { ManifestEntry } from '../../../src/agents/manifest.ts'
+import type { ManifestEntry } from '../../../src/agents/guardian/manifest.ts'
+import { takeAllDown } from '../../../src/agents/guardian/take-down.ts'
 import type { ResourceDrivers } from '../../../src/agents/resource-runner.ts'
 import type { ResourceDriver } from '../../../src/agents/resources/driver.ts'
-import { takeAllDown } from '../../../src/agents/take-down.ts'
 import { epochOf, groupName, resourceName, sequence } from '../../../src/events/index.ts'
 
 const entry = (resource: string, after: readonly string[]): ManifestEntry => ({

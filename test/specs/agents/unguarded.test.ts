@@ -1,10 +1,10 @@
 /** What agent and guardian left running when both died: the next agent takes it down before anything else. */
 import { beforeEach, describe, expect, test } from 'vitest'
 import { beginTrace } from '../../../src/agents/agent-trace.ts'
-import { readManifest } from '../../../src/agents/manifest.ts'
+import { readManifest } from '../../../src/agents/guardian/manifest.ts'
+import { endUnguarded } from '../../../src/agents/guardian/unguarded.ts'
 import type { ResourceDrivers } from '../../../src/agents/resource-runner.ts'
 import type { ResourceDriver } from '../../../src/agents/resources/driver.ts'
-import { endUnguarded } from '../../../src/agents/unguarded.ts'
 import { GuardedWorld } from './guarded-world.ts'
 
 const places = { manifest: '/state/run/running.json', guardian: '/guardian.sock' }

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { openVoterStore, VoterStoreDamaged, VoterStoreForgotten } from '../../../src/agents/voter-store.ts'
+import { openVoterStore, VoterStoreDamaged, VoterStoreForgotten } from '../../../src/agents/voter/voter-store.ts'
 import { type Epoch, type Generation, groupName, hash, sequence } from '../../../src/events/index.ts'
 import { VirtualWorld } from '../virtual-world.ts'
 
