@@ -88,7 +88,7 @@ const ask = async (
   stateDirectory: string,
   { method, path }: Question,
   { signal, body }: AskOptions,
-): Promise<IncomingMessage> => {
+): Promise<AsyncIterable<Buffer>> => {
   const response = await new Promise<IncomingMessage>((resolve, reject) => {
     const asked = request(
       {
@@ -109,13 +109,22 @@ const ask = async (
     asked.on('error', (error) => reject(signal?.aborted ? error : noAgent(stateDirectory, whyOf(error), error)))
     asked.end(body)
   })
-  if (response.statusCode === 200) return response
+  if (response.statusCode === 200) return answered(stateDirectory, response, signal)
   const said = (await textOf(response)).trim().slice(0, 500)
   const isBadInput = response.statusCode === 400
   throw new CommandFailed(
     isBadInput ? exitCode.usage : exitCode.failed,
     `the agent answered ${response.statusCode}${said === '' ? '' : `: ${said}`}`,
   )
+}
+
+/** An agent may end at any time, half-way through an answer too. */
+async function* answered(stateDirectory: string, response: IncomingMessage, signal: AbortSignal | undefined) {
+  try {
+    yield* response as AsyncIterable<Buffer> // cast: no encoding is set, so these are the pieces
+  } catch (error) {
+    throw signal?.aborted ? error : noAgent(stateDirectory, 'it ended while it answered', error)
+  }
 }
 
 const whyOf = (error: NodeJS.ErrnoException): string => {

@@ -101,9 +101,7 @@ export class MirrorCluster {
   }
 
   async owner(): Promise<string> {
-    const owner = await this.cluster.ownerOf('db')
-    if (owner === null) throw new Error('nobody owns db')
-    return owner
+    return until(() => this.ownerNow(), mirrorMs, 'a server to own db')
   }
 
   /** Null while nobody does, or nobody can say. */
