@@ -100,3 +100,16 @@ export const drawFault = (tortured: Tortured, chance: Chance): Promise<Fault> =>
     tortured,
     chance,
   )
+
+/**
+ * Not promised without a watchdog (GUARANTEES.md 1): agent and guardian of one server are gone or hang at the same time. Nobody is
+ * left then who ends what runs when the lease is over, and these hosts have no service manager that starts either one again.
+ */
+export const isBeyond = (whats: readonly string[]): boolean =>
+  whats.some((what) => {
+    const server = /^(?:stop|kill) the agent of (\w+)/.exec(what)?.[1]
+    return (
+      server !== undefined &&
+      whats.some((other) => /^(?:stop|kill) the guardian/.test(other) && other.includes(` of ${server}`))
+    )
+  })

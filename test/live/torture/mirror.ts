@@ -47,8 +47,19 @@ const say = (text: string): void => console.error(text)
  * both images byte for byte, the file system, and that a copy was made in full only where it had to be.
  */
 const runSequence = async (mirrored: MirrorCluster, chance: Chance): Promise<string> => {
-  const undos: Undo[] = []
   const names: string[] = []
+  try {
+    const found = await runFaults(mirrored, chance, names)
+    return `${names.join('; ')}: ${found}`
+  } catch (error) {
+    const because = error instanceof Error ? error.message : String(error)
+    throw new Error(`${because}, after: ${names.join('; ')}`, { cause: error })
+  }
+}
+
+/** Puts down in `names` what it begins. */
+const runFaults = async (mirrored: MirrorCluster, chance: Chance, names: string[]): Promise<string> => {
+  const undos: Undo[] = []
   const before = (await mirrored.cluster.events('MirrorResyncStarted')).length
   const assignedBefore = (await mirrored.cluster.events('GroupAssigned')).length
   let mayCopyAll = false
@@ -70,12 +81,11 @@ const runSequence = async (mirrored: MirrorCluster, chance: Chance): Promise<str
   if (isAsync && new Set(owners).size > 1) await mirrored.forgetAcknowledged()
   const blocks = await mirrored.expectNothingLost(await mirrored.owner())
   const resyncs = (await mirrored.cluster.events('MirrorResyncStarted')).slice(before).map(({ data }) => data)
-  if (!mayCopyAll && resyncs.some(({ copy }) => copy === 'everything'))
-    throw new Error(`everything was copied after: ${names.join('; ')}`)
+  if (!mayCopyAll && resyncs.some(({ copy }) => copy === 'everything')) throw new Error('everything was copied')
   await mirrored.expectEqualAndClean()
   await mirrored.cluster.do('s1', 'group', 'start', 'db')
   const copied = resyncs.reduce((sum, { totalBytes }) => sum + Number(totalBytes), 0) / 1_048_576
-  return `${names.join('; ')}: ${blocks} blocks, ${resyncs.length} resyncs of ${copied.toFixed(1)} MiB`
+  return `${blocks} blocks, ${resyncs.length} resyncs of ${copied.toFixed(1)} MiB`
 }
 
 findTools()
@@ -105,7 +115,8 @@ try {
     done += 1
   }
 } catch (error) {
-  broken = error instanceof Error ? error.message : String(error)
+  broken = error instanceof Error ? (error.stack ?? error.message) : String(error)
+  if (error instanceof Error && error.cause instanceof Error) broken += `\n${error.cause.stack}`
   say(await mirrored.cluster.report().catch(String))
 }
 await lab.destroy()

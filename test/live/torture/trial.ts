@@ -3,7 +3,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import type { Chance } from '../../properties/liveness/timeline.ts'
 import { now } from '../lab/until.ts'
 import { longestSilenceIn } from '../lab/watch-record.ts'
-import { drawFault } from './faults.ts'
+import { drawFault, isBeyond } from './faults.ts'
 import type { Tortured } from './tortured.ts'
 
 export type Trial = {
@@ -33,6 +33,7 @@ export const runTrial = async (tortured: Tortured, chance: Chance): Promise<Tria
     const count = chance.oneOf([1, 1, 2, 2, 3])
     for (let index = 0; index < count; index++) {
       const fault = await drawFault(tortured, chance)
+      if (isBeyond([...faults, fault.what])) continue
       const from = chance.between(0, 2 * tortured.timeoutMs)
       const lasts = chance.between(0.2, 3.5) * tortured.timeoutMs
       faults.push(`${fault.what} from ${from.toFixed(0)} for ${lasts.toFixed(0)} ms`)
