@@ -10,12 +10,14 @@
  * run to run.
  */
 import { parseArgs } from 'node:util'
+import type { Event } from '../../../src/events/index.ts'
 import { findTools } from '../../bench/machine.ts'
 import { type Chance, chanceOf } from '../../properties/liveness/timeline.ts'
 import { removeKits } from '../cluster/kits.ts'
-import { MirrorCluster } from '../cluster/mirror-cluster.ts'
+import { MirrorCluster, mirrorMs } from '../cluster/mirror-cluster.ts'
 import { createLab } from '../lab/lab.ts'
 import { missing } from '../lab/needs.ts'
+import { until } from '../lab/until.ts'
 import { mirrorFaults, type Undo } from './mirror-faults.ts'
 
 const { values: flags } = parseArgs({
@@ -57,11 +59,15 @@ const runSequence = async (mirrored: MirrorCluster, chance: Chance): Promise<str
   }
 }
 
+/** On a busy machine a lease may end at any time, and its agent with it. */
+const told = <T extends Event['type']>({ cluster }: MirrorCluster, type: T) =>
+  until(() => cluster.events(type), mirrorMs, 'the log to be read')
+
 /** Puts down in `names` what it begins. */
 const runFaults = async (mirrored: MirrorCluster, chance: Chance, names: string[]): Promise<string> => {
   const undos: Undo[] = []
-  const before = (await mirrored.cluster.events('MirrorResyncStarted')).length
-  const assignedBefore = (await mirrored.cluster.events('GroupAssigned')).length
+  const before = (await told(mirrored, 'MirrorResyncStarted')).length
+  const assignedBefore = (await told(mirrored, 'GroupAssigned')).length
   let mayCopyAll = false
   for (let left = 1 + Math.floor(chance.between(0, mostFaults)); left > 0; left--) {
     const fault = chance.oneOf(faults)
@@ -75,12 +81,10 @@ const runFaults = async (mirrored: MirrorCluster, chance: Chance, names: string[
   await mirrored.waitUntilWell()
   await mirrored.waitUntilWritten()
   // The owner that was, and those that came.
-  const owners = (await mirrored.cluster.events('GroupAssigned'))
-    .slice(assignedBefore - 1)
-    .map(({ data }) => data.server)
+  const owners = (await told(mirrored, 'GroupAssigned')).slice(assignedBefore - 1).map(({ data }) => data.server)
   if (isAsync && new Set(owners).size > 1) await mirrored.forgetAcknowledged()
   const blocks = await mirrored.expectNothingLost(await mirrored.owner())
-  const resyncs = (await mirrored.cluster.events('MirrorResyncStarted')).slice(before).map(({ data }) => data)
+  const resyncs = (await told(mirrored, 'MirrorResyncStarted')).slice(before).map(({ data }) => data)
   if (!mayCopyAll && resyncs.some(({ copy }) => copy === 'everything')) throw new Error('everything was copied')
   await mirrored.expectEqualAndClean()
   await mirrored.cluster.do('s1', 'group', 'start', 'db')
