@@ -61,6 +61,12 @@ const replaceDisk = async (mirrored: MirrorCluster): Promise<void> => {
   await mirrored.waitUntilWhole()
 }
 
+/** On a busy machine an agent may have to come back first. */
+const taken = async ({ cluster }: MirrorCluster, on: string, ...args: readonly string[]): Promise<void> => {
+  const isTaken = async () => (await cluster.baton(on, ['group', ...args])).code === 0
+  await until(isTaken, mirrorMs, `group ${args.join(' ')} to be taken by ${on}`)
+}
+
 const other = (server: string): string => (server === 's1' ? 's2' : 's1')
 
 /** More than the writer needs, and less than a disk has: what is queued, and a copy under way, take their time. */
@@ -296,7 +302,7 @@ export const mirrorFaults: readonly MirrorFault[] = [
     happen: async (mirrored) => {
       await replaceDisk(mirrored)
       const next = await standbyWhenWell(mirrored)
-      await mirrored.cluster.do(other(next), 'group', 'move', 'db', '--to', next)
+      await taken(mirrored, other(next), 'move', 'db', '--to', next)
       await replaceDisk(mirrored)
       return nothing
     },
@@ -306,9 +312,9 @@ export const mirrorFaults: readonly MirrorFault[] = [
     copiesAll: true,
     happen: async (mirrored) => {
       const server = await standbyWhenWell(mirrored)
-      await mirrored.cluster.do(server, 'group', 'stop', 'db')
+      await taken(mirrored, server, 'stop', 'db')
       const backup = await mirrored.backUp(server)
-      await mirrored.cluster.do(server, 'group', 'start', 'db')
+      await taken(mirrored, server, 'start', 'db')
       await mirrored.waitUntilWell()
       await mirrored.waitUntilWritten()
       const standby = other(await mirrored.owner())
