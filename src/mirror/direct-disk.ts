@@ -4,6 +4,7 @@
  * "Memory-pressure deadlock").
  */
 import { closeSync, constants, fdatasyncSync, fstatSync, openSync, readFileSync, readSync, writeSync } from 'node:fs'
+import { queueFoldersOf } from '../world/block-queues.ts'
 import { errno, punchHole, SystemCallFailed, zeroRange } from '../world/libc.ts'
 import { alignedBytes, isAligned } from './aligned-memory.ts'
 import { type Disk, type DiskPlace, DiskTrouble, writeZeros } from './disk.ts'
@@ -137,11 +138,10 @@ const measure = (fd: number): { readonly size: number; readonly blockBytes: numb
 }
 const fileBlockBytes = 512
 
-/** A partition has no queue of its own: its disk's is one folder up. */
 const logicalBlockOf = (place: string): number => {
-  for (const queue of ['queue', '../queue']) {
+  for (const queue of queueFoldersOf(place)) {
     try {
-      return Number(readFileSync(`${place}/${queue}/logical_block_size`, 'utf8'))
+      return Number(readFileSync(`${queue}/logical_block_size`, 'utf8'))
     } catch {
       // Then it is the other one.
     }

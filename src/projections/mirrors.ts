@@ -259,7 +259,12 @@ type Named = { readonly generation: string; readonly epoch: Epoch }
 const became = (role: 'active' | 'standby', seen: Side['seen'], { generation, epoch }: Named): Side['seen'] =>
   seen && {
     ...seen,
-    ...{ generation, epoch, pending: null, role, isConsistent: true, isSameBoot: true },
+    generation,
+    epoch,
+    pending: null,
+    role,
+    isConsistent: true,
+    isSameBoot: true,
     verdict: { is: 'as-known' },
   }
 

@@ -265,7 +265,10 @@ const mirrorOf = (
     clusterPartition: `/dev/meta${at}`,
     mountPoint: `/srv/${at}`,
     port: firstMirrorPort + at,
-    ...{ mode, initial, regionSize, blockSize: mirrorPage },
+    mode,
+    initial,
+    regionSize,
+    blockSize: mirrorPage,
     ackTimeout: durationOf(silence),
     keepalive: { interval: durationOf(Math.max(leastPing, silence / 5)), timeout: durationOf(silence) },
   }

@@ -173,7 +173,10 @@ const managedShare = 0.25
 
 const managementGroup = (chance: Chance): GroupPlan => ({
   ...groupOf(chance, chance.whole(0, 1)),
-  ...{ name: 't', resources: 1, exclusion: 'off', isManagement: true },
+  name: 't',
+  resources: 1,
+  exclusion: 'off',
+  isManagement: true,
 })
 
 const groupOf = (chance: Chance, at: number): GroupPlan => ({

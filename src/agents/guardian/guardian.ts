@@ -244,7 +244,8 @@ class Guardian {
       (trouble: unknown) => String(trouble),
     )
     const trouble = await within(this.#world, timeoutMs, writing)
-    if (trouble !== null) this.#options.say('what runs could not be written down', { trouble })
+    const because = trouble === 'late' ? 'the disk does not answer' : trouble
+    if (because !== null) this.#options.say('what runs could not be written down', { trouble: because })
   }
 
   async #resetMachine(): Promise<void> {

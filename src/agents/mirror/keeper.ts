@@ -256,7 +256,9 @@ export class MirrorKeeper {
       this.#notBefore = this.#world.clock.now() + againMs
       if (what === 'activate') this.#refusal = answer.because
       this.#parts.say('the data plane of a mirror did not do what it was told', {
-        ...{ mirror: this.#parts.name, what, ...answer },
+        mirror: this.#parts.name,
+        what,
+        ...answer,
       })
     }
     await this.#link.refresh()
@@ -267,7 +269,9 @@ export class MirrorKeeper {
     const epoch = this.#wanted
     if (epoch === null) return
     const wish = {
-      ...{ mirror: name, source: me, epoch },
+      mirror: name,
+      source: me,
+      epoch,
       id: randomHex(this.#world, 16),
       generation: dataGeneration(randomHex(this.#world, 8)),
     }

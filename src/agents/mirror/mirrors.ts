@@ -78,7 +78,9 @@ export const mirrorsOf = (
 ): MirrorKeepers | null =>
   mirrorDriver
     ? mirrorKeepers(world, {
-        ...{ recorder, instance, ...told },
+        recorder,
+        instance,
+        ...told,
         me: serverName(kit.own.name),
         logDirectory: places.logs,
         statistics: places.diskStatistics,

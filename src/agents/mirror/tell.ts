@@ -85,7 +85,12 @@ const extentTeller = ({ name, me, recorder, link }: TellerParts): (() => Promise
     if (JSON.stringify([epoch, runs, isComplete, generation]) === last) return
     const told = await recorder.submit(`dirty extents ${name}`, (state) =>
       recordDirty(state, {
-        ...{ mirror: name, server: me, generation, runs, isComplete, saves },
+        mirror: name,
+        server: me,
+        generation,
+        runs,
+        isComplete,
+        saves,
         epoch: epochOf(sequence(epoch)),
       }),
     )

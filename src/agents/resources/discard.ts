@@ -1,4 +1,5 @@
 /** A mounted file system gives back to its disk what it calls free, so that it reads as zeros. */
+import { queueFoldersOf } from '../../world/block-queues.ts'
 import type { World } from '../../world/world.ts'
 import type { Limit, Outcome } from './driver.ts'
 import { failure, stall } from './outcome.ts'
@@ -26,9 +27,8 @@ export const objectionToZeros = async (world: World, device: string, limit: Limi
   const asked = await world.processes.run(['lsblk', '--nodeps', '--noheadings', '--output', 'MAJ:MIN', device], limit)
   const place = `/sys/dev/block/${asked.stdout.trim()}`
   if (asked.code !== 0) return null
-  // A partition has no queue of its own: its disk's is one folder up.
-  for (const queue of ['queue', '../queue'])
-    if (Number((await world.files.read(`${place}/${queue}/write_zeroes_max_bytes`)) ?? 1) === 0)
+  for (const queue of queueFoldersOf(place))
+    if (Number((await world.files.read(`${queue}/write_zeroes_max_bytes`)) ?? 1) === 0)
       return `${device} has no command for zeros: they would have to be written, one by one`
   return null
 }

@@ -29,10 +29,11 @@ export type Outcome =
 export type ResourceDriver<C extends ResourceConfiguration = ResourceConfiguration> = {
   readonly activate: (context: ResourceContext<C>, limit: Limit) => Promise<Outcome>
   /** `urgent`: the lease is ending; no stop script, no patience: kill, take down, at once. Also cleans up halves. */
-  readonly deactivate: (context: ResourceContext<C>, limit: Limit & { readonly urgent: boolean }) => Promise<Outcome>
+  readonly deactivate: (context: ResourceContext<C>, limit: StopLimit) => Promise<Outcome>
   /** What is true on this machine now, whoever made it so. `partial`: neither wholly on nor wholly off. */
   readonly probe: (context: ResourceContext<C>, limit: Limit) => Promise<'on' | 'off' | 'partial'>
   /** Where the world tells by itself: calls `lost` once when an active resource is gone. */
   readonly watch?: (context: ResourceContext<C>, lost: (because: string) => void) => Cancel
 }
+export type StopLimit = Limit & { readonly urgent: boolean }
 export type Limit = { readonly timeoutMs: number; readonly signal: AbortSignal }

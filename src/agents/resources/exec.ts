@@ -3,7 +3,7 @@ import type { ExecConfiguration } from '../../events/index.ts'
 import type { Cancel, ProcessIdentity, World } from '../../world/world.ts'
 import { commandOfScript } from '../script.ts'
 import { within } from '../within.ts'
-import type { Limit, Outcome, ResourceContext, ResourceDriver } from './driver.ts'
+import type { Limit, Outcome, ResourceContext, ResourceDriver, StopLimit } from './driver.ts'
 import { type ExecState, execPaths, execTag, readExecState, writeExecState } from './exec-state.ts'
 import { failure, messageOf, remaining, stall } from './outcome.ts'
 import { endAll } from './sweep.ts'
@@ -134,8 +134,6 @@ const runToEnd = async (world: World, context: Context, { command, limit }: Run)
   await writeExecState(world, context, { phase: 'started', mode: 'run-to-end', main: null })
   return { ok: true }
 }
-
-type StopLimit = Limit & { readonly urgent: boolean }
 
 const deactivate = async (world: World, context: Context, limit: StopLimit): Promise<Outcome> => {
   const until = world.clock.now() + limit.timeoutMs

@@ -3,10 +3,8 @@ import type { Cancel, World } from '../../world/world.ts'
 import type { Mirrors } from '../mirror/mirrors.ts'
 import { mirrorPlaces } from '../mirror/places.ts'
 import { endPlane } from '../mirror/plane-link.ts'
-import type { Limit, Outcome, ResourceContext } from './driver.ts'
+import type { Outcome, ResourceContext, StopLimit } from './driver.ts'
 import { stall } from './outcome.ts'
-
-export type StopLimit = Limit & { readonly urgent: boolean }
 
 /** Of the time to stop, until what does not do as it is told is ended. */
 export const patientPart = 0.5

@@ -2,7 +2,7 @@
  *  file system unmounted: it is still written. */
 import type { DiskConfiguration } from '../../events/index.ts'
 import type { ProcessIdentity, World } from '../../world/world.ts'
-import type { Limit, Outcome } from './driver.ts'
+import type { Outcome, StopLimit } from './driver.ts'
 import { mounts, ofDevice } from './mounts.ts'
 import { failure, remaining, stall } from './outcome.ts'
 import { allEnded, pause } from './sweep.ts'
@@ -15,7 +15,6 @@ const patienceMs = 1000
 const maxKillRounds = 5
 const detachMs = 2000
 
-type StopLimit = Limit & { readonly urgent: boolean }
 /** What is to be unmounted from where, and how patiently. */
 export type Mounted = Pick<DiskConfiguration, 'device' | 'mountPoint' | 'killUsersAfter'>
 type Job = {

@@ -4,8 +4,8 @@
  */
 import type { Mirrors } from '../../agents/mirror/mirrors.ts'
 import { mirrorPlaces } from '../../agents/mirror/places.ts'
-import type { Limit, Outcome, ResourceContext, ResourceDriver } from '../../agents/resources/driver.ts'
-import { letGo, type StopLimit, watchPlane } from '../../agents/resources/md-plane.ts'
+import type { Limit, Outcome, ResourceContext, ResourceDriver, StopLimit } from '../../agents/resources/driver.ts'
+import { letGo, watchPlane } from '../../agents/resources/md-plane.ts'
 import { failure, remaining } from '../../agents/resources/outcome.ts'
 import type { World } from '../../world/world.ts'
 import { type DriverParts, lasting } from '../drivers.ts'

@@ -1,4 +1,5 @@
 /** The mirror disks of a simulated cluster: their partitions, their data planes, who has mounted them, and what writers were told. */
+import { ofServer } from '../../agents/mirror/places.ts'
 import { type Configuration, type MirrorConfiguration, type MirrorName, mirrorName } from '../../events/index.ts'
 import type { Engine } from '../../mirror/engine-interface.ts'
 import { runMirror } from '../../mirror/process/mirror-process.ts'
@@ -59,7 +60,10 @@ export class SimulatedMirrors {
     this.#parts = parts
     const { timeout } = configuration.heartbeat
     this.#habits = {
-      ...{ blockBytes: pageBytes, often: 0.5, flushes: 0.05, mostOpen: 12 },
+      blockBytes: pageBytes,
+      often: 0.5,
+      flushes: 0.05,
+      mostOpen: 12,
       // Against T, as everything else that happens: a run writes as much whatever its time-out is.
       every: [Math.max(2, timeout / 500), Math.max(20, timeout / 15)],
     }
@@ -156,8 +160,8 @@ export class SimulatedMirrors {
   ): SimulatedMirror => {
     const name = mirrorName(group, resource)
     const bytes = Math.max(leastPages * pageBytes, leastBlocks * blockSize)
-    const data = pathOf(dataPartition)
-    const metadata = pathOf(clusterPartition)
+    const data = (server: string) => ofServer(dataPartition, server)
+    const metadata = (server: string) => ofServer(clusterPartition, server)
     const { partitions } = this
     const { host, state } = this.#parts
     for (const server of servers) {
@@ -165,15 +169,15 @@ export class SimulatedMirrors {
       partitions.add(server, metadata(server), metadataBytes)
     }
     const judge = new Judge({
-      ...{ mirror: name, servers, bytes, mode, host, state },
+      mirror: name,
+      servers,
+      bytes,
+      mode,
+      host,
+      state,
       data: (server) => partitions.of(server, data(server)),
       metadata: (server) => partitions.of(server, metadata(server)),
     })
     return { name, group, resource, servers, judge, data, metadata }
   }
 }
-
-const pathOf =
-  (partition: MirrorConfiguration['dataPartition']) =>
-  (server: string): string =>
-    typeof partition === 'string' ? partition : (partition[server] ?? '')

@@ -1,7 +1,7 @@
 /** H6: the presence of the other server's management controller, against a real one; evidence, and never hearing. */
 import { chmod, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { afterAll, expect } from 'vitest'
+import { expect } from 'vitest'
 import { startIpmiSim } from '../lab/ipmi-sim.ts'
 import { createLab } from '../lab/lab.ts'
 import { liveTest } from '../lab/live-test.ts'
@@ -9,9 +9,6 @@ import { until } from '../lab/until.ts'
 import { createCluster, settleMs } from './cluster.ts'
 import { checked } from './cluster-test.ts'
 import { votersOf } from './configuration.ts'
-import { removeKits } from './kits.ts'
-
-afterAll(removeKits)
 
 liveTest(
   'the controller of a lost server tells that its machine is off, and keeps nobody from taking over',

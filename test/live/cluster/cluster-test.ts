@@ -1,11 +1,12 @@
 /** A test of a whole cluster: made before, and held against what must always be so after. */
-import { expect, type TestContext } from 'vitest'
+import { afterAll, expect, type TestContext } from 'vitest'
 import { createLab } from '../lab/lab.ts'
 import { liveTest } from '../lab/live-test.ts'
 import type { Need } from '../lab/needs.ts'
 import { giveStateDisks } from '../lab/state-disks.ts'
 import { type Cluster, createCluster } from './cluster.ts'
 import { type ClusterOptions, hostsOf } from './configuration.ts'
+import { removeKits } from './kits.ts'
 import { findingsIn } from './log-check.ts'
 
 export type ClusterTestOptions = ClusterOptions & {
@@ -18,6 +19,9 @@ export type ClusterTestOptions = ClusterOptions & {
   /** The state of each host is on a disk of its own, which can be made to stand still. */
   readonly hasStateDisks?: boolean
 }
+
+// Whichever test of the file has made them.
+afterAll(removeKits)
 
 /** A cluster test starts a cluster, breaks it, and waits for elections. */
 const defaultTimeoutMs = 150_000

@@ -98,6 +98,12 @@ export class Cluster {
     return stdout
   }
 
+  /** The same, as soon as its agent takes it: one may be on its way back. */
+  async doSoon(voter: string, args: readonly string[], withinMs = settleMs): Promise<void> {
+    const isTaken = async () => (await this.baton(voter, args)).code === 0
+    await until(isTaken, withinMs, `${args.join(' ')} to be taken by ${voter}`)
+  }
+
   /** Who owns a group, and how far it is, as one voter knows it. */
   async ownership(group: string, voter = this.#anyServer()) {
     const { state: known } = await this.status(voter)

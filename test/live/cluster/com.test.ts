@@ -1,5 +1,5 @@
 /** A serial cable beside the networks: it keeps a server alive that no network reaches, and lets it give its groups away. */
-import { afterAll, describe, expect, type TestContext } from 'vitest'
+import { describe, expect, type TestContext } from 'vitest'
 import { createLab } from '../lab/lab.ts'
 import { liveTest } from '../lab/live-test.ts'
 import { SerialCable } from '../lab/serial-cable.ts'
@@ -7,9 +7,6 @@ import { now, until } from '../lab/until.ts'
 import { type Cluster, createCluster, settleMs } from './cluster.ts'
 import { checked } from './cluster-test.ts'
 import { quick, type Timing } from './configuration.ts'
-import { removeKits } from './kits.ts'
-
-afterAll(removeKits)
 
 const needs = { needs: ['lab', 'nats-server', 'socat'], timeoutMs: 150_000 } as const
 const timeoutMs = 1000

@@ -1,11 +1,8 @@
 /** A computer is gone from one moment to the next. */
-import { afterAll, describe, expect } from 'vitest'
+import { describe, expect } from 'vitest'
 import { now, until } from '../lab/until.ts'
 import { settleMs } from './cluster.ts'
 import { clusterTest } from './cluster-test.ts'
-import { removeKits } from './kits.ts'
-
-afterAll(removeKits)
 
 describe('a crash', () => {
   clusterTest('of the active server moves its groups; back again, it is the standby', {}, async (cluster, context) => {

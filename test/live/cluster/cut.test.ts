@@ -1,12 +1,9 @@
 /** Networks are cut and heal; nobody is dead. */
-import { afterAll, describe, expect } from 'vitest'
+import { describe, expect } from 'vitest'
 import type { Cut } from '../lab/cuts.ts'
 import { until } from '../lab/until.ts'
 import { type Cluster, settleMs } from './cluster.ts'
 import { clusterTest } from './cluster-test.ts'
-import { removeKits } from './kits.ts'
-
-afterAll(removeKits)
 
 describe('the active server, cut off', () => {
   const waysToBeAlone: Readonly<Record<string, Cut>> = {

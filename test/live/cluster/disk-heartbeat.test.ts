@@ -1,14 +1,11 @@
 /** A partition of a shared disk as a heartbeat path: prepared, read past the caches, and never believed when it is old. */
-import { afterAll, describe, expect, type TestContext } from 'vitest'
+import { describe, expect, type TestContext } from 'vitest'
 import { createLab } from '../lab/lab.ts'
 import { liveTest } from '../lab/live-test.ts'
 import { now, until } from '../lab/until.ts'
 import { type Cluster, createCluster, settleMs } from './cluster.ts'
 import { checked } from './cluster-test.ts'
 import { quick } from './configuration.ts'
-import { removeKits } from './kits.ts'
-
-afterAll(removeKits)
 
 const needs = { needs: ['lab', 'nats-server', 'losetup', 'mkfs.ext4'], timeoutMs: 150_000 } as const
 const timeoutMs = 1000

@@ -1,6 +1,6 @@
 /** Disks: a database on a shared one survives its server; a full one under the log is no matter to the service. */
 import { join } from 'node:path'
-import { afterAll, describe, expect } from 'vitest'
+import { describe, expect } from 'vitest'
 import type { Host } from '../lab/host.ts'
 import { createLab } from '../lab/lab.ts'
 import { liveTest } from '../lab/live-test.ts'
@@ -9,9 +9,6 @@ import { until } from '../lab/until.ts'
 import { createCluster, settleMs } from './cluster.ts'
 import { checked, clusterTest } from './cluster-test.ts'
 import { floating } from './configuration.ts'
-import { removeKits } from './kits.ts'
-
-afterAll(removeKits)
 
 /** Takes the log of a test, and fills up at once. */
 const store = '/var/lib/baton/nats'

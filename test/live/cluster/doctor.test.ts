@@ -1,15 +1,12 @@
 /** `baton doctor` on a cluster that is well, and on one with deliberate faults. */
 import { chmod, mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { afterAll, describe, expect } from 'vitest'
+import { describe, expect } from 'vitest'
 import type { Finding } from '../../../src/cli/doctor/finding.ts'
 import { until } from '../lab/until.ts'
 import { type Cluster, settleMs } from './cluster.ts'
 import { clusterTest } from './cluster-test.ts'
 import { calm } from './configuration.ts'
-import { removeKits } from './kits.ts'
-
-afterAll(removeKits)
 
 type Diagnosis = { readonly code: number | null; readonly findings: readonly Finding[] }
 

@@ -1,12 +1,9 @@
 /** N6: two servers that hold one group see it at the first contact, and the older one stops. */
-import { afterAll, expect } from 'vitest'
+import { expect } from 'vitest'
 import { until } from '../lab/until.ts'
 import { settleMs } from './cluster.ts'
 import { clusterTest } from './cluster-test.ts'
 import { banner } from './configuration.ts'
-import { removeKits } from './kits.ts'
-
-afterAll(removeKits)
 
 clusterTest(
   'a machine that hung with a group and goes on learns that another one has it, stops it and says so',

@@ -1,16 +1,13 @@
 /** A lost server is proven off by its management controller before its groups run elsewhere. */
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { afterAll, describe, expect } from 'vitest'
+import { describe, expect } from 'vitest'
 import { type IpmiSim, startIpmiSim } from '../lab/ipmi-sim.ts'
 import type { Lab } from '../lab/lab.ts'
 import { now, until } from '../lab/until.ts'
 import { type Cluster, settleMs } from './cluster.ts'
 import { clusterTest } from './cluster-test.ts'
 import { type Part, serversOf, webGroup } from './configuration.ts'
-import { removeKits } from './kits.ts'
-
-afterAll(removeKits)
 
 const bmcHost = 'bmc'
 const portOf = (server: string): number => 6000 + Number(server.slice(1))

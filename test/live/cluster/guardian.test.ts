@@ -4,16 +4,13 @@
  */
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, describe, expect } from 'vitest'
+import { describe, expect } from 'vitest'
 import { resumeStateDisk, stallStateDisk } from '../lab/state-disks.ts'
 import { now, until } from '../lab/until.ts'
 import { type Cluster, settleMs } from './cluster.ts'
 import { clusterTest } from './cluster-test.ts'
 import { calm, floating } from './configuration.ts'
-import { removeKits } from './kits.ts'
 import { pidsWith } from './voter-processes.ts'
-
-afterAll(removeKits)
 
 describe('lease end to off, in ms, when', () => {
   clusterTest('the agent hangs (SIGSTOP)', { timing: calm }, async (cluster, context) => {

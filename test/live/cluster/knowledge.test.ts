@@ -1,11 +1,8 @@
 /** What a cluster says of itself, and how it takes a new configuration. */
-import { afterAll, describe, expect } from 'vitest'
+import { describe, expect } from 'vitest'
 import { until } from '../lab/until.ts'
 import { type Cluster, settleMs } from './cluster.ts'
 import { clusterTest } from './cluster-test.ts'
-import { removeKits } from './kits.ts'
-
-afterAll(removeKits)
 
 describe('a server without a majority', () => {
   clusterTest('says what it knows, and how old that is', {}, async (cluster) => {

@@ -1,14 +1,11 @@
 /** What changes on a living cluster, and what it outlives: rules 10 and 12 of liveness on real hosts. */
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { afterAll, describe, expect } from 'vitest'
+import { describe, expect } from 'vitest'
 import { until } from '../lab/until.ts'
 import { type Cluster, settleMs } from './cluster.ts'
 import { clusterTest } from './cluster-test.ts'
 import { quick } from './configuration.ts'
-import { removeKits } from './kits.ts'
-
-afterAll(removeKits)
 
 const place = '/var/lib/baton/next.yaml'
 

@@ -1,11 +1,8 @@
 /** N5: what the losing side of a partition does; the other side goes on. */
-import { afterAll, describe, expect } from 'vitest'
+import { describe, expect } from 'vitest'
 import { until } from '../lab/until.ts'
 import { type Cluster, settleMs } from './cluster.ts'
 import { clusterTest } from './cluster-test.ts'
-import { removeKits } from './kits.ts'
-
-afterAll(removeKits)
 
 const ping = { targets: ['10.77.2.13'], interval: '200ms', timeout: '200ms' }
 const onLoss = { action: 'os-reboot', after: '500ms' }

@@ -1,14 +1,11 @@
 /** What a Prometheus server gets from real agents, judged by its own `promtool`. */
 import { spawn } from 'node:child_process'
 import { text } from 'node:stream/consumers'
-import { afterAll, expect } from 'vitest'
+import { expect } from 'vitest'
 import { until } from '../lab/until.ts'
 import { type Cluster, settleMs } from './cluster.ts'
 import { clusterTest } from './cluster-test.ts'
 import { calm } from './configuration.ts'
-import { removeKits } from './kits.ts'
-
-afterAll(removeKits)
 
 const port = 29_020
 

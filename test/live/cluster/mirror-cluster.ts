@@ -266,8 +266,7 @@ export class MirrorCluster {
     [program, ...options]: readonly [string, ...string[]] = ['fsck.ext4', '-f', '-n'],
   ): Promise<void> {
     await this.waitUntilWhole()
-    const stop = async () => (await this.cluster.baton('s1', ['group', 'stop', 'db'])).code === 0
-    await until(stop, mirrorMs, 'the group to be stopped')
+    await this.cluster.doSoon('s1', ['group', 'stop', 'db'], mirrorMs)
     const images = Object.values(this.disks).map(({ data }) => data)
     for (const { device, file } of images) {
       await execute('blockdev', ['--flushbufs', device])

@@ -110,11 +110,7 @@ const readmit = async (mirrored: MirrorCluster, on: string, voter: string): Prom
   const { cluster } = mirrored
   const isNoticed = async () => (await cluster.status(on)).notAdmitted.includes(voterName(voter))
   await until(isNoticed, mirrorMs, `${voter} to count for nothing`)
-  await until(
-    async () => (await cluster.baton(on, ['server', 'readmit', voter, '--yes'])).code === 0,
-    mirrorMs,
-    `${voter} to be re-admitted`,
-  )
+  await cluster.doSoon(on, ['server', 'readmit', voter, '--yes'], mirrorMs)
   await until(async () => !(await isNoticed()), mirrorMs, `${voter} to count again`)
 }
 
@@ -125,9 +121,8 @@ const bringTo = async (mirrored: MirrorCluster, server: string): Promise<void> =
   await mirrored.waitUntilOnline(server)
 }
 
-/** As soon as an agent takes it. */
-const order = ({ cluster }: MirrorCluster, ...args: readonly string[]): Promise<unknown> =>
-  until(async () => (await cluster.baton('s1', args)).code === 0, mirrorMs, `${args.join(' ')} to be taken`)
+const order = ({ cluster }: MirrorCluster, ...args: readonly string[]): Promise<void> =>
+  cluster.doSoon('s1', args, mirrorMs)
 
 const restore = async (mirrored: MirrorCluster, server: string, backups: Backups): Promise<void> => {
   const { stateDirectory } = mirrored.cluster.host(server)

@@ -1,12 +1,9 @@
 /** N1 and N2: groups of ping targets and web servers tell which side of a partition is cut off. */
-import { afterAll, describe } from 'vitest'
+import { describe } from 'vitest'
 import type { Host } from '../lab/host.ts'
 import { until } from '../lab/until.ts'
 import { type Cluster, settleMs } from './cluster.ts'
 import { clusterTest } from './cluster-test.ts'
-import { removeKits } from './kits.ts'
-
-afterAll(removeKits)
 
 const often = { interval: '200ms', timeout: '200ms' }
 const witness = { interconnect: '10.77.1.13', public: '10.77.2.13' }

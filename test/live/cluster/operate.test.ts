@@ -1,12 +1,9 @@
 /** What operators do, and what the cluster does by itself while everything is well. */
-import { afterAll, describe, expect } from 'vitest'
+import { describe, expect } from 'vitest'
 import { until } from '../lab/until.ts'
 import { type Cluster, settleMs } from './cluster.ts'
 import { clusterTest } from './cluster-test.ts'
 import { floating, otherFloating, webGroup } from './configuration.ts'
-import { removeKits } from './kits.ts'
-
-afterAll(removeKits)
 
 describe('a group', () => {
   clusterTest('is moved, stopped and started by hand', {}, async (cluster, context) => {

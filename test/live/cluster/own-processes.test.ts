@@ -1,14 +1,11 @@
 /** F4: our own processes die; it is on the log and told, the services go on, and what is configured follows. */
 import { join } from 'node:path'
-import { afterAll, expect } from 'vitest'
+import { expect } from 'vitest'
 import type { Lab } from '../lab/lab.ts'
 import { until } from '../lab/until.ts'
 import { type Cluster, settleMs } from './cluster.ts'
 import { clusterTest } from './cluster-test.ts'
 import { calm } from './configuration.ts'
-import { removeKits } from './kits.ts'
-
-afterAll(removeKits)
 
 /** Of one process on one server, as the log has it. */
 const deathOf = (cluster: Cluster, server: string, process: string) =>

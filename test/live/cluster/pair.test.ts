@@ -1,7 +1,7 @@
 /** Two servers and nobody else: what stands in for the third voice, and what becomes of the log. */
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { afterAll, describe, expect, type TestContext } from 'vitest'
+import { describe, expect, type TestContext } from 'vitest'
 import { createLab } from '../lab/lab.ts'
 import { liveTest } from '../lab/live-test.ts'
 import { SerialCable } from '../lab/serial-cable.ts'
@@ -9,9 +9,6 @@ import { now, until } from '../lab/until.ts'
 import { type Cluster, createCluster, settleMs } from './cluster.ts'
 import { checked, clusterTest } from './cluster-test.ts'
 import { hostsOf, quick } from './configuration.ts'
-import { removeKits } from './kits.ts'
-
-afterAll(removeKits)
 
 const isPair = true
 type Server = 's1' | 's2'

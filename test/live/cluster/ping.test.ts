@@ -1,12 +1,9 @@
 /** N1: a server that reaches none of the ping targets is the last choice, but not ruled out. */
-import { afterAll, describe, expect } from 'vitest'
+import { describe, expect } from 'vitest'
 import { serverOf } from '../../../src/projections/servers.ts'
 import { until } from '../lab/until.ts'
 import { type Cluster, settleMs } from './cluster.ts'
 import { clusterTest } from './cluster-test.ts'
-import { removeKits } from './kits.ts'
-
-afterAll(removeKits)
 
 /** The witness answers on the public network as a gateway would. */
 const npResolution = { ping: { targets: ['10.77.2.13'], interval: '200ms', timeout: '200ms', wait: '500ms' } }

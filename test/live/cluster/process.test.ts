@@ -1,14 +1,11 @@
 /** One process of the product, or the guarded one, dies or hangs; the computer stays. */
 import { existsSync } from 'node:fs'
-import { afterAll, describe, expect } from 'vitest'
+import { describe, expect } from 'vitest'
 import { until } from '../lab/until.ts'
 import { settleMs } from './cluster.ts'
 import { clusterTest } from './cluster-test.ts'
 import { calm } from './configuration.ts'
-import { removeKits } from './kits.ts'
 import { pidsWith } from './voter-processes.ts'
-
-afterAll(removeKits)
 
 describe('the death of', () => {
   clusterTest('an agent interrupts nothing: the next one adopts what runs', { timing: calm }, async (cluster) => {

@@ -1,12 +1,9 @@
 /** Computers and agents that start again: one by one, all together, or not all of them. */
-import { afterAll, describe, expect } from 'vitest'
+import { describe, expect } from 'vitest'
 import { until } from '../lab/until.ts'
 import { type Cluster, settleMs } from './cluster.ts'
 import { clusterTest } from './cluster-test.ts'
 import { calm } from './configuration.ts'
-import { removeKits } from './kits.ts'
-
-afterAll(removeKits)
 
 describe('after a power failure', () => {
   for (const who of [

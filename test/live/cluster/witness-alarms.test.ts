@@ -1,13 +1,9 @@
 /** A witness puts nothing on the log: what is wrong with it, it tells its own alert targets. */
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { afterAll } from 'vitest'
 import { until } from '../lab/until.ts'
 import { settleMs } from './cluster.ts'
 import { clusterTest } from './cluster-test.ts'
-import { removeKits } from './kits.ts'
-
-afterAll(removeKits)
 
 clusterTest('a witness tells of its dead log server, of a lost majority and of a lost log', {}, async (cluster) => {
   const file = join(cluster.host('w').stateDirectory, 'log', 'alerts.log')

@@ -1,15 +1,13 @@
 /** H5: beats through a web witness, when the servers reach each other no other way. */
 import { join } from 'node:path'
-import { afterAll, describe, expect } from 'vitest'
+import { describe, expect } from 'vitest'
 import { createLab } from '../lab/lab.ts'
 import { liveTest } from '../lab/live-test.ts'
 import { until } from '../lab/until.ts'
 import { type Cluster, createCluster, settleMs } from './cluster.ts'
 import { checked } from './cluster-test.ts'
 import { quick, votersOf } from './configuration.ts'
-import { baton, removeKits } from './kits.ts'
-
-afterAll(removeKits)
+import { baton } from './kits.ts'
 
 const port = 29020
 

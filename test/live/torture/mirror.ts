@@ -87,11 +87,7 @@ const runFaults = async (mirrored: MirrorCluster, chance: Chance, names: string[
   const resyncs = (await told(mirrored, 'MirrorResyncStarted')).slice(before).map(({ data }) => data)
   if (!mayCopyAll && resyncs.some(({ copy }) => copy === 'everything')) throw new Error('everything was copied')
   await mirrored.expectEqualAndClean()
-  await until(
-    async () => (await mirrored.cluster.baton('s1', ['group', 'start', 'db'])).code === 0,
-    mirrorMs,
-    'db to be started',
-  )
+  await mirrored.cluster.doSoon('s1', ['group', 'start', 'db'], mirrorMs)
   const copied = resyncs.reduce((sum, { totalBytes }) => sum + Number(totalBytes), 0) / 1_048_576
   return `${blocks} blocks, ${resyncs.length} resyncs of ${copied.toFixed(1)} MiB`
 }

@@ -96,7 +96,10 @@ describe('a server that was told to stop', () => {
 describe('a server that awaits its return', () => {
   test('is a member with a generation of its own', () => {
     expect(awaiting.state().servers.byName.s1).toMatchObject({
-      ...{ status: 'up', generation: 8, stopOrdered: true, awaitsReturn: true },
+      status: 'up',
+      generation: 8,
+      stopOrdered: true,
+      awaitsReturn: true,
     })
   })
   test('joins anew as any other, and goes on awaiting', () => {
@@ -172,7 +175,12 @@ describe('what a server still owned when its machine started anew', () => {
     ...[assigned('web', 's1'), online('web', 4), assigned('t', 's1'), online('t', 6), stop('s1'), back('s1')],
   )
   const at: Standpoint = {
-    ...{ me: s1, isLeased: true, hasBarrier: true, stoppedEpoch: undefined, running: [], isInherited: false },
+    me: s1,
+    isLeased: true,
+    hasBarrier: true,
+    stoppedEpoch: undefined,
+    running: [],
+    isInherited: false,
   }
   const passedOn = died.after(vacated)
 

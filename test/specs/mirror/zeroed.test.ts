@@ -36,7 +36,9 @@ describe('what is made zeros before it was copied', () => {
     expect(pair.active('alpha').condition).toMatchObject({ pair: 'paired', dirtyBlocks: 0 })
     expect([...copied].filter((block) => block >= 20 && block < 50)).toEqual([])
     expect(pair.told('resync').at(-1)).toMatchObject({
-      ...{ state: 'ended', doneBytes: 10 * blockBytes, totalBytes: 10 * blockBytes },
+      state: 'ended',
+      doneBytes: 10 * blockBytes,
+      totalBytes: 10 * blockBytes,
     })
     expect([pair.areEqual(), pair.valueOf('beta', 20), pair.valueOf('beta', 49)]).toEqual([true, 0, 0])
   })
