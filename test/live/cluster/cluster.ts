@@ -184,6 +184,7 @@ export class Cluster {
     const role = this.servers.includes(voter) ? 'agent' : 'witness'
     const pid = await this.signal(voter, role, 'SIGTERM')
     await until(() => !existsSync(`/proc/${pid}`), settleMs, `the ${role} on ${voter} to end`)
+    // Where nothing runs, its guardian ends with it.
     if ((await pidsOf(this.host(voter), 'guardian')).length === 0) await this.startAgent(voter)
     await this.waitForAnother(voter, role, pid)
   }

@@ -179,7 +179,7 @@ export const mirrorFaults: readonly MirrorFault[] = [
       name: `the agent of ${server} is restarted`,
       happen: async ({ cluster }) => {
         const isGuarded = cluster.host(server).isOn && (await cluster.status(server).then(yes, no))
-        if (isGuarded) await cluster.signal(server, 'agent', 'SIGTERM').catch(() => undefined)
+        if (isGuarded) await cluster.restartAgent(server)
         return nothing
       },
     },
