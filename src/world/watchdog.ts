@@ -3,7 +3,7 @@
  * Whatever only looks like one is refused: a machine that is said to be reset and is not is worse than one without.
  */
 import { closeSync, constants, openSync, readlinkSync, type Stats, statSync, writeSync } from 'node:fs'
-import { control, SystemCallFailed } from './libc.ts'
+import { control, errno, SystemCallFailed } from './libc.ts'
 
 export type WatchdogSettings = { readonly timeoutMs: number; readonly pretimeoutMs: number | null }
 
@@ -34,10 +34,12 @@ const watchdogMinor = 130
 
 /** linux/watchdog.h; `_IOR('W', n, int)` and the like, the same on every architecture Baton runs on. */
 const getSupport = 0x80285700
+const setOptions = 0x80045704
 const setTimeoutRequest = 0xc0045706
 const getTimeout = 0x80045707
 const setPretimeout = 0xc0045708
 const options = { setTimeout: 0x80, magicClose: 0x100, pretimeout: 0x200 } as const
+const disableCard = 1
 /** struct watchdog_info: options, firmware version, 32 bytes of name. */
 const infoBytes = 40
 
@@ -80,55 +82,80 @@ const open: Watchdogs['open'] = (device, settings) => {
     const held = code === 'EBUSY' ? ': somebody else feeds it (systemd’s RuntimeWatchdogSec, watchdogd, sbd)' : ''
     return { refused: `${device} cannot be opened (${code})${held}` }
   }
+  const file: WatchdogFile = {
+    control: (request, argument) => control(fd, request, argument),
+    write: (text) => void writeSync(fd, text),
+    close: () => closeSync(fd),
+  }
   try {
-    return setUp(fd, settings)
+    return openedWatchdog(file, settings)
   } catch (error) {
     // Whatever it is, it was armed by being opened.
-    closeSafely(fd)
+    closeSafely(file)
     return { refused: `${device} does not do what a watchdog does: ${error instanceof Error ? error.message : error}` }
   }
 }
 
-const setUp = (fd: number, { timeoutMs, pretimeoutMs }: WatchdogSettings): OpenWatchdog => {
+/** What the kernel lets one do with a watchdog that is open. All throw what it says. */
+export type WatchdogFile = {
+  /** ioctl(2) */
+  readonly control: (request: number, argument: Uint8Array) => void
+  readonly write: (text: string) => void
+  readonly close: () => void
+}
+
+/** Gives an open device its times, and learns what it made of them. @throws what the device says */
+export const openedWatchdog = (file: WatchdogFile, { timeoutMs, pretimeoutMs }: WatchdogSettings): OpenWatchdog => {
   const info = Buffer.alloc(infoBytes)
-  control(fd, getSupport, info)
+  file.control(getSupport, info)
   const supported = info.readUInt32LE(0)
   const identity = info.toString('latin1', 8, infoBytes).split('\0')[0] ?? ''
-  if ((supported & options.setTimeout) !== 0) askWith(fd, setTimeoutRequest, Math.ceil(timeoutMs / 1000))
-  const actual = askWith(fd, getTimeout, 0) * 1000
+  if ((supported & options.setTimeout) !== 0) askWith(file, setTimeoutRequest, Math.ceil(timeoutMs / 1000))
+  const actual = askWith(file, getTimeout, 0) * 1000
   const hasPretimeout = pretimeoutMs !== null && (supported & options.pretimeout) !== 0
-  const pretimeout = hasPretimeout ? askWith(fd, setPretimeout, Math.ceil(pretimeoutMs / 1000)) * 1000 : null
+  const pretimeout = hasPretimeout ? askWith(file, setPretimeout, Math.ceil(pretimeoutMs / 1000)) * 1000 : null
   return {
     identity,
     timeoutMs: actual,
     pretimeoutMs: pretimeout,
     // Any byte but V.
-    feed: () => {
-      writeSync(fd, '.')
-    },
+    feed: () => file.write('.'),
     disarm: () => {
-      closeSafely(fd)
-      return (supported & options.magicClose) !== 0
+      const hasStopped = stop(file) ?? (supported & options.magicClose) !== 0
+      closeSafely(file)
+      return hasStopped
     },
   }
 }
 
+/** A close tells nothing of nowayout, so the driver is told to stop first; null: an old one, which cannot be told. */
+const stop = (file: WatchdogFile): boolean | null => {
+  try {
+    askWith(file, setOptions, disableCard)
+    return true
+  } catch (error) {
+    const isUnknown = error instanceof SystemCallFailed && unknownRequest.includes(error.errno)
+    return isUnknown ? null : false
+  }
+}
+const unknownRequest: readonly number[] = [errno.ENOTTY, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP]
+
 /** An ioctl that takes an int, and answers one in its place. */
-const askWith = (fd: number, request: number, value: number): number => {
+const askWith = (file: WatchdogFile, request: number, value: number): number => {
   const argument = Buffer.alloc(4)
   argument.writeInt32LE(value)
-  control(fd, request, argument)
+  file.control(request, argument)
   return argument.readInt32LE()
 }
 
 /** Magic close: without the V before it, the driver takes the close for a crash. */
-const closeSafely = (fd: number): void => {
+const closeSafely = (file: WatchdogFile): void => {
   try {
-    writeSync(fd, 'V')
+    file.write('V')
   } catch {
     // Not a watchdog, or gone: then there is nothing to disarm.
   }
-  closeSync(fd)
+  file.close()
 }
 
 const codeOf = (error: unknown): string =>

@@ -24,7 +24,7 @@ export const guestModule = (name: string): string | null => {
 export type Guest = {
   /** The only one of the host's that can be written to inside. */
   readonly folder: string
-  /** The one thing that it does; then it switches itself off. */
+  /** What it does at each start of its kernel; then it switches itself off. */
   readonly command: readonly string[]
   readonly timeoutMs: number
 }
@@ -38,10 +38,11 @@ const memoryMib = 512
  */
 const untilWeEnd = [
   ...['--pdeathsig', 'KILL', '--', 'unshare', '--pid', '--fork', '--kill-child', '--'],
-  ...['sh', '-c', '"$@"; exit', 'sh'],
+  // One that panics ends with a signal, and leaves nothing behind.
+  ...['sh', '-c', 'ulimit -c 0; "$@"; exit', 'sh'],
 ]
 
-/** Boots on the host's file system, read-only; answers what it said on its console once it is off. */
+/** Boots on the host's file system, read-only; answers what it said on its console once it is off, or has panicked. */
 export const runGuest = async ({ folder, command, timeoutMs }: Guest): Promise<string> => {
   const init = join(folder, 'init')
   writeFileSync(init, initOf({ folder, command, timeoutMs }), { mode: 0o755 })

@@ -53,7 +53,7 @@ const checks: Record<Exclude<Need, 'lab'>, () => string | null> = {
   fio: () => onPath('fio'),
   losetup: () => (existsSync('/dev/loop-control') ? onPath('losetup') : 'no loop devices in this kernel'),
   promtool: () => onPath('promtool'),
-  'user-mode-linux': () => onPath('linux.uml') ?? (guestModule('nbd') === null ? 'linux.uml has no module nbd' : null),
+  'user-mode-linux': () => onPath('linux.uml') ?? lacksModule(),
   'fence-agents': () => onPath('fence_dummy') ?? onPath('fence_ipmilan'),
   ipmi: () => onPath('ipmi_sim') ?? onPath('ipmitool'),
   socat: () => onPath('socat') ?? onPath('setpriv'),
@@ -79,6 +79,11 @@ export const postgresDirectory = (): string | null => {
     directories.find((directory) => ['initdb', 'pg_ctl', 'postgres'].every((name) => isProgram(directory, name))) ??
     null
   )
+}
+
+const lacksModule = (): string | null => {
+  const lacking = ['nbd', 'softdog'].find((name) => guestModule(name) === null)
+  return lacking === undefined ? null : `linux.uml has no module ${lacking}`
 }
 
 const inKernel = (type: string): string | null =>

@@ -4,9 +4,8 @@
  */
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
-import { appendFileSync, mkdirSync, openSync, readFileSync, statSync, truncateSync } from 'node:fs'
+import { mkdirSync, readFileSync, statSync, truncateSync } from 'node:fs'
 import { promisify } from 'node:util'
-import koffi from 'koffi'
 import type { Mirrors } from '../../../src/agents/mirror/mirrors.ts'
 import { mirrorPlaces } from '../../../src/agents/mirror/places.ts'
 import type { ResourceContext } from '../../../src/agents/resources/driver.ts'
@@ -24,6 +23,7 @@ import { connectDevice, disconnectDevice } from '../../../src/mirror/attach/kern
 import { closeDescriptor, connectSocket, openSocket } from '../../../src/world/libc.ts'
 import { realWorld } from '../../../src/world/real.ts'
 import { unixAddress, unixFamily } from '../../../src/world/unix-datagram.ts'
+import { loadModule, switchOff, tell } from '../lab/in-guest.ts'
 import { until } from '../lab/until.ts'
 import { activation, startPair } from './plane.ts'
 
@@ -67,14 +67,7 @@ const tried = async (sentence: string, body: () => Promise<void>): Promise<void>
     () => 'seen',
     (error: unknown) => (error instanceof Error ? (error.stack ?? error.message) : String(error)),
   )
-  appendFileSync(report, `${JSON.stringify([sentence, outcome])}\n`)
-}
-const libc = koffi.load(null)
-/** finit_module(2) of this architecture; no program for it may be installed. */
-const loadModule = (): void => {
-  const number = process.arch === 'x64' ? 313 : 273
-  const call = libc.func('long syscall(long, ...)')
-  assert.equal(Number(call(number, 'int', openSync(module, 'r'), 'str', '', 'int', 0)), 0)
+  tell(report, sentence, outcome)
 }
 
 mkdirSync(folder, { recursive: true })
@@ -140,7 +133,7 @@ await tried('a kernel without nbd is named, and what to do about it', async () =
   assert.equal(lacks.ok || lacks.stalled, false)
 })
 
-loadModule()
+loadModule(module)
 
 await tried('a device of another size is none of the mirror', async () => {
   const other = await attachDisk(world, places, { by: 'nbd', sizeBytes: 2 * sizeBytes }, limit)
@@ -222,5 +215,4 @@ await tried('what hangs is taken down within the time that there is', async () =
 
 alpha.kill()
 beta.kill()
-/** RB_POWER_OFF. */
-libc.func('int reboot(int)')(0x4321fedc)
+switchOff()
