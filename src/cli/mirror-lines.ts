@@ -58,7 +58,7 @@ const oneMirror = (state: State, name: string, look: MirrorLook): readonly strin
     ...orders.map(({ order, server, by }) => yellow(`ordered by ${by} on ${server}: ${orderInWords[order]}`)),
     ...(verified
       ? [
-          `verified ${formatTime(verified.at, look.zone)}: ${verified.differentBytes === 0 ? 'equal' : red(`${bytesInWords(verified.differentBytes)} differ`)}`,
+          `verified ${formatTime(verified.at, look.zone)}: ${verified.differentBytes === 0 ? 'equal' : red(`${bytesInWords(verified.differentBytes)} differ: baton mirror resync ${name}`)}`,
         ]
       : []),
   ]

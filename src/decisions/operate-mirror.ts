@@ -1,6 +1,6 @@
 /** Operators' commands on mirror disks: what is recorded, what is ordered, or why not and what would make it possible. */
 import type { Command, Event, MirrorName, MirrorOrder, OperationId, ServerName } from '../events/index.ts'
-import { lackingOn, shortOf, sideOf } from '../projections/mirror-sides.ts'
+import { isToBeCopied, lackingOn, shortOf, sideOf } from '../projections/mirror-sides.ts'
 import type { Mirror } from '../projections/mirrors.ts'
 import { isInService, serverOf } from '../projections/servers.ts'
 import type { State } from '../projections/state.ts'
@@ -150,10 +150,10 @@ const notHeard = (server: string): Refusal => ({
 })
 
 const resync = (state: State, mirror: Mirror, full: boolean, facts: Facts): Operated => {
-  const { name, stale, split } = mirror
+  const { name, split } = mirror
   const owned = ownershipOf(state, name)
   if (split) return { refused: `${split.server} is split off for a backup`, possible: `baton mirror rejoin ${name}` }
-  if (stale === null && !full) return so('both sides have everything: there is nothing to copy')
+  if (!isToBeCopied(mirror) && !full) return so('both sides have everything: there is nothing to copy')
   if (owned === null) return notRunning(name)
   if (mirror.detached?.server === owned.server) return withoutDisk(mirror)
   if (!facts.reachable.has(owned.server)) return notHeard(owned.server)

@@ -58,7 +58,7 @@ export const mirrorOf = <Common extends z.ZodRawShape>(form: Form, common: Commo
   return object({
     type: z
       .literal('md')
-      .describe('A file system on a mirror disk: written on two servers, served on one of them (R5).'),
+      .describe('A file system on a mirror disk: written on two servers, served on one of them (R9).'),
     ...common,
     dataPartition: partition.describe(
       'The partition that is mirrored, on every server or by server; best by /dev/disk/by-id or by-partuuid.',

@@ -145,5 +145,9 @@ const runsSince = (mirror: Mirror, epoch: Epoch) => {
   return lacking.copy === 'differences' ? lacking.runs : []
 }
 
+/** One side was left behind, or a comparison has found what differs. */
+export const isToBeCopied = ({ stale, verified }: Pick<Mirror, 'stale' | 'verified'>): boolean =>
+  stale !== null || (verified !== null && verified.differentBytes > 0)
+
 /** A break or a join under the epoch of an ownership is on the log. */
 export const hasBeenServed = ({ epoch }: Pick<Mirror, 'epoch'>): boolean => epoch > 0

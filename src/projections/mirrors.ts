@@ -17,7 +17,7 @@ import {
   type WallTime,
 } from '../events/index.ts'
 import { afterJoin, type EpochHistory, recordedUnder } from './mirror-history.ts'
-import { type Known, type Side, sideOf, troubled, verdictOn } from './mirror-sides.ts'
+import { isToBeCopied, type Known, type Side, sideOf, troubled, verdictOn } from './mirror-sides.ts'
 import type { Moment } from './servers.ts'
 
 /** A parting of the two sides: content `generation` went on from `parent`. */
@@ -91,6 +91,7 @@ export type Mirror = {
   readonly orders: readonly OpenOrder[]
   /** The latest. */
   readonly closedOrders: readonly ClosedOrder[]
+  /** The latest comparison; null once what differed was copied. */
   readonly verified: {
     readonly at: WallTime
     readonly checkedBytes: number
@@ -205,6 +206,8 @@ const foldStanding = (mirror: Mutable, { type, data }: Of<Standing>, moment: Mom
       if (mirror.stale !== null || mirror.current !== source)
         stand(mirror, { current: source, generation, because: 'both sides have everything', epoch }, moment)
       Object.assign(mirror, { stale: null, resync: null, split: null, generation, epoch, forced: null })
+      // What a comparison had found was marked, and is copied with the rest.
+      if (isToBeCopied(mirror)) mirror.verified = null
       for (const server of [source, target]) know(mirror, server, { generation, epoch })
       change(mirror, source, { seen: became('active', sideOf(mirror, source).seen, data) })
       change(mirror, target, { trouble: null, seen: became('standby', sideOf(mirror, target).seen, data) })

@@ -2,7 +2,7 @@
 import { configuredMirrors, pairOf } from '../../decisions/mirror-pair.ts'
 import { serverName } from '../../events/index.ts'
 import type { ToldDuration, ToldLevel, ToldStatistics } from '../../mirror/engine/statistics.ts'
-import type { PlaneStatus } from '../../mirror/process/sayings.ts'
+import { type PlaneStatus, pairStates } from '../../mirror/process/sayings.ts'
 import { mirrorOf } from '../../projections/mirrors.ts'
 import { connectNames } from '../mirror/places.ts'
 import type { MountTimes } from '../mirror/statistics-rows.ts'
@@ -10,7 +10,6 @@ import { type Measured, type Metric, seconds, stateOf } from './metric.ts'
 
 type Value = number | boolean | null
 
-const conditions = ['holding', 'alone', 'resyncing', 'paired', 'stopped']
 const roles = ['nothing', 'follow', 'serve']
 
 /** One sample of every mirror with a copy here whose data plane is reached. */
@@ -114,7 +113,7 @@ const standing: readonly Metric[] = [
     labels: ['mirror', 'condition'],
     help: 'How the pair stands, where this server serves; 1 for what it is.',
     read: ({ mirrors }) =>
-      mirrors.flatMap(({ name, plane }) => (plane?.condition ? stateOf([name], conditions, plane.condition.pair) : [])),
+      mirrors.flatMap(({ name, plane }) => (plane?.condition ? stateOf([name], pairStates, plane.condition.pair) : [])),
   },
   ofPlanes('connected', 'Whether a mirror connect reaches the other side.', ({ path }) => path !== null),
   {

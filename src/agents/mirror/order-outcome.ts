@@ -9,7 +9,7 @@ export type OrdersParts = {
   readonly me: ServerName
   readonly recorder: Pick<Recorder, 'submit' | 'state'>
   readonly places: MirrorPlaces
-  readonly link: PlaneLink
+  readonly link: Pick<PlaneLink, 'order' | 'refresh' | 'restart' | 'status'>
   /** What this side claims has been changed by hand: it has to be shown anew. */
   readonly rewritten: () => void
 }

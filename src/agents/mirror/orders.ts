@@ -4,11 +4,12 @@ import { constructedMirror, mirrorConfigurationOf, otherOf } from '../../decisio
 import { formatStep } from '../../decisions/plan-mirror.ts'
 import { epochOf, sequence } from '../../events/index.ts'
 import type { PlaneStatus, VerifySaid } from '../../mirror/process/sayings.ts'
+import { isToBeCopied } from '../../projections/mirror-sides.ts'
 import type { Mirror, OpenOrder } from '../../projections/mirrors.ts'
 import type { State } from '../../projections/state.ts'
+import { bytesInWords } from '../../projections/wording.ts'
 import type { World } from '../../world/world.ts'
 import { done, failed, type OrdersParts, type Outcome } from './order-outcome.ts'
-import type { PlaneLink } from './plane-link.ts'
 import { growOnTop, resize, sizeUp } from './resize.ts'
 
 export type MirrorOrders = {
@@ -45,11 +46,15 @@ export const mirrorOrders = (world: World, parts: OrdersParts): MirrorOrders => 
   /** Told once; what is marked is kept until the other side comes. */
   const resync = async (order: OpenOrder, mirror: Mirror, status: PlaneStatus): Promise<Outcome> => {
     const isFull = order.order === 'resync-full'
-    if (isFull ? isJoinedSince(mirror, order) : mirror.stale === null) return done('both sides have everything')
+    if (isFull ? isJoinedSince(mirror, order) : !isToBeCopied(mirror)) return done('both sides have everything')
     if (told.has(order.sequence) || status.does !== 'serve') return null
     told.add(order.sequence)
     const answer = await parts.link.order({ do: 'resync', everything: isFull }, formatMs)
-    return answer.answer === 'done' || answer.answer === 'lost' ? null : failed(answer.because)
+    if (answer.answer === 'lost') return null
+    if (answer.answer !== 'done') return failed(answer.because)
+    // 1. A comparison ends. 2. The mirror breaks and is joined, before the log knows what differed. Then nothing is marked any more.
+    const now = mirror.stale === null && !isFull ? await parts.link.refresh() : null
+    return now?.condition?.pair === 'paired' && now.dirtyBlocks === 0 ? done('nothing is marked: it was copied') : null
   }
   const one = async (order: OpenOrder, status: PlaneStatus): Promise<Outcome> => {
     const state = recorder.state()
@@ -114,7 +119,7 @@ const verify = async ({ name, me, recorder, link }: OrdersParts, verification: V
     because: {},
     causedBy: null,
   }))
-  return done(differentBytes === 0 ? 'both sides are equal' : `${differentBytes} bytes differ`)
+  return done(differentBytes === 0 ? 'both sides are equal' : `${bytesInWords(differentBytes)} differ: baton mirror resync ${name} copies them from here`)
 }
 
 /** From here on the other side is left as it is; that it leaves is what breaks the mirror. */
@@ -163,7 +168,7 @@ const replaceDisk = async (
 
 const reachedMs = 20_000
 const lookMs = 100
-const reached = async ({ clock }: World, link: PlaneLink): Promise<PlaneStatus | null> => {
+const reached = async ({ clock }: World, link: OrdersParts['link']): Promise<PlaneStatus | null> => {
   const until = clock.now() + reachedMs
   while (link.status === null && clock.now() < until)
     await new Promise<void>((resolve) => void clock.after(lookMs, resolve))

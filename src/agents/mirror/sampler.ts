@@ -17,6 +17,9 @@ export type Sampled = {
   readonly mountTimes: () => MountTimes
 }
 
+/** By then the data planes that an earlier agent left are reached: the first row begins there. */
+const baselineMs = 5000
+
 type Before = { readonly at: number; readonly told: ToldStatistics }
 
 export const sampleMirrors = (
@@ -39,8 +42,9 @@ export const sampleMirrors = (
     const at = clock.now()
     const last = before.get(name)
     before.set(name, { at, told: told.data })
-    const elapsedMs = last ? at - last.at : sampleEveryMs
-    const sample = { date: localTime(clock.wall()), elapsedMs, now: told.data, before: last?.told ?? null }
+    // It outlives agents: what it has counted so far is not of this minute.
+    if (last === undefined) return
+    const sample = { date: localTime(clock.wall()), elapsedMs: at - last.at, now: told.data, before: last.told }
     await appendSample(files, { directory, number }, { ...sample, mountTimes: mountTimes() })
   }
   const all = async (): Promise<void> => {
@@ -48,12 +52,12 @@ export const sampleMirrors = (
       await one(mirror).catch((trouble: unknown) =>
         say('the statistics of a mirror cannot be written', { mirror: mirror.name, trouble: String(trouble) }),
       )
-    next()
+    next(sampleEveryMs)
   }
-  const next = (): void => {
-    if (!isOver) timer = clock.after(sampleEveryMs, () => void all())
+  const next = (ms: number): void => {
+    if (!isOver) timer = clock.after(ms, () => void all())
   }
-  next()
+  next(baselineMs)
   return () => {
     isOver = true
     timer()

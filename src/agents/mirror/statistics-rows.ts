@@ -6,8 +6,8 @@ export type Sample = {
   readonly date: string
   readonly elapsedMs: number
   readonly now: ToldStatistics
-  /** At the end of the sample before; null at the first one, or when the data plane was started anew. */
-  readonly before: ToldStatistics | null
+  /** At the end of the sample before. */
+  readonly before: ToldStatistics
   readonly mountTimes: MountTimes
 }
 /** Of the resource that mounts it; milliseconds. */
@@ -23,7 +23,7 @@ const kib = 1024
 
 /** A count of this sample: the totals only grow, unless the data plane was started anew. */
 const grown = (of: (told: ToldStatistics) => number, { now, before }: Sample): number => {
-  const was = before === null ? 0 : of(before)
+  const was = of(before)
   return of(now) >= was ? of(now) - was : of(now)
 }
 const flow = (title: string, unit: string, bytes: number, of: (told: ToldStatistics) => number): readonly Column[] => [

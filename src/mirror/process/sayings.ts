@@ -1,5 +1,6 @@
 /** What a data plane says to its agent, as the agent reads it. Docs: docs/mirror-process.md. */
 import { z } from 'zod'
+import type { PairState } from '../engine/authority.ts'
 import { toldStatistics } from './told-statistics.ts'
 
 const generation = z
@@ -9,8 +10,11 @@ const generation = z
 const count = z.number().int().min(0)
 const id = z.number()
 
+/** How a pair stands, as src/mirror/engine/authority.ts tells them apart. */
+export const pairStates = ['holding', 'alone', 'resyncing', 'paired', 'detached', 'stopped'] as const satisfies readonly PairState[]
+
 const condition = z.object({
-  pair: z.enum(['holding', 'alone', 'resyncing', 'paired', 'detached', 'stopped']),
+  pair: z.enum(pairStates),
   because: z.string(),
   dirtyBlocks: count,
 })

@@ -216,6 +216,16 @@ export class MirrorCluster {
     await execute('blockdev', [option, data.device])
   }
 
+  /** One block of its data partition near the end is another one now, and nobody was told. */
+  async corrupt(server: string): Promise<void> {
+    const [data] = this.#partitions(server)
+    if (data === undefined) throw new Error(`${server} has no disks`)
+    const disk = await open(data.device, 'r+')
+    await disk.write(randomBytes(4096), 0, 4096, (data.sizeMiB - 1) * 1_048_576)
+    await disk.sync()
+    await disk.close()
+  }
+
   async fileSystemMiB(server: string): Promise<number> {
     const size = await this.cluster.host(server).ok(['df', '--output=size', '-B1M', mountPoint])
     return Number(size.trim().split('\n').at(-1))

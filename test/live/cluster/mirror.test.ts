@@ -172,6 +172,15 @@ describe('a mirror disk', () => {
     await mirrored.waitUntilWhole()
     expect((await cluster.events('MirrorResyncStarted')).at(-1)?.data.totalBytes).toBe(48 * 1_048_576)
 
+    await mirrored.corrupt('s2')
+    await order('verify', mirror)
+    const verified = async () => (await cluster.events('MirrorVerified')).at(-1)?.data.differentBytes
+    expect(await verified()).toBeGreaterThan(0)
+    expect(await order('status', mirror)).toMatch(/verified .*: .* differ: baton mirror resync db.data/)
+    await order('resync', mirror)
+    await order('verify', mirror)
+    expect(await verified()).toBe(0)
+
     await order('break', mirror)
     await mirrored.waitUntilBroken()
     await order('replace-disk', mirror, 's2', '--yes')

@@ -132,6 +132,7 @@ describe('a mirror disk', () => {
       'baton_mirror_role{mirror="db.data",role="serve"} 1',
       'baton_mirror_condition{mirror="db.data",condition="resyncing"} 1',
       'baton_mirror_condition{mirror="db.data",condition="paired"} 0',
+      'baton_mirror_condition{mirror="db.data",condition="detached"} 0',
       'baton_mirror_connected{mirror="db.data"} 1',
       'baton_mirror_dirty_bytes{mirror="db.data"} 196608',
       'baton_mirror_resync_done_bytes{mirror="db.data"} 65536',

@@ -1,27 +1,12 @@
 /** What the engine of a mirror is answered, when the log takes its question, refuses it, or cannot be written. */
 import { describe, expect, test } from 'vitest'
-import type { Answer, Decide } from '../../../src/agents/log/recorder.ts'
 import { logAuthority } from '../../../src/agents/mirror/authority.ts'
-import { mirrorName, sequence } from '../../../src/events/index.ts'
+import { mirrorName } from '../../../src/events/index.ts'
 import { dataGeneration } from '../../../src/mirror/generations.ts'
-import type { State } from '../../../src/projections/state.ts'
 import { alone, g1, paired } from '../decisions/mirror-demo.ts'
-import { type Given, stateOf } from '../spec.ts'
+import type { Given } from '../spec.ts'
+import { recorderOf } from './recorder-of.ts'
 
-/** A recorder whose log takes what is decided, or is away. */
-const recorderOf = (given: readonly Given[], isAway = false) => {
-  let state: State = stateOf(given)
-  const all = [...given]
-  const submit = async (_: string, decide: Decide): Promise<Answer> => {
-    if (isAway) return { answer: 'given-up', because: 'the log could not be written' }
-    const decision = decide(state)
-    if (decision === null) return { answer: 'nothing' }
-    all.push(decision.events)
-    state = stateOf(all)
-    return { answer: 'recorded', sequence: sequence(all.length) }
-  }
-  return { submit, state: () => state }
-}
 const wish = { current: 's1', stale: 's2', generation: dataGeneration(g1), epoch: 8, because: 's2 is gone' }
 const authorityOf = (given: readonly Given[], isAway = false, said: (because: string) => void = () => undefined) =>
   logAuthority(recorderOf(given, isAway), mirrorName('web', 'data'), said)

@@ -22,13 +22,17 @@ const sampling = (mirrors: readonly Sampled[]) => {
 
 test('each mirror has a file by its number, with a row a minute of what this minute brought', async () => {
   const counts = new Statistics()
-  counts.writtenBytes = 3 * 1_048_576
+  // Under an earlier agent.
+  counts.writtenBytes = 900 * 1_048_576
   const statistics = async () => ({ answer: 'done' as const, more: { id: 1, say: 'done', ...counts.told() } })
   const times = mountTimesKept()
   const mountTimes = () => times.of('db.data')
   const { virtual, content, stop } = sampling([{ name: 'db.data', number: 2, statistics, mountTimes }])
-  await virtual.pass(60_500)
-  counts.writtenBytes = 5 * 1_048_576
+  await virtual.pass(5500)
+  expect([...content.keys()]).toEqual([])
+  counts.writtenBytes += 3 * 1_048_576
+  await virtual.pass(60_000)
+  counts.writtenBytes += 2 * 1_048_576
   for (const [what, ms] of [
     ['fsck', 2500],
     ['unmount', 900],
@@ -63,7 +67,26 @@ test('a data plane that is not there has no row, and costs the others none', asy
       mountTimes: () => noMountTimes,
     })),
   )
-  await virtual.pass(60_500)
+  await virtual.pass(65_500)
   expect([...content.keys()]).toEqual(['/perf/disk/nmp4.cur'])
-  expect(said).toEqual(['the statistics of a mirror cannot be written'])
+  expect(said).toEqual(Array(2).fill('the statistics of a mirror cannot be written'))
+})
+
+test('a data plane that is reached later has its first row a minute after that', async () => {
+  const counts = new Statistics()
+  counts.writtenBytes = 900 * 1_048_576
+  let isThere = false
+  const statistics = async () =>
+    isThere
+      ? { answer: 'done' as const, more: { ...counts.told() } }
+      : { answer: 'lost' as const, because: 'not reached' }
+  const { virtual, content } = sampling([{ name: 'm', number: 1, statistics, mountTimes: () => noMountTimes }])
+  await virtual.pass(30_000)
+  isThere = true
+  await virtual.pass(60_000)
+  expect([...content.keys()]).toEqual([])
+  counts.writtenBytes += 6 * 1_048_576
+  await virtual.pass(60_000)
+  const row = content.get('/perf/disk/nmp1.cur')?.split('\n')[1]
+  expect(row?.split(',').slice(1, 3)).toEqual(['6.00', '0.10'])
 })

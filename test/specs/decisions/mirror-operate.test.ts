@@ -287,6 +287,29 @@ describe('an operator', () => {
       .thenRefused(/s2, which is to be brought up, is not there/, /start s2/)
   })
 
+  test('resynchronises what a comparison has found to differ, until it is copied', () => {
+    const differs = fact('MirrorVerified', {
+      ...{ mirror, server: 's1', checkedBytes: 1_048_576, differentBytes: 4096 },
+      differences: [{ at: 0, length: 4096 }],
+    })
+    const resync = asking(of('resync-mirror', { full: false }))
+    spec
+      .given(...paired, differs)
+      .when(resync)
+      .thenAccepted(that('MirrorOrdered', { order: 'resync', server: 's1' }))
+    const copied = [...paired, differs, broken('s1', 's2', g1, 8), joinedAs('s1', 's2', g1, 8)]
+    spec
+      .given(...copied)
+      .when(resync)
+      .thenSettled(/both sides have everything/)
+    const equal = fact('MirrorVerified', {
+      ...{ mirror, server: 's1', checkedBytes: 1_048_576, differentBytes: 0, differences: [] },
+    })
+    expect(mirrorOf(stateOf([...copied, equal, joinedAs('s1', 's2', g1, 8)]).mirrors, mirror)?.verified).toMatchObject({
+      differentBytes: 0,
+    })
+  })
+
   test('replaces the disk that is not needed, never the only good one', () => {
     const replace = (server: typeof s1) => asking(of('replace-mirror-disk', { server }))
     spec

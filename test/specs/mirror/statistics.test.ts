@@ -9,7 +9,8 @@ import { SimulatedDisk } from '../../../src/sim/mirror/block-disk.ts'
 import { blockBytes, blocks, MirrorPair } from './mirror-pair.ts'
 
 const date = '2026/11/28 02:00:00.000'
-const cell = (now: ToldStatistics, title: string, before: ToldStatistics | null = null): string | undefined => {
+const nothing = new Statistics().told()
+const cell = (now: ToldStatistics, title: string, before = nothing): string | undefined => {
   const row = statisticsRow({ date, elapsedMs: 60_000, now, before, mountTimes: noMountTimes }).split(',')
   const titles = [...statisticsHeader.matchAll(/"([^"]*)"/g)].map(([, text]) => text)
   expect(row).toHaveLength(titles.length)
@@ -127,7 +128,7 @@ test('a full file becomes the previous one, and each begins with its header', as
       content.delete(from)
     },
   }
-  const sample = { date, elapsedMs: 60_000, now: new Statistics().told(), before: null, mountTimes: noMountTimes }
+  const sample = { date, elapsedMs: 60_000, now: nothing, before: nothing, mountTimes: noMountTimes }
   const place = { directory: '/perf/disk', number: 2 }
   for (const full of [false, false, true]) {
     isFull = full

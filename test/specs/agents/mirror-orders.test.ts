@@ -1,0 +1,70 @@
+/** When an operator's order to a mirror is done: as the log and the data plane say, not when it was passed on. */
+import { describe, expect, test } from 'vitest'
+import { mirrorOrders } from '../../../src/agents/mirror/orders.ts'
+import type { PlaneOrder } from '../../../src/agents/mirror/plane-link.ts'
+import { mirrorName, serverName } from '../../../src/events/index.ts'
+import { fromPlane, type PlaneStatus } from '../../../src/mirror/process/sayings.ts'
+import { mirrorOf } from '../../../src/projections/mirrors.ts'
+import { fact } from '../../recorded-log.ts'
+import { broken, g1, joinedAs, mirror, paired } from '../decisions/mirror-demo.ts'
+import { VirtualWorld } from '../virtual-world.ts'
+import { recorderOf } from './recorder-of.ts'
+
+const differs = fact('MirrorVerified', {
+  ...{ mirror, server: 's1', checkedBytes: 1_048_576, differentBytes: 4096 },
+  differences: [{ at: 0, length: 4096 }],
+})
+
+/** A data plane that serves a whole mirror. */
+const servingWith = (dirtyBlocks: number): PlaneStatus => {
+  const said = fromPlane.parse({
+    ...{ say: 'status', id: 1, disks: { dataBytes: 1_048_576 }, because: null, does: 'serve', dirtyBlocks },
+    condition: { pair: 'paired', because: '', dirtyBlocks },
+  })
+  if (said.say !== 'status') throw new Error('no status')
+  return said
+}
+
+/** An order of an operator to s1, which serves; what the data plane is told, and what becomes of the order. */
+const ordering = (order: string, { dirtyBlocks }: { readonly dirtyBlocks: number }) => {
+  const recorder = recorderOf([...paired, differs, fact('MirrorOrdered', { mirror, server: 's1', order })])
+  const told: PlaneOrder[] = []
+  const status = servingWith(dirtyBlocks)
+  const link = {
+    status,
+    order: async (one: PlaneOrder) => {
+      told.push(one)
+      return { answer: 'done' as const, more: {} }
+    },
+    refresh: async () => status,
+    restart: async () => {},
+  }
+  const parts = { name: mirrorName('web', 'data'), me: serverName('s1'), recorder, link, rewritten: () => {} }
+  const places = { settings: '', control: '', output: '', nbd: '', blockFile: '', tag: '' }
+  const orders = mirrorOrders(new VirtualWorld().world, { ...parts, places })
+  const known = () => mirrorOf(recorder.state().mirrors, mirror)
+  return { recorder, told, look: () => orders.carryOut(status), known }
+}
+
+describe('a resync after a comparison that found differences', () => {
+  test('is told to the data plane once, and done when both sides are joined again', async () => {
+    const { recorder, told, look, known } = ordering('resync', { dirtyBlocks: 1 })
+    await look()
+    await look()
+    expect(told).toEqual([{ do: 'resync', everything: false }])
+    expect(known()?.orders).toHaveLength(1)
+    recorder.add(broken('s1', 's2', g1, 8))
+    await look()
+    expect(known()?.orders).toHaveLength(1)
+    recorder.add(joinedAs('s1', 's2', g1, 8))
+    await look()
+    expect(known()).toMatchObject({ orders: [], verified: null })
+    expect(known()?.closedOrders.at(-1)).toMatchObject({ outcome: 'done', detail: 'both sides have everything' })
+  })
+
+  test('is done at once when the data plane has copied already what was marked', async () => {
+    const { look, known } = ordering('resync', { dirtyBlocks: 0 })
+    await look()
+    expect(known()?.closedOrders.at(-1)).toMatchObject({ outcome: 'done', detail: expect.stringMatching(/nothing is marked/) })
+  })
+})
