@@ -10,7 +10,7 @@ import {
 } from '../decisions/mirror-pair.ts'
 import type { ByteRun, ServerName } from '../events/index.ts'
 import type { Lacking } from '../projections/mirror-history.ts'
-import { lackingOn, shortOf, sideOf, type Trouble } from '../projections/mirror-sides.ts'
+import { lackingOn, shortOf, sideOf, sizeOf, type Trouble } from '../projections/mirror-sides.ts'
 import type { Mirror, Resync } from '../projections/mirrors.ts'
 import type { State } from '../projections/state.ts'
 import { bytesInWords, durationInWords, listInWords } from '../projections/wording.ts'
@@ -120,7 +120,7 @@ const mapCells = 60
 
 /** One line: where the stale copy differs, as the log has recorded it. */
 const mapLines = (mirror: Mirror, stale: string): readonly string[] => {
-  const size = Math.max(...Object.values(mirror.sides).map(({ seen }) => seen?.dataBytes ?? 0))
+  const size = sizeOf(mirror)
   const lacking = lackingOn(mirror, stale)
   return size > 0 && lacking.copy !== 'nothing' ? [`differs [${mapOf(lacking, size)}] of ${bytesInWords(size)}`] : []
 }

@@ -1,10 +1,10 @@
 /** Operators' commands on mirror disks: what is recorded, what is ordered, or why not and what would make it possible. */
 import type { Command, Event, MirrorName, MirrorOrder, OperationId, ServerName } from '../events/index.ts'
-import { isToBeCopied, lackingOn, shortOf, sideOf } from '../projections/mirror-sides.ts'
+import { isToBeCopied, lackingOn, shortOf, sideOf, sizeOf } from '../projections/mirror-sides.ts'
 import type { Mirror } from '../projections/mirrors.ts'
 import { isInService, serverOf } from '../projections/servers.ts'
 import type { State } from '../projections/state.ts'
-import { durationInWords } from '../projections/wording.ts'
+import { bytesInWords, durationInWords } from '../projections/wording.ts'
 import { detachedHelp, lackingInWords, percentOf } from '../projections/words-of-mirrors.ts'
 import { constructed } from './construct-mirror.ts'
 import type { Facts, Refusal } from './decision.ts'
@@ -202,7 +202,9 @@ export const lossInWords = (state: State, mirror: Mirror, server: string): strin
   const parted =
     mirror.stale === server ? ` (parted ${durationInWords(Math.max(0, state.at - since))} before the log ends)` : ''
   const { known } = sideOf(mirror, server)
-  return `${server} lacks ${lackingInWords(state, name, server)} of what ${current} acknowledged; it has generation ${shortOf(known?.generation ?? null)}${parted}${half}`
+  const size = sizeOf(mirror)
+  const most = size > 0 ? `; the mirror has ${bytesInWords(size)}` : ''
+  return `${server} lacks ${lackingInWords(state, name, server)} of what ${current} acknowledged; it has generation ${shortOf(known?.generation ?? null)}${parted}${half}${most}`
 }
 
 /** D9: what was on the disk is gone, so the other copy must be the one that counts. */

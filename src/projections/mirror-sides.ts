@@ -145,6 +145,10 @@ const runsSince = (mirror: Mirror, epoch: Epoch) => {
   return lacking.copy === 'differences' ? lacking.runs : []
 }
 
+/** As much as is mirrored, as far as the log knows; 0 when neither side has shown itself. */
+export const sizeOf = ({ dataBytes, sides }: Pick<Mirror, 'dataBytes' | 'sides'>): number =>
+  dataBytes ?? Math.max(0, ...Object.values(sides).map(({ seen }) => seen?.dataBytes ?? 0))
+
 /** One side was left behind, or a comparison has found what differs. */
 export const isToBeCopied = ({ stale, verified }: Pick<Mirror, 'stale' | 'verified'>): boolean =>
   stale !== null || (verified !== null && verified.differentBytes > 0)

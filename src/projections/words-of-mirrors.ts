@@ -1,5 +1,6 @@
 /** What happened to mirror disks, in words: one sentence for every event. */
 import type { MirrorEvent, MirrorOrder } from '../events/index.ts'
+import { bytesOf } from './mirror-history.ts'
 import { lackingOn, shortOf, sideOf } from './mirror-sides.ts'
 import { type Mirror, mirrorOf } from './mirrors.ts'
 import type { State } from './state.ts'
@@ -122,7 +123,7 @@ export const lackingInWords = (state: State, name: string, server: string): stri
   const lacking = lackingOn(mirror, server)
   if (lacking.copy === 'nothing') return 'nothing'
   if (lacking.copy === 'everything') return `everything (${lacking.because})`
-  const bytes = lacking.runs.reduce((sum, { length }) => sum + length, 0)
+  const bytes = bytesOf(lacking.runs)
   const since = sideOf(mirror, server).known?.generation ?? null
-  return `what was written since generation ${shortOf(since)}${bytes > 0 ? `: ${bytesInWords(bytes)} as recorded` : ''}`
+  return `what was written since generation ${shortOf(since)}: ${bytesInWords(bytes)} as recorded`
 }

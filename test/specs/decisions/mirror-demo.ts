@@ -1,8 +1,10 @@
 /** A mirror disk `web.data` between s1 and s2 for specs: what led to it, and what sides claim. */
-import type { Event, ServerName } from '../../../src/events/index.ts'
+import { operate } from '../../../src/decisions/operate.ts'
+import { type Command, type Event, mirrorName, type ServerName } from '../../../src/events/index.ts'
+import type { State } from '../../../src/projections/state.ts'
 import { fact } from '../../recorded-log.ts'
 import type { Given } from '../spec.ts'
-import { assigned, cluster, online } from './demo.ts'
+import { ask, assigned, cluster, knows, online, s1, stopped, stopping } from './demo.ts'
 
 export const id = '0123456789abcdef0123456789abcdef'
 export const [g0, g1, g2] = ['a', 'b', 'c'].map((digit) => digit.repeat(16)) as [string, string, string]
@@ -31,6 +33,20 @@ export const joinedAs = (source: string, target: string, generation: string, epo
   fact('MirrorJoined', { mirror, source, target, generation, epoch })
 export const written = (server: string, epoch: number, runs: readonly object[], isComplete: boolean): Event =>
   fact('MirrorDirtyRecorded', { mirror, server, generation: g0, epoch, runs, isComplete, saves: {} })
+
+export const resyncStarted = fact('MirrorResyncStarted', {
+  mirror,
+  source: 's1',
+  target: 's2',
+  epoch: 8,
+  copy: 'differences',
+  totalBytes: 1000,
+})
+/** Of 1000 bytes. */
+export const progressed = (doneBytes: number): Event =>
+  fact('MirrorResyncProgressed', { mirror, target: 's2', doneBytes, totalBytes: 1000, elapsedMs: 500 })
+/** An order that is open. */
+export const ordered = (order: string, server = 's1'): Event => fact('MirrorOrdered', { mirror, server, order })
 
 export const claims = (server: string, more: object = {}) => ({
   mirror,
@@ -64,5 +80,17 @@ export const paired: readonly Given[] = [
 ]
 /** Commit 11: s1 goes on alone with generation g1. */
 export const alone: readonly Given[] = [...paired, broken('s1', 's2', g1, 8)]
+
+/** Commits 12 and 13, after `alone`; 11 and 12 after `paired`. */
+export const stop = [stopping('web', 8, 'GROUPSTOP'), stopped('web', 8)] as const
+
+/** A command on this mirror. */
+export const of = (verb: string, more: object = {}): Command =>
+  ({ do: verb, mirror: mirrorName('web', 'data'), ...more }) as unknown as Command
+/** An operator asks for it. */
+export const asking =
+  (command: Command, facts = knows(s1)) =>
+  (state: State) =>
+    operate(state, ask(command), facts)
 
 export const asServer = (name: string): ServerName => name as ServerName

@@ -1,22 +1,21 @@
 /** Where a group with a mirror disk may go (D6, step 17 of the evaluation), and what operators can do about it. */
 import { describe, expect, test } from 'vitest'
 import { assignGroups } from '../../../src/decisions/assign-groups.ts'
-import { mustVoid, needsFormat, recordDirty, reportResync, seeSide } from '../../../src/decisions/mirror-agent.ts'
+import { needsFormat } from '../../../src/decisions/mirror-agent.ts'
 import { mirrorObjection } from '../../../src/decisions/mirror-fitness.ts'
-import { operate, settlement } from '../../../src/decisions/operate.ts'
-import { hexFrom } from '../../../src/decisions/operate-mirror.ts'
+import { settlement } from '../../../src/decisions/operate.ts'
+import { hexFrom, lossInWords } from '../../../src/decisions/operate-mirror.ts'
 import { placeGroup } from '../../../src/decisions/place-group.ts'
 import { takeOver } from '../../../src/decisions/take-over.ts'
-import { type Command, type Event, mirrorName, operationId } from '../../../src/events/index.ts'
+import { type Command, mirrorName, operationId } from '../../../src/events/index.ts'
 import { mirrorOf } from '../../../src/projections/mirrors.ts'
-import type { State } from '../../../src/projections/state.ts'
 import { fact } from '../../recorded-log.ts'
 import { type Given, spec, stateOf } from '../spec.ts'
-import { ask, assigned, everybody, joined, knows, left, s1, s2, stopped, stopping, that, web } from './demo.ts'
+import { assigned, everybody, joined, knows, left, s1, s2, stopped, stopping, that, web } from './demo.ts'
 import {
   alone,
+  asking,
   broken,
-  claims,
   constructed,
   g0,
   g1,
@@ -24,30 +23,16 @@ import {
   joinedAs,
   mirror,
   mirrored,
+  of,
+  ordered,
   paired,
+  progressed,
+  resyncStarted,
   sideSeen,
+  stop,
 } from './mirror-demo.ts'
 
-const name = mirrorName('web', 'data')
-const asking =
-  (command: Command, facts = knows(s1)) =>
-  (state: State) =>
-    operate(state, ask(command), facts)
-const of = (verb: string, more: object = {}): Command => ({ do: verb, mirror: name, ...more }) as unknown as Command
-const stop = [stopping('web', 8, 'GROUPSTOP'), stopped('web', 8)] as const
 const objection = (given: readonly Given[], server: typeof s1) => mirrorObjection(stateOf(given), mirror, server)
-const resyncStarted = fact('MirrorResyncStarted', {
-  mirror,
-  source: 's1',
-  target: 's2',
-  epoch: 8,
-  copy: 'differences',
-  totalBytes: 1000,
-})
-const progressed = (doneBytes: number): Event =>
-  fact('MirrorResyncProgressed', { mirror, target: 's2', doneBytes, totalBytes: 1000, elapsedMs: 500 })
-const ordered = (order: string, server = 's1'): Event => fact('MirrorOrdered', { mirror, server, order })
-
 describe('a group with a mirror disk', () => {
   test('goes to no server whose copy is stale; the verdict names why, and what would help', () => {
     const { chosen, verdicts } = placeGroup(stateOf([...alone, ...stop]), web, { reachable: everybody })
@@ -198,6 +183,17 @@ describe('forcing a stale copy', () => {
     expect(mirrorOf(back.mirrors, mirror)?.sides.s1?.seen?.verdict).toMatchObject({ is: 'older' })
   })
 
+  test('says how much the mirror has, when all of it may be lost and nothing is recorded', () => {
+    const lost = (given: readonly Given[]) => {
+      const state = stateOf(given)
+      const known = mirrorOf(state.mirrors, mirror)
+      return known && lossInWords(state, known, 's2')
+    }
+    expect(lost(gone)).toMatch(/aaaaaaaa: 0 bytes as recorded of what s1 acknowledged; .*; the mirror has 1.0 MiB$/)
+    const replaced = [...alone, ordered('replace-disk', 's2'), ...stop]
+    expect(lost(replaced)).toMatch(/^s2 lacks everything \(.* its disk was replaced\) of what s1 .*; the mirror has 1.0 MiB$/)
+  })
+
   test('makes what the other copy had shown before void, too: it need not be shown again to be overwritten', () => {
     const forced = fact('MirrorForced', { mirror, server: 's2', generation: g0, lostBytes: null, lost: 'all' })
     const state = stateOf([...alone, sideSeen('s1', { generation: g1, epoch: 8 }), forced])
@@ -346,51 +342,5 @@ describe('an operator', () => {
       .given(...alone, left('s2', 3))
       .when(asking({ do: 'stop-server', server: s1 }))
       .thenAccepted(that('ServerStopOrdered'))
-  })
-})
-
-describe('an agent', () => {
-  test('shows a copy once: the same claims are no news', () => {
-    const seen = seeSide(stateOf([...paired]), claims('s2', { session: 'two' }) as never)
-    expect(seen?.events).toMatchObject([{ type: 'MirrorSideSeen' }])
-    expect(
-      seeSide(stateOf([...paired, sideSeen('s2', { session: 'two' })]), claims('s2', { session: 'two' }) as never),
-    ).toBeNull()
-  })
-
-  test('voids a copy from the past only while the other side serves: it may be all that is left', () => {
-    const past = sideSeen('s2', { epoch: 3 })
-    expect(mustVoid(stateOf([...paired, past]), mirror, s2)).toMatchObject({ copy: 'everything' })
-    expect(mustVoid(stateOf([...paired, past, ...stop]), mirror, s2)).toBeNull()
-    expect(mustVoid(stateOf([...paired, ...stop, sideSeen('s1', { epoch: 3 }), past]), mirror, s1)).toBeNull()
-  })
-
-  test('shows nothing of a mirror that was never made: there is nothing to hold it against', () => {
-    expect(seeSide(stateOf(mirrored()), claims('s2') as never)).toBeNull()
-    expect(seeSide(stateOf([...mirrored(), constructed()]), claims('s2') as never)).not.toBeNull()
-  })
-
-  test('formats what it has shown to be empty, never the only good copy', () => {
-    const blank = sideSeen('s2', { id: null, generation: null })
-    expect(needsFormat(stateOf([...mirrored(), constructed('full')]), mirror, s2)).toBeNull()
-    expect(needsFormat(stateOf([...mirrored(), constructed('full'), blank]), mirror, s2)).toEqual({
-      id,
-      generation: null,
-    })
-    expect(needsFormat(stateOf([...alone, sideSeen('s1', { id: null, generation: null })]), mirror, s1)).toBeNull()
-  })
-
-  test('tells the progress of a resync every ten percent', () => {
-    const report = (given: readonly Given[], doneBytes: number) =>
-      reportResync(stateOf(given), { mirror: name, target: s2, doneBytes, totalBytes: 1000, elapsedMs: 900 })
-    expect(report([...alone, resyncStarted], 50)).toBeNull()
-    expect(report([...alone, resyncStarted], 120)).not.toBeNull()
-    expect(report([...alone, resyncStarted, progressed(120)], 190)).toBeNull()
-  })
-
-  test('records what was written, unless there is nothing to say', () => {
-    const dirty = { mirror: name, server: s1, generation: g0, epoch: 8 as never, saves: {} }
-    expect(recordDirty(stateOf(paired), { ...dirty, runs: [], isComplete: false })).toBeNull()
-    expect(recordDirty(stateOf(paired), { ...dirty, runs: [], isComplete: true })).not.toBeNull()
   })
 })
