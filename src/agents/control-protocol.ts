@@ -14,6 +14,7 @@ import { z } from 'zod'
 import { command, type LogStatus, type VoterName } from '../events/index.ts'
 import type { State } from '../projections/state.ts'
 import type { WatchdogReport } from './guardian/guardian-protocol.ts'
+import type { MirrorHere } from './mirror/here.ts'
 import type { CopyStanding } from './pair/log-copier.ts'
 
 /** `wait`: how long to report progress before giving up watching (the cluster goes on regardless). */
@@ -106,6 +107,8 @@ export type AgentStatus = {
       readonly msAgo: number
     }[]
   } | null
+  /** Mirror disks that have a copy on this server; none on a witness. */
+  readonly mirrors: readonly MirrorHere[]
   /** Voters, this one included, that show another store than the admitted one: their word does not count (rule 3). */
   readonly notAdmitted: readonly VoterName[]
   /** Set when this agent does not decide: newer events, a damaged log. */

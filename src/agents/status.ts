@@ -23,12 +23,13 @@ export type StatusParts = {
   readonly partition: (() => Pick<PartitionWatch, 'resolution' | 'controllers'>) | null
   /** Null where there is no guardian either, as on a witness. */
   readonly watchdog: () => WatchdogReport | null
+  readonly mirrors: () => AgentStatus['mirrors']
   readonly conditions: Pick<ConditionWatch, 'rateErrorPercent' | 'certificateDays'>
 }
 
 export const agentStatus = (
   world: World,
-  { node, voter, version, startedAt, standing, hasGuardian, watchdog, conditions, partition }: StatusParts,
+  { node, voter, version, startedAt, standing, hasGuardian, watchdog, mirrors, conditions, partition }: StatusParts,
 ): AgentStatus => {
   const now = world.clock.now()
   const until = voter.leasedUntil()
@@ -53,6 +54,7 @@ export const agentStatus = (
       .filter(({ name }) => name !== node.kit.own.name)
       .map((peer) => peerStatus(voter, peer, { now, configuration: node.recorder.state().configuration.current })),
     partition: partition === null ? null : partitionStatus(partition(), now),
+    mirrors: mirrors(),
     notAdmitted: notAdmitted(voter),
     notDeciding: node.notDeciding(),
     state: node.recorder.state(),

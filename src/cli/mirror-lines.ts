@@ -5,13 +5,15 @@ import {
   configuredMirrors,
   constructedMirror,
   mirrorConfigurationOf,
+  otherOf,
   ownershipOf,
   pairOf,
 } from '../decisions/mirror-pair.ts'
 import type { ByteRun, ServerName } from '../events/index.ts'
 import type { Lacking } from '../projections/mirror-history.ts'
+import type { Resync } from '../projections/mirror-resync.ts'
 import { lackingOn, shortOf, sideOf, sizeOf, type Trouble } from '../projections/mirror-sides.ts'
-import type { Mirror, Resync } from '../projections/mirrors.ts'
+import type { Mirror } from '../projections/mirrors.ts'
 import type { State } from '../projections/state.ts'
 import { bytesInWords, durationInWords, listInWords } from '../projections/wording.ts'
 import {
@@ -22,10 +24,16 @@ import {
   troubleInWords,
 } from '../projections/words-of-mirrors.ts'
 import type { Colours } from './deps.ts'
+import { mirrorIn, type Planes, planeLines } from './mirror-planes.ts'
 import { indent, row, table } from './table.ts'
 import { formatTime, type Zone } from './times.ts'
 
-export type MirrorLook = { readonly colours: Colours; readonly zone: Zone }
+export type MirrorLook = {
+  readonly colours: Colours
+  readonly zone: Zone
+  /** Of this server, which knows more than the log; null where nobody was asked. */
+  readonly planes: Planes | null
+}
 
 /** Every mirror that is configured, and those that the log remembers. */
 export const mirrorNames = (state: State): readonly string[] => [
@@ -67,8 +75,9 @@ const oneMirror = (state: State, name: string, look: MirrorLook): readonly strin
     `${bold(name)}  ${standing}  ${facts}`,
     ...indent(notes),
     ...indent(table(servers.map((server) => sideRow(state, mirror, server, look)))),
+    ...indent(planeLines(state, look.planes, name, look.colours)),
     ...(stale === null ? [] : indent(mapLines(mirror, stale))),
-    ...(mirror.resync ? indent(resyncLines(mirror.resync, look.colours)) : []),
+    ...indent(resyncLines(mirror, liveResync(state, look.planes, name), look.colours)),
   ]
 }
 
@@ -140,20 +149,38 @@ const overlap = (runs: readonly ByteRun[], from: number, to: number): number =>
 
 const barCells = 30
 
-const resyncLines = (resync: Resync, { yellow, dim }: Colours): readonly string[] => {
+type Progress = Pick<Resync, 'source' | 'target' | 'doneBytes' | 'totalBytes' | 'elapsedMs' | 'interrupted'>
+
+/** As the data plane of this server tells it, which is newer than what the log has. */
+const liveResync = (state: State, planes: Planes | null, name: string): Progress | null => {
+  const resync = mirrorIn(planes, name)?.plane?.resync ?? null
+  const target = planes && otherOf(state, name, planes.server)
+  return resync && planes && target ? { source: planes.server, target, ...resync, interrupted: null } : null
+}
+
+const resyncLines = (mirror: Mirror, live: Progress | null, { yellow, dim }: Colours): readonly string[] => {
+  const resync = live ?? mirror.resync
+  if (resync === null) return []
   const { source, target, doneBytes, totalBytes, interrupted } = resync
   const percent = percentOf(resync)
   const done = Math.round((percent * barCells) / 100)
   const bar = `[${'='.repeat(done)}${' '.repeat(barCells - done)}]`
   const far = `${bytesInWords(doneBytes)} of ${bytesInWords(totalBytes)}`
-  const rest = interrupted === null ? dim(etaInWords(resync)) : yellow(`does not go on: ${interrupted}`)
+  const rest = interrupted === null ? dim(etaInWords(resync, mirror.speed)) : yellow(`does not go on: ${interrupted}`)
   return [`resync ${source} → ${target} ${bar} ${percent} %  ${far}  ${rest}`]
 }
 
-/** From what the log has, which is every ten percent. */
-export const etaInWords = ({ doneBytes, totalBytes, elapsedMs }: Resync): string => {
-  if (doneBytes === 0 || elapsedMs === 0) return 'just begun'
-  const perMs = doneBytes / elapsedMs
-  const left = Math.max(0, totalBytes - doneBytes) / perMs
-  return `${bytesInWords(Math.round(perMs * 1000))}/s, about ${durationInWords(left)} left`
+type Speed = Pick<Resync, 'doneBytes' | 'elapsedMs'>
+
+/** The log alone knows every ten percent: before the first of them, as fast as the last resync was. */
+export const etaInWords = (resync: Speed & Pick<Resync, 'totalBytes'>, last?: Speed): string => {
+  const left = (speed: Speed): string => {
+    const perMs = speed.doneBytes / speed.elapsedMs
+    const leftMs = Math.max(0, resync.totalBytes - resync.doneBytes) / perMs
+    return `${bytesInWords(Math.round(perMs * 1000))}/s, about ${durationInWords(leftMs)} left`
+  }
+  if (hasSpeed(resync)) return left(resync)
+  return hasSpeed(last) ? `as the last one: ${left(last)}` : 'just begun'
 }
+const hasSpeed = (speed: Speed | undefined): speed is Speed =>
+  speed !== undefined && speed.doneBytes > 0 && speed.elapsedMs > 0

@@ -5,6 +5,8 @@ import type { Command } from '../events/operator.ts'
 import type { State } from '../projections/state.ts'
 import { agentStatus } from './agent-client.ts'
 import { type AddCommands, CommandFailed, type Deps, exitCode } from './deps.ts'
+import type { Planes } from './mirror-planes.ts'
+import { addStatistics } from './mirror-statistics.ts'
 import { maybeServer, mirrorNamed, serverNamed } from './names.ts'
 import { examples, printJson, type ReadOptions, reading, withSource, zoneOf } from './options.ts'
 import { changing, dangerous, mustConfirm, type SendOptions, send } from './send.ts'
@@ -13,6 +15,7 @@ export const addMirror: AddCommands = (program, deps) => {
   const mirror = program.command('mirror').summary('mirror disks: status, resync, force, verify, split')
   mirror.description('Shows and operates mirror disks. A mirror is called group.resource.')
   addStatus(mirror, deps)
+  addStatistics(mirror, deps)
   addInit(mirror, deps)
   addResync(mirror, deps)
   addForce(mirror, deps)
@@ -43,7 +46,10 @@ type StatusOptions = ReadOptions & { readonly watch?: boolean }
 const addStatus = (mirror: Subcommand, deps: Deps): void => {
   const status = mirror
     .command('status [mirror]')
-    .description('Shows both copies of every mirror disk: which is current, what the other lacks, how far a resync is.')
+    .description(
+      'Shows both copies of every mirror disk: which is current, what the other lacks, how far a resync is; and what the ' +
+        'data plane of this server says now: the network in use, its round trip, what is not on the other side yet.',
+    )
     .option('-w, --watch', 'show it again whenever it changes, until Ctrl-C')
   examples(reading(status, deps), 'baton mirror status', 'baton mirror status web.data --watch').action(
     async (name: string | undefined, options: StatusOptions) => {
@@ -56,41 +62,54 @@ const addStatus = (mirror: Subcommand, deps: Deps): void => {
 }
 
 const linesOf = async (name: string | undefined, options: ReadOptions, deps: Deps): Promise<readonly string[]> => {
-  const state = await stateOf(options, deps)
+  const { state, planes } = await known(options, deps)
   const { mirrorLines } = await import('./mirror-lines.ts')
-  return mirrorLines(state, await namesIn(state, name), { colours: deps.colours, zone: zoneOf(options, deps) })
+  const look = { colours: deps.colours, zone: zoneOf(options, deps), planes }
+  return mirrorLines(state, await namesIn(state, name), look)
 }
 
 const facts = async (name: string | undefined, options: ReadOptions, deps: Deps): Promise<unknown> => {
-  const state = await stateOf(options, deps)
-  const [{ lackingOn }, { mirrorObjection }, { constructedMirror, pairOf }] = await Promise.all([
-    import('../projections/mirror-sides.ts'),
-    import('../decisions/mirror-fitness.ts'),
-    import('../decisions/mirror-pair.ts'),
-  ])
+  const { state, planes } = await known(options, deps)
+  const [{ lackingOn }, { mirrorObjection }, { constructedMirror, pairOf }, { mirrorIn, networkOf }] =
+    await Promise.all([
+      import('../projections/mirror-sides.ts'),
+      import('../decisions/mirror-fitness.ts'),
+      import('../decisions/mirror-pair.ts'),
+      import('./mirror-planes.ts'),
+    ])
   return (await namesIn(state, name)).map((one) => {
     const mirror = constructedMirror(state, one)
     const servers = pairOf(state, one).map((server) => [
       server,
       { notFit: mirrorObjection(state, one, server), lacks: mirror && lackingOn(mirror, server) },
     ])
-    return { name: one, mirror, servers: Object.fromEntries(servers) }
+    const said = mirrorIn(planes, one)
+    const here = planes && said ? { server: planes.server, network: networkOf(state, planes, said), ...said } : null
+    return { name: one, mirror, servers: Object.fromEntries(servers), here }
   })
 }
 
 const namesIn = async (state: State, name: string | undefined): Promise<readonly string[]> => {
   const { mirrorNames } = await import('./mirror-lines.ts')
-  const known = mirrorNames(state)
-  if (name === undefined) return known
-  if (known.includes(name)) return [name]
-  const there = known.length === 0 ? 'there is none' : `there are ${known.join(', ')}`
+  const all = mirrorNames(state)
+  if (name === undefined) return all
+  if (all.includes(name)) return [name]
+  const there = all.length === 0 ? 'there is none' : `there are ${all.join(', ')}`
   throw new CommandFailed(exitCode.usage, `there is no mirror ${name}`, there)
 }
 
-const stateOf = async (options: ReadOptions, deps: Deps): Promise<State> => {
-  if (options.file === undefined) return (await agentStatus(options.state, deps.signal)).state
+/** An exported log says nothing of data planes. */
+const known = async (
+  options: ReadOptions,
+  deps: Deps,
+): Promise<{ readonly state: State; readonly planes: Planes | null }> => {
+  if (options.file === undefined) {
+    const status = await agentStatus(options.state, deps.signal)
+    const { planesOf } = await import('./mirror-planes.ts')
+    return { state: status.state, planes: planesOf(status) }
+  }
   const { replay } = await import('./log-source.ts')
-  return await withSource(options, deps, (source) => replay(source, null))
+  return { state: await withSource(options, deps, (source) => replay(source, null)), planes: null }
 }
 
 type InitOptions = SendOptions & { readonly from?: string; readonly initial?: InitialCopy }
@@ -152,13 +171,13 @@ const addForce = (mirror: Subcommand, deps: Deps): void => {
 }
 
 const forceQuestion = async (name: string, server: string, { state }: SendOptions, deps: Deps): Promise<string> => {
-  const known = (await agentStatus(state, deps.signal)).state
+  const { state: now } = await agentStatus(state, deps.signal)
   const [{ lossInWords }, { constructedMirror }] = await Promise.all([
     import('../decisions/operate-mirror.ts'),
     import('../decisions/mirror-pair.ts'),
   ])
-  const mirror = constructedMirror(known, name)
-  const lost = mirror === null ? 'the log knows nothing of it' : lossInWords(known, mirror, server)
+  const mirror = constructedMirror(now, name)
+  const lost = mirror === null ? 'the log knows nothing of it' : lossInWords(now, mirror, server)
   return `Make the copy of ${server} the current one of ${name}? Given up for good: ${lost}.`
 }
 

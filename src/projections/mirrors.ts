@@ -17,6 +17,7 @@ import {
   type WallTime,
 } from '../events/index.ts'
 import { afterJoin, type EpochHistory, recordedUnder } from './mirror-history.ts'
+import { type Resync, type Resyncing, resyncAfter } from './mirror-resync.ts'
 import { isToBeCopied, type Known, type Side, sideOf, troubled, verdictOn } from './mirror-sides.ts'
 import type { Moment } from './servers.ts'
 
@@ -28,19 +29,6 @@ export type Parting = {
   readonly epoch: Epoch
   readonly at: WallTime
   readonly sequence: Sequence
-}
-
-export type Resync = {
-  readonly source: ServerName
-  readonly target: ServerName
-  readonly copy: 'differences' | 'everything'
-  readonly totalBytes: number
-  readonly doneBytes: number
-  readonly elapsedMs: number
-  readonly startedAt: WallTime
-  readonly at: WallTime
-  /** Why it does not go on; null while it does. */
-  readonly interrupted: string | null
 }
 
 export type OpenOrder = {
@@ -76,6 +64,8 @@ export type Mirror = {
   readonly epochs: readonly EpochHistory[]
   readonly sides: Readonly<Record<string, Side>>
   readonly resync: Resync | null
+  /** Of the latest resync; none before the first has told. */
+  readonly speed?: { readonly doneBytes: number; readonly elapsedMs: number }
   /** An operator's word on which the current copy rests; null once it has been served. */
   readonly forced: {
     readonly server: ServerName
@@ -154,7 +144,8 @@ export const foldMirror = (mirrors: Mirrors, event: MirrorEvent, moment: Moment)
     case 'MirrorResyncStarted':
     case 'MirrorResyncProgressed':
     case 'MirrorResyncInterrupted':
-      foldResync(mirror, event, moment)
+      mirror.resync = resyncAfter(mirror, event, moment.at)
+      if (event.type === 'MirrorResyncProgressed') mirror.speed = speedOf(event.data)
       return null
     case 'MirrorOrdered':
     case 'MirrorOrderFinished':
@@ -166,6 +157,8 @@ export const foldMirror = (mirrors: Mirrors, event: MirrorEvent, moment: Moment)
       return null
   }
 }
+
+const speedOf = ({ doneBytes, elapsedMs }: Of<'MirrorResyncProgressed'>['data']) => ({ doneBytes, elapsedMs })
 
 type Standing = 'MirrorConstructed' | 'MirrorBroken' | 'MirrorDetached' | 'MirrorJoined' | 'MirrorForced'
 type Of<Type extends MirrorEvent['type']> = Extract<MirrorEvent, { type: Type }>
@@ -289,22 +282,6 @@ const know = (mirror: Mutable, server: ServerName, what: Partial<Known>): void =
   const { known } = sideOf(mirror, server)
   const { generation = null, epoch = known?.epoch ?? noEpoch, saves = known?.saves ?? null } = what
   change(mirror, server, { known: { generation, epoch, saves } })
-}
-
-type Resyncing = Of<'MirrorResyncStarted' | 'MirrorResyncProgressed' | 'MirrorResyncInterrupted'>
-
-const foldResync = (mirror: Mutable, { type, data }: Resyncing, { at }: Moment): void => {
-  const { resync } = mirror
-  if (type === 'MirrorResyncStarted') {
-    const { source, target, copy, totalBytes } = data
-    const begun = { doneBytes: 0, elapsedMs: 0, startedAt: at, at, interrupted: null }
-    // A resync that is about something else than the side that lacks something is not this mirror's.
-    if (mirror.stale === target) mirror.resync = { source, target, copy, totalBytes, ...begun }
-  } else if (resync && resync.target === data.target)
-    mirror.resync =
-      type === 'MirrorResyncInterrupted'
-        ? { ...resync, doneBytes: data.doneBytes, at, interrupted: data.because }
-        : { ...resync, doneBytes: data.doneBytes, totalBytes: data.totalBytes, elapsedMs: data.elapsedMs, at }
 }
 
 type Ordering = Of<'MirrorOrdered' | 'MirrorOrderFinished' | 'MirrorConnectAllowed'>

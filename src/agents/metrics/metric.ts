@@ -1,7 +1,6 @@
 /** One metric: what it is called and means, and how it is read from what this voter knows. */
 import type { AlertSinkStatus } from '../alerts/sink.ts'
 import type { AgentStatus } from '../control-protocol.ts'
-import type { MirrorHere } from '../mirror/mirrors.ts'
 
 /** All of it is in memory: nobody is asked, nothing is waited for. */
 export type Seen = {
@@ -14,7 +13,6 @@ export type Seen = {
   readonly held: readonly string[]
   /** Null where alerts of the log are not sent, as on a witness. */
   readonly alerts: AlertSinkStatus | null
-  readonly mirrors: readonly MirrorHere[]
 }
 
 /** Values of the labels, in their order, and the value; null: there is none. */

@@ -23,7 +23,8 @@ const ofPlanes = (
   help,
   type,
   labels: ['mirror'],
-  read: ({ mirrors }) => mirrors.map(({ name: mirror, plane }) => [[mirror], plane === null ? null : value(plane)]),
+  read: ({ status: { mirrors } }) =>
+    mirrors.map(({ name: mirror, plane }) => [[mirror], plane === null ? null : value(plane)]),
 })
 const counted = (name: string, help: string, value: (told: ToldStatistics) => Value, type?: Metric['type']): Metric =>
   ofPlanes(name, help, ({ statistics }) => (statistics ? value(statistics) : null), type)
@@ -61,7 +62,8 @@ const ofMounts = (what: keyof MountTimes, help: string): readonly Metric[] =>
     help: `${help}: the ${which === 'current' ? 'latest' : 'longest'} since this agent started.`,
     type: 'gauge',
     labels: ['mirror'],
-    read: ({ mirrors }) => mirrors.map(({ name, mountTimes }) => [[name], seconds(mountTimes[what][which])]),
+    read: ({ status: { mirrors } }) =>
+      mirrors.map(({ name, mountTimes }) => [[name], seconds(mountTimes[what][which])]),
   }))
 
 const ofLog: readonly Metric[] = [
@@ -98,21 +100,22 @@ const standing: readonly Metric[] = [
     type: 'gauge',
     labels: ['mirror'],
     help: 'Whether the data plane on this server answers; the metrics below are its.',
-    read: ({ mirrors }) => mirrors.map(({ name, plane }) => [[name], plane !== null]),
+    read: ({ status: { mirrors } }) => mirrors.map(({ name, plane }) => [[name], plane !== null]),
   },
   {
     name: 'baton_mirror_role',
     type: 'gauge',
     labels: ['mirror', 'role'],
     help: 'What the data plane of this server does; 1 for what it is.',
-    read: ({ mirrors }) => mirrors.flatMap(({ name, plane }) => (plane ? stateOf([name], roles, plane.does) : [])),
+    read: ({ status: { mirrors } }) =>
+      mirrors.flatMap(({ name, plane }) => (plane ? stateOf([name], roles, plane.does) : [])),
   },
   {
     name: 'baton_mirror_condition',
     type: 'gauge',
     labels: ['mirror', 'condition'],
     help: 'How the pair stands, where this server serves; 1 for what it is.',
-    read: ({ mirrors }) =>
+    read: ({ status: { mirrors } }) =>
       mirrors.flatMap(({ name, plane }) => (plane?.condition ? stateOf([name], pairStates, plane.condition.pair) : [])),
   },
   ofPlanes('connected', 'Whether a mirror connect reaches the other side.', ({ path }) => path !== null),
@@ -121,7 +124,7 @@ const standing: readonly Metric[] = [
     type: 'gauge',
     labels: ['mirror', 'network'],
     help: 'Which network it is mirrored over.',
-    read: ({ mirrors, status: { state, voter } }) =>
+    read: ({ status: { mirrors, state, voter } }) =>
       mirrors.flatMap(({ name, plane }) =>
         connectNames(state, name, serverName(voter)).map(
           (network, index): Measured => [[name, network], plane && plane.path === index],

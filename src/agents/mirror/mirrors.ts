@@ -8,7 +8,6 @@ import {
   type ResourceName,
   serverName,
 } from '../../events/index.ts'
-import type { PlaneStatus } from '../../mirror/process/sayings.ts'
 import type { Cancel, World } from '../../world/world.ts'
 import type { Say } from '../log/log-link.ts'
 import type { Recorder } from '../log/recorder.ts'
@@ -17,6 +16,7 @@ import type { LookAtMirror } from '../monitors/mirror.ts'
 import type { Node } from '../node.ts'
 import type { Limit } from '../resources/driver.ts'
 import { firstCopies } from './first-copy.ts'
+import type { MirrorHere } from './here.ts'
 import type { Serving } from './hindrance.ts'
 import { type KeeperParts, MirrorKeeper } from './keeper.ts'
 import { mountTimesKept } from './mount-times.ts'
@@ -41,13 +41,6 @@ export type Mirrors = {
   readonly took: (mirror: Which, what: keyof MountTimes, ms: number) => void
 }
 
-/** What is known of one mirror that has a copy on this server; `plane` null: its data plane is not reached. */
-export type MirrorHere = {
-  readonly name: string
-  readonly plane: PlaneStatus | null
-  readonly mountTimes: MountTimes
-}
-
 export type MirrorsParts = Omit<KeeperParts, 'name' | 'places' | 'recorder'> & {
   readonly recorder: Recorder
   readonly logDirectory: string
@@ -61,7 +54,7 @@ export type MirrorKeepers = Mirrors & {
   readonly start: () => void
   /** For monitors. */
   readonly look: LookAtMirror
-  /** For metrics. */
+  /** For metrics, and for whoever asks the agent. */
   readonly here: () => readonly MirrorHere[]
   /** Looks after them no longer; their data planes go on. */
   readonly release: () => void

@@ -49,12 +49,7 @@ export const mirrorOrders = (world: World, parts: OrdersParts): MirrorOrders => 
     if (isFull ? isJoinedSince(mirror, order) : !isToBeCopied(mirror)) return done('both sides have everything')
     if (told.has(order.sequence) || status.does !== 'serve') return null
     told.add(order.sequence)
-    const answer = await parts.link.order({ do: 'resync', everything: isFull }, formatMs)
-    if (answer.answer === 'lost') return null
-    if (answer.answer !== 'done') return failed(answer.because)
-    // 1. A comparison ends. 2. The mirror breaks and is joined, before the log knows what differed. Then nothing is marked any more.
-    const now = mirror.stale === null && !isFull ? await parts.link.refresh() : null
-    return now?.condition?.pair === 'paired' && now.dirtyBlocks === 0 ? done('nothing is marked: it was copied') : null
+    return orderResync(parts, mirror, isFull)
   }
   const one = async (order: OpenOrder, status: PlaneStatus): Promise<Outcome> => {
     const state = recorder.state()
@@ -97,6 +92,15 @@ export const mirrorOrders = (world: World, parts: OrdersParts): MirrorOrders => 
   }
 }
 
+const orderResync = async ({ link }: OrdersParts, { stale }: Mirror, everything: boolean): Promise<Outcome> => {
+  const answer = await link.order({ do: 'resync', everything }, formatMs)
+  if (answer.answer === 'lost') return null
+  if (answer.answer !== 'done') return failed(answer.because)
+  // 1. A comparison ends. 2. The mirror breaks and is joined, before the log knows what differed. Then nothing is marked any more.
+  const now = stale === null && !everything ? await link.refresh() : null
+  return now?.condition?.pair === 'paired' && now.dirtyBlocks === 0 ? done('nothing is marked: it was copied') : null
+}
+
 const isJoinedSince = ({ stale, sequence: at }: Mirror, order: OpenOrder): boolean =>
   stale === null && at > order.sequence
 
@@ -119,7 +123,11 @@ const verify = async ({ name, me, recorder, link }: OrdersParts, verification: V
     because: {},
     causedBy: null,
   }))
-  return done(differentBytes === 0 ? 'both sides are equal' : `${bytesInWords(differentBytes)} differ: baton mirror resync ${name} copies them from here`)
+  return done(
+    differentBytes === 0
+      ? 'both sides are equal'
+      : `${bytesInWords(differentBytes)} differ: baton mirror resync ${name} copies them from here`,
+  )
 }
 
 /** From here on the other side is left as it is; that it leaves is what breaks the mirror. */

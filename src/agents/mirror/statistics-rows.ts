@@ -80,3 +80,21 @@ export const statisticsHeader = ['Date', ...columns.map(([title]) => title)].map
 
 export const statisticsRow = (sample: Sample): string =>
   [`"${sample.date}"`, ...columns.map(([, value]) => statisticOf(value(sample)))].join(',')
+
+export type LastRow = {
+  readonly date: string
+  readonly cells: readonly (readonly [title: string, value: string])[]
+}
+
+/** The last whole row of such a file, by the file's own header; null: it has none yet. */
+export const lastRowOf = (file: string): LastRow | null => {
+  const [header = '', ...rows] = file.slice(0, file.lastIndexOf('\n')).split('\n')
+  const row = rows.at(-1)
+  if (row === undefined) return null
+  const titles = [...header.matchAll(/"([^"]*)"/g)].map(([, title = '']) => title)
+  const [date = '', ...values] = row.split(',')
+  return { date: date.slice(1, -1), cells: titles.slice(1).map((title, index) => [title, values[index] ?? '']) }
+}
+
+/** For people: nothing at all is told from what is only shown as nothing. */
+export const shownStatistic = (value: string): string => (value === '0' ? 'None' : value)

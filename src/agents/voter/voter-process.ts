@@ -59,7 +59,7 @@ export const checkRole = ({ kit: { own } }: Node, role: Node['kit']['own']['role
   if (own.role !== role) throw new WrongRole(`${own.name} is a ${own.role}: start it with baton ${command}`)
 }
 
-type ServedParts = Omit<StatusParts, 'node'> & {
+type ServedParts = Omit<StatusParts, 'node' | 'mirrors'> & {
   readonly say: Say
   /** Null on a witness. */
   readonly sink: Pick<AlertSink, 'status'> | null
@@ -73,7 +73,7 @@ export const serveNode = async (
   agent: Pick<ServerAgent, 'command' | 'handOver' | 'goAlone' | 'heldGroups'> | null,
   { say, sink, mirrors, ...seen }: ServedParts,
 ): Promise<Cancel> => {
-  const status = () => agentStatus(world, { node, ...seen })
+  const status = () => agentStatus(world, { node, mirrors: () => mirrors?.here() ?? [], ...seen })
   const closeMetrics = metricsDesk(world, {
     node,
     say,
@@ -83,7 +83,6 @@ export const serveNode = async (
       certificateDays: seen.conditions.certificateDays(),
       held: Object.keys(agent?.heldGroups() ?? {}),
       alerts: sink?.status() ?? null,
-      mirrors: mirrors?.here() ?? [],
     }),
   })
   const closeControl = await serveControl(world, {

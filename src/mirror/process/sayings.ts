@@ -11,7 +11,14 @@ const count = z.number().int().min(0)
 const id = z.number()
 
 /** How a pair stands, as src/mirror/engine/authority.ts tells them apart. */
-export const pairStates = ['holding', 'alone', 'resyncing', 'paired', 'detached', 'stopped'] as const satisfies readonly PairState[]
+export const pairStates = [
+  'holding',
+  'alone',
+  'resyncing',
+  'paired',
+  'detached',
+  'stopped',
+] as const satisfies readonly PairState[]
 
 const condition = z.object({
   pair: z.enum(pairStates),
@@ -21,7 +28,7 @@ const condition = z.object({
 export type PlaneCondition = z.infer<typeof condition>
 
 /** What its metadata claims; null generations throughout where no partition can be read. */
-const status = z.object({
+export const planeStatus = z.object({
   say: z.literal('status'),
   id,
   disks: z.object({ dataBytes: count }).nullable(),
@@ -46,12 +53,15 @@ const status = z.object({
   isParted: z.boolean().default(false),
   diskErrors: count.default(0),
   statistics: toldStatistics.optional(),
-  resync: z.object({ doneBytes: count, totalBytes: count }).nullable().default(null),
+  resync: z
+    .object({ doneBytes: count, totalBytes: count, elapsedMs: z.number().min(0).default(0) })
+    .nullable()
+    .default(null),
   /** It takes in what was added to its data partition. `because`: why it could not. */
   growth: z.object({ doneBytes: count, totalBytes: count, because: z.string().nullable() }).nullable().default(null),
   condition: condition.optional(),
 })
-export type PlaneStatus = z.infer<typeof status>
+export type PlaneStatus = z.infer<typeof planeStatus>
 
 const resync = z.object({
   say: z.literal('resync'),
@@ -115,6 +125,6 @@ export const fromPlane = z.discriminatedUnion('say', [
     detach: asked.detach.optional(),
     join: asked.join.optional(),
   }),
-  status,
+  planeStatus,
 ])
 export type FromPlane = z.infer<typeof fromPlane>

@@ -153,9 +153,19 @@ describe('a mirror disk', () => {
     await mirrored.expectEqualAndClean()
   })
 
-  mirrorTest('does what operators order, and tells what came of it', {}, async (mirrored) => {
+  const metrics = { listen: '127.0.0.1:29020' }
+  mirrorTest('does what operators order, and tells what came of it', { more: { metrics } }, async (mirrored) => {
     const { cluster } = mirrored
     const order = (...args: readonly string[]) => cluster.do('s1', 'mirror', ...args)
+    const isShown = async () =>
+      /s1 now: serves, both sides are written, over interconnect, [\d.]+ ms, .* behind/.test(
+        await order('status', mirror),
+      )
+    await until(isShown, mirrorMs, 'the data plane of s1 to say how far the other side is')
+    const scrape = `fetch('http://${metrics.listen}/metrics').then((answer) => answer.text()).then(console.log)`
+    const scraped = await cluster.host('s1').ok([process.execPath, '-e', scrape])
+    expect(scraped).toMatch(/^baton_mirror_condition\{mirror="db.data",condition="paired"\} 1$/m)
+    expect(scraped).toMatch(/^baton_mirror_written_bytes_total\{mirror="db.data"\} [1-9]\d*$/m)
     await order('break', mirror)
     await mirrored.waitUntilBroken()
     await mirrored.waitUntilWritten()

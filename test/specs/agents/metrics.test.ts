@@ -4,14 +4,15 @@ import { exposition } from '../../../src/agents/metrics/exposition.ts'
 import type { Seen } from '../../../src/agents/metrics/metric.ts'
 import { allMetrics, metricsAnswer, metricsDesk } from '../../../src/agents/metrics/metrics-desk.ts'
 import { metricsReference } from '../../../src/agents/metrics/metrics-reference.ts'
+import type { MirrorHere } from '../../../src/agents/mirror/here.ts'
 import { noMountTimes } from '../../../src/agents/mirror/mount-times.ts'
 import { Statistics } from '../../../src/mirror/engine/statistics.ts'
-import { fromPlane, type PlaneStatus } from '../../../src/mirror/process/sayings.ts'
 import type { HttpAnswer, HttpRequest, HttpServers } from '../../../src/world/world.ts'
 import { crash, settled } from '../../golden/scenarios.ts'
 import { statusOf } from '../cli/fake-agent.ts'
 import { configurationOf, problemsOf, two } from '../configuration/samples.ts'
 import { VirtualWorld } from '../virtual-world.ts'
+import { planeOf } from './plane-status.ts'
 
 const seenOf = (change: Partial<Seen> = {}): Seen => ({
   status: statusOf(settled().log),
@@ -20,16 +21,12 @@ const seenOf = (change: Partial<Seen> = {}): Seen => ({
   certificateDays: 1800,
   held: [],
   alerts: { queued: 0, sent: 4, dropped: 0, troubles: { syslog: 2 } },
-  mirrors: [],
   ...change,
 })
 const linesOf = (seen: Seen): readonly string[] => exposition(allMetrics, seen).trimEnd().split('\n')
 
-const planeOf = (more: Readonly<Record<string, unknown>>): PlaneStatus => {
-  const plane = fromPlane.parse({ say: 'status', id: 1, disks: { dataBytes: 1_048_576 }, because: null, ...more })
-  if (plane.say !== 'status') throw new Error('it is no status')
-  return plane
-}
+const withMirror = (here: Omit<MirrorHere, 'name'>): Seen =>
+  seenOf({ status: { ...statusOf(settled().log), mirrors: [{ name: 'db.data', ...here }] } })
 
 describe('a metric', () => {
   test('has a name by the conventions, a line of help, and each name is there once', () => {
@@ -126,7 +123,7 @@ describe('a mirror disk', () => {
       statistics: counts.told(),
     })
     const mountTimes = { ...noMountTimes, fsck: { current: 250, highest: 900 } }
-    const lines = linesOf(seenOf({ mirrors: [{ name: 'db.data', plane, mountTimes }] }))
+    const lines = linesOf(withMirror({ plane, mountTimes }))
     for (const line of [
       'baton_mirror_plane_up{mirror="db.data"} 1',
       'baton_mirror_role{mirror="db.data",role="serve"} 1',
@@ -151,7 +148,7 @@ describe('a mirror disk', () => {
   })
 
   test('whose data plane is not reached is told as such, and with nothing else', () => {
-    const lines = linesOf(seenOf({ mirrors: [{ name: 'db.data', plane: null, mountTimes: noMountTimes }] }))
+    const lines = linesOf(withMirror({ plane: null, mountTimes: noMountTimes }))
     expect(lines).toContain('baton_mirror_plane_up{mirror="db.data"} 0')
     expect(lines.filter((line) => /^baton_mirror_(written|connected|role)/.test(line))).toEqual([])
   })

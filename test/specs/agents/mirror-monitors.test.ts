@@ -27,7 +27,12 @@ describe('a mirror disk', () => {
     ['whose active side is alone', pair('alone'), 'error', /alone: for a reason/],
     ['whose active side has stopped', pair('stopped'), 'error', /stopped: for a reason/],
     ['whose active side waits', pair('holding'), 'warning', /holding: for a reason/],
-    ['that is resynchronised', { ...pair('resyncing'), resync: { doneBytes: 1, totalBytes: 3 } }, 'warning', /33 %/],
+    [
+      'that is resynchronised',
+      { ...pair('resyncing'), resync: { doneBytes: 1, totalBytes: 3, elapsedMs: 9 } },
+      'warning',
+      /33 %/,
+    ],
     ['that follows', following, 'normal', /everything/],
     ['that follows, and is not connected', { ...following, path: null }, 'error', /not connected/],
     ['that follows, and lacks something', { ...following, isConsistent: false }, 'warning', /brought up/],

@@ -3,11 +3,11 @@ import { describe, expect, test } from 'vitest'
 import { mirrorOrders } from '../../../src/agents/mirror/orders.ts'
 import type { PlaneOrder } from '../../../src/agents/mirror/plane-link.ts'
 import { mirrorName, serverName } from '../../../src/events/index.ts'
-import { fromPlane, type PlaneStatus } from '../../../src/mirror/process/sayings.ts'
 import { mirrorOf } from '../../../src/projections/mirrors.ts'
 import { fact } from '../../recorded-log.ts'
 import { broken, g1, joinedAs, mirror, paired } from '../decisions/mirror-demo.ts'
 import { VirtualWorld } from '../virtual-world.ts'
+import { planeOf } from './plane-status.ts'
 import { recorderOf } from './recorder-of.ts'
 
 const differs = fact('MirrorVerified', {
@@ -15,21 +15,11 @@ const differs = fact('MirrorVerified', {
   differences: [{ at: 0, length: 4096 }],
 })
 
-/** A data plane that serves a whole mirror. */
-const servingWith = (dirtyBlocks: number): PlaneStatus => {
-  const said = fromPlane.parse({
-    ...{ say: 'status', id: 1, disks: { dataBytes: 1_048_576 }, because: null, does: 'serve', dirtyBlocks },
-    condition: { pair: 'paired', because: '', dirtyBlocks },
-  })
-  if (said.say !== 'status') throw new Error('no status')
-  return said
-}
-
 /** An order of an operator to s1, which serves; what the data plane is told, and what becomes of the order. */
 const ordering = (order: string, { dirtyBlocks }: { readonly dirtyBlocks: number }) => {
   const recorder = recorderOf([...paired, differs, fact('MirrorOrdered', { mirror, server: 's1', order })])
   const told: PlaneOrder[] = []
-  const status = servingWith(dirtyBlocks)
+  const status = planeOf({ does: 'serve', dirtyBlocks, condition: { pair: 'paired', because: '', dirtyBlocks } })
   const link = {
     status,
     order: async (one: PlaneOrder) => {
@@ -65,6 +55,9 @@ describe('a resync after a comparison that found differences', () => {
   test('is done at once when the data plane has copied already what was marked', async () => {
     const { look, known } = ordering('resync', { dirtyBlocks: 0 })
     await look()
-    expect(known()?.closedOrders.at(-1)).toMatchObject({ outcome: 'done', detail: expect.stringMatching(/nothing is marked/) })
+    expect(known()?.closedOrders.at(-1)).toMatchObject({
+      outcome: 'done',
+      detail: expect.stringMatching(/nothing is marked/),
+    })
   })
 })

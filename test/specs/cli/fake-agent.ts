@@ -119,6 +119,7 @@ export const statusOf = (log: HandBuiltLog): AgentStatus => {
     guardian: { running: true, watchdog: '/dev/watchdog0' },
     partition: null,
     peers: [peer('s1', 'server'), peer('w', 'witness')],
+    mirrors: [],
     notAdmitted: [],
     notDeciding: null,
     state,

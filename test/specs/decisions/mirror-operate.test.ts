@@ -33,6 +33,7 @@ import {
 } from './mirror-demo.ts'
 
 const objection = (given: readonly Given[], server: typeof s1) => mirrorObjection(stateOf(given), mirror, server)
+
 describe('a group with a mirror disk', () => {
   test('goes to no server whose copy is stale; the verdict names why, and what would help', () => {
     const { chosen, verdicts } = placeGroup(stateOf([...alone, ...stop]), web, { reachable: everybody })
@@ -191,7 +192,9 @@ describe('forcing a stale copy', () => {
     }
     expect(lost(gone)).toMatch(/aaaaaaaa: 0 bytes as recorded of what s1 acknowledged; .*; the mirror has 1.0 MiB$/)
     const replaced = [...alone, ordered('replace-disk', 's2'), ...stop]
-    expect(lost(replaced)).toMatch(/^s2 lacks everything \(.* its disk was replaced\) of what s1 .*; the mirror has 1.0 MiB$/)
+    expect(lost(replaced)).toMatch(
+      /^s2 lacks everything \(.* its disk was replaced\) of what s1 .*; the mirror has 1.0 MiB$/,
+    )
   })
 
   test('makes what the other copy had shown before void, too: it need not be shown again to be overwritten', () => {

@@ -7,7 +7,11 @@ import { alone, asking, broken, constructed, g0, g1, mirror, mirrored, of, paire
 
 const split = fact('MirrorSplit', { mirror, server: 's2', generation: g0, epoch: 8 })
 const stopped = [...paired, ...stop]
-const [resync, full, verify] = [of('resync-mirror', { full: false }), of('resync-mirror', { full: true }), of('verify-mirror')]
+const [resync, full, verify] = [
+  of('resync-mirror', { full: false }),
+  of('resync-mirror', { full: true }),
+  of('verify-mirror'),
+]
 const replace = (server: string) => of('replace-mirror-disk', { server })
 const force = (server: string) => of('force-mirror', { server })
 const init = (from: string) => of('init-mirror', { from, initial: null })
@@ -19,23 +23,77 @@ const start = /^baton group start web$/
 
 describe('is refused:', () => {
   test.each<Case>([
-    ['a resync while a copy is split off', resync, [...alone, split], /^s2 is split off for a backup$/, /rejoin web.data$/],
+    [
+      'a resync while a copy is split off',
+      resync,
+      [...alone, split],
+      /^s2 is split off for a backup$/,
+      /rejoin web.data$/,
+    ],
     ['a resync of all of it while its group is stopped', full, stopped, /^web does not run anywhere/, start],
     ['a comparison while its group is stopped', verify, stopped, /^web does not run anywhere/, start],
     ['a split while its group is stopped', of('split-mirror'), stopped, /^web does not run anywhere/, start],
     ['a resize while its group is stopped', of('resize-mirror'), stopped, /^web does not run anywhere/, start],
     ['a break while its group is stopped', of('break-mirror'), stopped, /^web does not run anywhere/, start],
-    ['a comparison with a server that is down', verify, [...paired, left('s2', 3)], /^s2, which has .* is not there$/, /^start s2$/],
-    ['a split from a server that is down', of('split-mirror'), [...paired, left('s2', 3)], /^s2, which has /, /^start s2$/],
-    ['a resync to a server that is down', full, [...paired, left('s2', 3)], /^s2, which is to be brought up/, /^start s2$/],
-    ['a replaced disk of the only good copy', replace('s1'), [...alone, ...stop], /^the disk of s1 is the only one/, /force web.data s2/],
-    ['a first copy from the server that does not run the group', init('s1'), [...mirrored(), assigned('web', 's2')], /^web is on s2: its data/, /init web.data --from s2$/],
+    [
+      'a comparison with a server that is down',
+      verify,
+      [...paired, left('s2', 3)],
+      /^s2, which has .* is not there$/,
+      /^start s2$/,
+    ],
+    [
+      'a split from a server that is down',
+      of('split-mirror'),
+      [...paired, left('s2', 3)],
+      /^s2, which has /,
+      /^start s2$/,
+    ],
+    [
+      'a resync to a server that is down',
+      full,
+      [...paired, left('s2', 3)],
+      /^s2, which is to be brought up/,
+      /^start s2$/,
+    ],
+    [
+      'a replaced disk of the only good copy',
+      replace('s1'),
+      [...alone, ...stop],
+      /^the disk of s1 is the only one/,
+      /force web.data s2/,
+    ],
+    [
+      'a first copy from the server that does not run the group',
+      init('s1'),
+      [...mirrored(), assigned('web', 's2')],
+      /^web is on s2: its data/,
+      /init web.data --from s2$/,
+    ],
     ['a second first copy', init('s1'), [...mirrored(), constructed()], /was initialised before/, /--full/],
     ['a first copy from a server that has none', init('s3'), mirrored(), /^there is no server of web.data s3$/, oneOf],
-    ['a forced copy of a server that has none', force('s3'), [...alone, ...stop], /^there is no server of web.data s3$/, oneOf],
+    [
+      'a forced copy of a server that has none',
+      force('s3'),
+      [...alone, ...stop],
+      /^there is no server of web.data s3$/,
+      oneOf,
+    ],
     ['a replaced disk of a server that has none', replace('s3'), alone, /^there is no server of web.data s3$/, oneOf],
-    ['a resync before the first copy', resync, mirrored(), /^web.data was never initialised$/, /^baton mirror init web.data/],
-    ['a rejoined copy before the first copy', of('rejoin-mirror'), mirrored(), /was never initialised$/, /init web.data/],
+    [
+      'a resync before the first copy',
+      resync,
+      mirrored(),
+      /^web.data was never initialised$/,
+      /^baton mirror init web.data/,
+    ],
+    [
+      'a rejoined copy before the first copy',
+      of('rejoin-mirror'),
+      mirrored(),
+      /was never initialised$/,
+      /init web.data/,
+    ],
   ])('%s', (_, order, given, because, possible) => {
     spec
       .given(...given)
@@ -43,7 +101,8 @@ describe('is refused:', () => {
       .thenRefused(because, possible)
   })
 
-  const notHeard = (server: string) => [new RegExp(`^${server} is not heard$`), new RegExp(`until ${server} is back`)] as const
+  const notHeard = (server: string) =>
+    [new RegExp(`^${server} is not heard$`), new RegExp(`until ${server} is back`)] as const
   const [onlyS1, onlyS2] = [knows(s1, { hears: [s3] }), knows(s2, { hears: [s3] })]
   test.each([
     ['a comparison', verify, paired, onlyS2, 's1'],
@@ -62,7 +121,12 @@ describe('is refused:', () => {
 
 describe('is so already:', () => {
   test.each([
-    ['a break of what is broken, and does not connect', of('break-mirror'), [...paired, fact('MirrorOrdered', { mirror, server: 's1', order: 'break' }), broken('s1', 's2', g1, 8)], /sides do not connect/],
+    [
+      'a break of what is broken, and does not connect',
+      of('break-mirror'),
+      [...paired, fact('MirrorOrdered', { mirror, server: 's1', order: 'break' }), broken('s1', 's2', g1, 8)],
+      /sides do not connect/,
+    ],
     ['that the sides connect', of('connect-mirror'), paired, /may connect already/],
     ['a split', of('split-mirror'), [...paired, split], /s2 is split off already/],
     ['that nothing is split', of('rejoin-mirror'), paired, /is not split/],
