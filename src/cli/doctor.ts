@@ -1,7 +1,6 @@
 /** `baton doctor`: the whole installation, as seen from this machine; what is not well, and what to do about it. */
 import type { AgentStatus } from '../agents/control-protocol.ts'
 import type { VoterKit } from '../agents/voter/voter-kit.ts'
-import type { LogServerReport } from '../events/jetstream-servers.ts'
 import type { State } from '../projections/state.ts'
 import { agentStatus } from './agent-client.ts'
 import { type AddCommands, CommandFailed, counted, type Deps, exitCode } from './deps.ts'
@@ -42,6 +41,7 @@ export const examine = async (options: DoctorOptions, deps: Deps): Promise<reado
   const { machineChecks } = await import('./doctor/machine-checks.ts')
   const { fencingChecks } = await import('./doctor/fencing-checks.ts')
   const { logServerChecks } = await import('./doctor/log-server-checks.ts')
+  const { askLogServers } = await import('./doctor/ask-log-servers.ts')
   const { bootDuration, inspectMachine } = await import('./doctor/inspect-machine.ts')
   const { realWatchdogs } = await import('../world/watchdog.ts')
   const status = await statusOrWhy(options.state, deps)
@@ -61,7 +61,7 @@ export const examine = async (options: DoctorOptions, deps: Deps): Promise<reado
       bootMs: await bootDuration(),
     }),
     ...(role === 'server' ? await fencingChecks(configuration) : []),
-    ...(own === null ? [] : logServerChecks({ reports: await reportsOf(own, deps), keepers: keepersOf(own) })),
+    ...(own === null ? [] : logServerChecks({ reports: await askLogServers(own, deps.now), keepers: keepersOf(own) })),
     ...machineChecks(await inspectMachine({ state: options.state, now: deps.now, kit, configuration })),
   ]
 }
@@ -90,38 +90,6 @@ const kitOf = async (state: string): Promise<VoterKit | { readonly trouble: stri
 
 const keepersOf = (kit: VoterKit): readonly string[] =>
   kit.identity.voters.filter(({ hasLog }) => hasLog).map(({ name }) => name)
-
-const connectMs = 5000
-const answerMs = 1000
-
-const reportsOf = async (
-  kit: VoterKit,
-  deps: Deps,
-): Promise<readonly LogServerReport[] | { readonly trouble: string }> => {
-  const { connectLog } = await import('../events/jetstream-connection.ts')
-  const { logServerReports } = await import('../events/jetstream-servers.ts')
-  const { realClock } = await import('../world/clock.ts')
-  const { logServersOf } = await import('../agents/voter/voter-kit.ts')
-  try {
-    const connection = await connectLog(
-      { clock: realClock },
-      {
-        name: `doctor on ${kit.own.name}`,
-        servers: logServersOf(kit),
-        credentials: { ca: kit.ca, certificate: kit.certificate, key: kit.key, seed: kit.nkeys.system.seed },
-        withinMs: connectMs,
-      },
-    )
-    try {
-      return await logServerReports(connection, { withinMs: answerMs, wall: deps.now })
-    } finally {
-      await connection.close()
-    }
-  } catch (error) {
-    const { cause, message } = error instanceof Error ? error : new Error(String(error))
-    return { trouble: cause instanceof Error ? `${message} (${cause.message})` : message }
-  }
-}
 
 const marks: Readonly<Record<Level, string>> = { ok: 'ok', unknown: '?', warning: 'WARNING', problem: 'PROBLEM' }
 const markWidth = 9

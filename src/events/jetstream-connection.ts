@@ -114,6 +114,7 @@ const ownFirst = (world: Pick<LogWorld, 'clock'>) => {
 
 const homeEveryMs = 2000
 const longestHomeMs = 60_000
+const homeAcceptsMs = 500
 
 /** Goes back to our own log server once it accepts connections again. Answers how to stop. */
 const goingHome = (world: Pick<LogWorld, 'clock'>, nats: NatsConnection, own: string): (() => void) => {
@@ -122,7 +123,7 @@ const goingHome = (world: Pick<LogWorld, 'clock'>, nats: NatsConnection, own: st
   const look = async () => {
     const isHome = nats.getServer() === own
     if (isHome) pauseMs = homeEveryMs
-    else if (!nats.isClosed() && (await accepts(own))) {
+    else if (!nats.isClosed() && (await accepts(own, homeAcceptsMs))) {
       // It may accept and not answer: then the next attempt has to wait longer.
       pauseMs = Math.min(longestHomeMs, pauseMs * 2)
       await nats.reconnect().catch(() => {})
@@ -133,13 +134,14 @@ const goingHome = (world: Pick<LogWorld, 'clock'>, nats: NatsConnection, own: st
   return () => cancel()
 }
 
-const accepts = (server: string): Promise<boolean> =>
+/** Whether something at `host:port` takes a connection. */
+export const accepts = (server: string, withinMs: number): Promise<boolean> =>
   new Promise((resolve) => {
     const at = server.lastIndexOf(':')
     const socket = createConnection({
       host: server.slice(0, at).replace(/^\[(.*)\]$/, '$1'),
       port: Number(server.slice(at + 1)),
-      timeout: 500,
+      timeout: withinMs,
     })
     const end = (answer: boolean) => {
       socket.destroy()

@@ -6,7 +6,7 @@ import type { World } from '../../world/world.ts'
 import type { OpenLogLink } from '../log/log-link.ts'
 import { type LogServer, logServer } from '../log/log-server.ts'
 import { untilDone } from '../until-done.ts'
-import { hostPort, KitUnusable, localAddress } from '../voter/voter-kit.ts'
+import { logServerOf } from '../voter/voter-kit.ts'
 import { logSide } from './log-side.ts'
 import { type OpenPairTransport, type PairTransport, pairLogLinkBy, type ReachedSide } from './pair-log-link.ts'
 
@@ -38,9 +38,7 @@ class NatsPair implements PairTransport {
     await this.#server
       .start()
       .catch((trouble: unknown) => say('the log server could not be started', { trouble: String(trouble) }))
-    const connection = await this.#connect('the own log server does not answer yet', [
-      hostPort(localAddress(kit.own), kit.own.ports.log),
-    ])
+    const connection = await this.#connect('the own log server does not answer yet', logServerOf(kit.own, kit.own))
     if (connection === null) return null
     // An empty copy begins no new log: a commit must follow what was read before, on both.
     await this.#untilDone('the copy of the log is not ready yet', () =>
@@ -50,11 +48,12 @@ class NatsPair implements PairTransport {
   }
 
   readonly reachPeer = async (): Promise<ReachedSide | null> => {
-    const { name, addresses, ports } = this.#options.peer
-    const [first, ...others] = Object.values(addresses).map((address) => hostPort(address, ports.log))
-    if (first === undefined) throw new KitUnusable(`${name} has no address`)
-    const connection = await this.#connect(`the log server of ${name} does not answer yet`, [first, ...others])
-    return connection && this.#reached(connection, name)
+    const { peer, kit } = this.#options
+    const connection = await this.#connect(
+      `the log server of ${peer.name} does not answer yet`,
+      logServerOf(peer, kit.own),
+    )
+    return connection && this.#reached(connection, peer.name)
   }
 
   readonly close = async (): Promise<void> => {

@@ -117,6 +117,23 @@ const parse = <T>(schema: z.ZodType<T>, path: string, text: string): T => {
   return parsed.data
 }
 
+/** `host:port` of the log server of one voter as seen from `own`, the interconnect first. */
+export const logServerOf = (voter: KitVoter, own: KitVoter): [string, ...string[]] => {
+  const addresses = voter.name === own.name ? [localAddress(own)] : Object.values(voter.addresses)
+  const [first, ...others] = addresses.map((address) => hostPort(address, voter.ports.log))
+  if (first === undefined) throw new KitUnusable(`${voter.name} has no address`)
+  return [first, ...others]
+}
+
+/**
+ * The log servers, by who answers for whom: all together, or each for itself in a pair, where they know nothing of each
+ * other.
+ */
+export const logServersByWord = (kit: Pick<VoterKit, 'identity' | 'own'>): readonly [string, ...string[]][] =>
+  kit.identity.topology === 'pair'
+    ? kit.identity.voters.map((voter) => logServerOf(voter, kit.own))
+    : [logServersOf(kit)]
+
 /** `host:port` of every log server as seen from this voter: its own first, then the others, the interconnect first. */
 export const logServersOf = ({ identity, own }: Pick<VoterKit, 'identity' | 'own'>): [string, ...string[]] => {
   const at = (voter: KitVoter, address: string) => hostPort(address, voter.ports.log)

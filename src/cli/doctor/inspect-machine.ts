@@ -1,11 +1,11 @@
 /** Looks at this machine for `machine-checks.ts`. Whatever cannot be told is null, never an error. */
 import { mkdtemp, open, readFile, rm, stat, statfs } from 'node:fs/promises'
-import { createConnection } from 'node:net'
 import { release } from 'node:os'
 import { join } from 'node:path'
 import { endOf } from '../../agents/conditions.ts'
-import { kitFiles, type VoterKit } from '../../agents/voter/voter-kit.ts'
+import { hostPort, kitFiles, type VoterKit } from '../../agents/voter/voter-kit.ts'
 import type { Configuration } from '../../events/configuration.ts'
+import { accepts } from '../../events/jetstream-connection.ts'
 import { hasKernelNbd } from '../../mirror/attach/kernel-nbd.ts'
 import { mayMakeControlGroups } from '../../world/control-groups.ts'
 import type { DiskFacts, MachineFacts } from './machine-checks.ts'
@@ -190,31 +190,27 @@ const diskStall = (): Promise<number | null> =>
 const connectMs = 1000
 
 const portsOf = async (kit: VoterKit): Promise<{ readonly closed: readonly string[]; readonly open: number }> => {
-  const others = kit.identity.voters.filter(({ name, hasLog }) => hasLog && name !== kit.own.name)
+  const { voters, topology } = kit.identity
+  const others = voters.filter(({ name, hasLog }) => hasLog && name !== kit.own.name)
+  // The log servers of a pair have no routes to each other.
+  const asked = topology === 'pair' ? (['log'] as const) : (['log', 'route'] as const)
   const targets = others.flatMap(({ name, addresses, ports }) => {
     const address = Object.values(addresses)[0]
-    return address === undefined ? [] : [ports.log, ports.route].map((port) => ({ name, address, port }))
+    return address === undefined ? [] : asked.map((port) => ({ name, address, port: ports[port] }))
   })
-  const tried = await Promise.all(targets.map(async (target) => ({ ...target, answers: await answers(target) })))
+  const tried = await Promise.all(
+    targets.map(async (target) => ({
+      ...target,
+      answers: await accepts(hostPort(target.address, target.port), connectMs),
+    })),
+  )
   return {
     closed: tried
-      .filter(({ answers: ok }) => !ok)
+      .filter(({ answers }) => !answers)
       .map(({ name, address, port }) => `${name} (${address}, ${port}/tcp)`),
-    open: tried.filter(({ answers: ok }) => ok).length,
+    open: tried.filter(({ answers }) => answers).length,
   }
 }
-
-const answers = ({ address, port }: { readonly address: string; readonly port: number }): Promise<boolean> =>
-  new Promise((resolve) => {
-    const socket = createConnection({ host: address, port, timeout: connectMs })
-    const end = (isOpen: boolean) => {
-      socket.destroy()
-      resolve(isOpen)
-    }
-    socket.once('connect', () => end(true))
-    socket.once('timeout', () => end(false))
-    socket.once('error', () => end(false))
-  })
 
 /** How long the last start of the operating system took, by systemd's word; null without systemd. */
 export const bootDuration = (): Promise<number | null> =>

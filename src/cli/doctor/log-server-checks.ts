@@ -23,7 +23,7 @@ export const logServerChecks = ({ reports, keepers }: LogServerFacts): readonly 
       : problem(
           'log servers',
           `no answer from ${missing.join(', ')}`,
-          'start them; are the ports for log and routes let through?',
+          'start them; are their ports let through? ops/firewall.md',
         ),
     version(reports),
     sync(reports),

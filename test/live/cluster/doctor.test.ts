@@ -2,24 +2,11 @@
 import { chmod, mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect } from 'vitest'
-import type { Finding } from '../../../src/cli/doctor/finding.ts'
 import { until } from '../lab/until.ts'
-import { type Cluster, settleMs } from './cluster.ts'
+import { settleMs } from './cluster.ts'
 import { clusterTest } from './cluster-test.ts'
 import { calm } from './configuration.ts'
-
-type Diagnosis = { readonly code: number | null; readonly findings: readonly Finding[] }
-
-const examine = async (cluster: Cluster, voter: string): Promise<Diagnosis> => {
-  const { code, stdout } = await cluster.baton(voter, ['doctor', '--json'])
-  const { findings } = JSON.parse(stdout) as { readonly findings: readonly Finding[] }
-  return { code, findings }
-}
-const about = ({ findings }: Diagnosis, what: string): Finding => {
-  const found = findings.find((finding) => finding.what === what)
-  if (found === undefined) throw new Error(`nothing about ${what}: ${findings.map((one) => one.what).join(', ')}`)
-  return found
-}
+import { about, examine, problemsOf } from './diagnosis.ts'
 
 describe('the doctor', () => {
   clusterTest('finds a cluster well but for its watchdog and disk', { timing: calm }, async (cluster, context) => {
@@ -37,7 +24,7 @@ describe('the doctor', () => {
     expect(about(diagnosis, 'ports').level).toBe('ok')
     expect(about(diagnosis, 'certificate').level).toBe('ok')
     expect(about(diagnosis, 'watchdog')).toMatchObject({ level: 'warning' })
-    expect(diagnosis.findings.filter(({ level }) => level === 'problem').map(({ what }) => what)).toEqual([])
+    expect(problemsOf(diagnosis)).toEqual([])
     expect(diagnosis.code).toBe(1)
     const witness = await examine(cluster, 'w')
     expect(about(witness, 'agent').seen).toContain('witness w')

@@ -9,6 +9,7 @@ import { now, until } from '../lab/until.ts'
 import { type Cluster, createCluster, settleMs } from './cluster.ts'
 import { checked, clusterTest } from './cluster-test.ts'
 import { hostsOf, quick } from './configuration.ts'
+import { about, examine, problemsOf } from './diagnosis.ts'
 
 const isPair = true
 type Server = 's1' | 's2'
@@ -95,8 +96,14 @@ describe('a crash of one of a pair', () => {
   clusterTest('the standby is no matter to any client, and the log goes on', { isPair }, async (cluster) => {
     const watch = await cluster.watch()
     await watch.waitFor('s1', settleMs)
+    const well = await examine(cluster, 's1')
+    // A disk that is slow now is one, whatever the topology.
+    expect(problemsOf(well).filter((what) => what !== 'fsync')).toEqual([])
+    expect(about(well, 'log servers').seen).toMatch(/all answer: s1 .*, s2 /)
+    expect(about(well, 'ports').level).toBe('ok')
     await cluster.powerOff('s2')
     await untilAlone(cluster, 's1')
+    expect(about(await examine(cluster, 's1'), 'log servers').seen).toBe('no answer from s2')
     await watch.waitFor('s1', settleMs)
     await cluster.do('s1', 'group', 'stop', 'web')
     await cluster.do('s1', 'group', 'start', 'web')

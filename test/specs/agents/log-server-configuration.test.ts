@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { logServerConfiguration } from '../../../src/agents/log/log-server-configuration.ts'
-import { type KitVoter, logServersOf, type VoterKit } from '../../../src/agents/voter/voter-kit.ts'
+import { type KitVoter, logServersByWord, logServersOf, type VoterKit } from '../../../src/agents/voter/voter-kit.ts'
 import { voterName } from '../../../src/events/ids.ts'
 
 const voter = (name: string, addresses: Record<string, string>, hasLog = true): KitVoter => ({
@@ -58,6 +58,15 @@ test('an agent asks its own log server first, then the others over the interconn
     '10.1.0.2:29010',
   ])
   expect(logServersOf(kitOf(s4, [s2]))).toEqual(['10.0.0.2:29010', '10.1.0.2:29010'])
+})
+
+test('log servers of a cluster answer for each other, those of a pair each for itself', () => {
+  const kit = kitOf(s1, [s2])
+  expect(logServersByWord(kit)).toEqual([logServersOf(kit)])
+  expect(logServersByWord({ ...kit, identity: { ...kit.identity, topology: 'pair' } })).toEqual([
+    ['127.0.0.1:29010'],
+    ['10.0.0.2:29010', '10.1.0.2:29010'],
+  ])
 })
 
 test('a demonstration on loopback listens on loopback alone, a cluster on every address', () => {
