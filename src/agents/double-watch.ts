@@ -1,6 +1,13 @@
 /** Watches what other servers say they hold against what this one holds (N6); the loser lets go and never takes that epoch up again. */
-import { type DoubleActivation, doubleActivations, type Holding } from '../decisions/double-activation.ts'
+import {
+  type DoubleActivation,
+  type DoubleActivationFacts,
+  doubleActivations,
+  type Holding,
+  newerData,
+} from '../decisions/double-activation.ts'
 import { type Epoch, type Event, type GroupName, type Instant, type ServerName, serverName } from '../events/index.ts'
+import type { State } from '../projections/state.ts'
 import type { Say } from './log/log-link.ts'
 import type { Voter } from './voter/voter.ts'
 
@@ -10,8 +17,9 @@ export type DoubleWatchParts = {
   readonly held: () => Readonly<Record<string, Epoch>>
   /** Puts it on the log, as soon as that can be written. */
   readonly note: (event: Event) => void
+  readonly state: () => State
   /** Rule 7d: that epoch is never run again here, nor by a later agent. */
-  readonly stopEpoch: (group: GroupName, epoch: Epoch) => Promise<void>
+  readonly store: { readonly stopEpoch: (group: GroupName, epoch: Epoch) => Promise<void> }
   readonly say: Say
 }
 
@@ -21,7 +29,7 @@ export type DoubleWatch = {
   readonly hasLost: (group: GroupName, epoch: Epoch) => boolean
 }
 
-export const doubleWatch = ({ me, voter, held, note, stopEpoch, say }: DoubleWatchParts): DoubleWatch => {
+export const doubleWatch = ({ me, voter, held, note, state, store, say }: DoubleWatchParts): DoubleWatch => {
   let holdings: Readonly<Record<string, Holding>> = {}
   let heldBefore: Readonly<Record<string, Epoch>> = {}
   const lost = new Map<string, Epoch>()
@@ -38,9 +46,9 @@ export const doubleWatch = ({ me, voter, held, note, stopEpoch, say }: DoubleWat
   const letGo = ({ group, loser }: DoubleActivation): void => {
     if ((lost.get(group) ?? -1) >= loser.epoch) return
     lost.set(group, loser.epoch)
-    stopEpoch(group, loser.epoch).catch((trouble: unknown) =>
-      say('a lost epoch could not be written down', { group, trouble: String(trouble) }),
-    )
+    store
+      .stopEpoch(group, loser.epoch)
+      .catch((trouble: unknown) => say('a lost epoch could not be written down', { group, trouble: String(trouble) }))
   }
   return {
     look: (now) => {
@@ -52,7 +60,8 @@ export const doubleWatch = ({ me, voter, held, note, stopEpoch, say }: DoubleWat
       )
       if (rivals.length === 0) return
       const { servers } = voter.membership()
-      for (const double of doubleActivations({ me, held: holdings, rivals, order: servers })) {
+      const fresher: DoubleActivationFacts['fresher'] = (group, ...claims) => newerData(state(), group, claims)
+      for (const double of doubleActivations({ me, held: holdings, rivals, order: servers, fresher })) {
         tell(double)
         if (double.loser.server === me) letGo(double)
       }

@@ -168,7 +168,7 @@ class Agent implements ServerAgent {
       ...parts,
       held: this.heldGroups,
       note: this.#reporter.note,
-      stopEpoch: parts.store.stopEpoch,
+      state: () => this.#state,
     })
     this.#delays = delayWatch({ me: parts.me, times: parts.voter.times, note: this.#reporter.note })
     this.#roster = dutyRoster(world, {

@@ -6,7 +6,7 @@
 import type { Epoch, GroupName, Instant, ServerName } from '../events/index.ts'
 import { groupName } from '../events/index.ts'
 import type { State } from '../projections/state.ts'
-import { type Decision, groupsOn, together } from './decision.ts'
+import { type Decision, groupsOn, isOwned, together } from './decision.ts'
 import { stopGroup } from './stop-group.ts'
 
 export type Holding = { readonly epoch: Epoch /** Held under this epoch since. */; readonly since: Instant }
@@ -33,8 +33,8 @@ export type DoubleActivationFacts = {
   readonly rivals: readonly Rival[]
   /** The servers in order of priority. */
   readonly order: readonly ServerName[]
-  /** Whose data is newer, where somebody knows (a mirror); null = neither, or not known. */
-  readonly fresher?: (group: GroupName, one: ServerName, other: ServerName) => ServerName | null
+  /** Of two claims of one epoch, whose data is newer; null = nobody knows. The same answer on both sides. */
+  readonly fresher: (group: GroupName, one: Claim, other: Claim) => ServerName | null
 }
 
 /** Groups that this server holds together with another, and which of the two has to stop. */
@@ -43,7 +43,7 @@ export const doubleActivations = ({
   held,
   rivals,
   order,
-  fresher = () => null,
+  fresher,
 }: DoubleActivationFacts): readonly DoubleActivation[] =>
   Object.entries(held).flatMap(([name, holding]) =>
     rivals.flatMap((rival): readonly DoubleActivation[] => {
@@ -70,14 +70,33 @@ const winnerOf = (
   group: GroupName,
   one: Claim,
   other: Claim,
-  { order, fresher }: Required<Pick<DoubleActivationFacts, 'order' | 'fresher'>>,
+  { order, fresher }: Pick<DoubleActivationFacts, 'order' | 'fresher'>,
 ): Claim => {
   if (one.epoch !== other.epoch) return one.epoch > other.epoch ? one : other
-  const fresh = fresher(group, one.server, other.server)
+  const fresh = fresher(group, one, other)
   if (fresh !== null) return fresh === one.server ? one : other
   const rank = ({ server }: Claim) => (order.includes(server) ? order.indexOf(server) : order.length)
   if (rank(one) !== rank(other)) return rank(one) < rank(other) ? one : other
   return one.server < other.server ? one : other
+}
+
+/**
+ * Whose data is newer, by the log: that of the server to which it gave the epoch. Its copies of mirrors had every write
+ * before that (D6), and what was acknowledged under that epoch was written there and nowhere else.
+ *   1. Invariant: the same on both sides. Both hold the epoch, so both have read the log that far; where it has taken
+ *      the epoch back since, whoever has read that holds it no longer.
+ *   2. Each of a pair has gone on alone: the epoch stands in two logs, and each names its own server. Neither knows what
+ *      the other one says of the data, so nobody knows.
+ */
+export const newerData = (
+  { groups, logSides }: Pick<State, 'groups' | 'logSides'>,
+  group: GroupName,
+  claims: readonly [Claim, Claim],
+): ServerName | null => {
+  const known = groups[group]
+  if (logSides.isAlone || !known || !isOwned(known)) return null
+  const { server, epoch } = known.ownership
+  return claims.some((claim) => claim.server === server && claim.epoch === epoch) ? server : null
 }
 
 /**

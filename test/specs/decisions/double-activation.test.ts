@@ -1,15 +1,21 @@
 import { describe, expect, test } from 'vitest'
-import { type DoubleActivationFacts, doubleActivations, takeUpAnew } from '../../../src/decisions/double-activation.ts'
-import { epochOf, instant, sequence, serverName, voterName } from '../../../src/events/index.ts'
+import {
+  type DoubleActivationFacts,
+  doubleActivations,
+  newerData,
+  takeUpAnew,
+} from '../../../src/decisions/double-activation.ts'
+import { epochOf, groupName, instant, sequence, serverName, voterName } from '../../../src/events/index.ts'
 import type { State } from '../../../src/projections/state.ts'
 import { fact } from '../../recorded-log.ts'
-import { spec } from '../spec.ts'
-import { cluster, failed, stopping, that, webOnS1 } from './demo.ts'
+import { spec, stateOf } from '../spec.ts'
+import { assigned, cluster, failed, online, stopping, that, webOnS1 } from './demo.ts'
 
 const epoch = (n: number) => epochOf(sequence(n))
 const [s1, s2, s3] = [serverName('s1'), serverName('s2'), serverName('s3')]
 const order = [s1, s2, s3]
 const since = instant(1000)
+const fresher = () => null
 
 const seenBy = (
   me: typeof s1,
@@ -20,6 +26,7 @@ const seenBy = (
   doubleActivations({
     me,
     order,
+    fresher,
     held: { web: { epoch: epoch(mine), since } },
     rivals: [
       {
@@ -37,6 +44,7 @@ test('a group that one server holds is no matter', () => {
     doubleActivations({
       me: s1,
       order,
+      fresher,
       held: { web: { epoch: epoch(5), since } },
       rivals: [{ server: s2, groups: { db: epoch(6) }, answers: instant(2000) }],
     }),
@@ -72,9 +80,9 @@ describe('the same epoch', () => {
   })
 
   test('goes by the newer data first, where that is known', () => {
-    const fresher = () => s2
-    expect(losers(seenBy(s1, 5, { server: s2, epoch: 5 }, { fresher }))).toEqual([s1])
-    expect(losers(seenBy(s2, 5, { server: s1, epoch: 5 }, { fresher }))).toEqual([s1])
+    const known = { fresher: () => s2 }
+    expect(losers(seenBy(s1, 5, { server: s2, epoch: 5 }, known))).toEqual([s1])
+    expect(losers(seenBy(s2, 5, { server: s1, epoch: 5 }, known))).toEqual([s1])
   })
 
   test('servers that no configuration lists come last, by name', () => {
@@ -93,10 +101,42 @@ test('three holders: each pair is settled, and one is left', () => {
     const rivals = claims
       .filter((other) => other.server !== server)
       .map((other) => ({ server: other.server, groups: { web: other.epoch }, answers: instant(2000) }))
-    const found = doubleActivations({ me: server, order, held: { web: { epoch: mine, since } }, rivals })
+    const found = doubleActivations({ me: server, order, fresher, held: { web: { epoch: mine, since } }, rivals })
     return found.some(({ loser }) => loser.server === server)
   })
   expect(losing.map(({ server }) => server)).toEqual([s1, s3])
+})
+
+describe('whose data is newer', () => {
+  const webOnS2 = stateOf([...cluster(), assigned('web', 's2'), online('web', 5)])
+  const claimed = (server: typeof s1, at = 5) => ({ server, epoch: epoch(at) })
+  const web = groupName('web')
+  const by = (state: State): Partial<DoubleActivationFacts> => ({
+    fresher: (group, ...claims) => newerData(state, group, claims),
+  })
+
+  test('is what the log says: that of the server to which it gave the epoch, before priority, and from both sides', () => {
+    expect(losers(seenBy(s1, 5, { server: s2, epoch: 5 }, by(webOnS2)))).toEqual([s1])
+    expect(losers(seenBy(s2, 5, { server: s1, epoch: 5 }, by(webOnS2)))).toEqual([s1])
+  })
+  test('is not asked where one epoch is newer', () => {
+    expect(losers(seenBy(s1, 6, { server: s2, epoch: 5 }, by(webOnS2)))).toEqual([s2])
+  })
+  test('nobody knows of another epoch, of two others, or of a group that nobody owns', () => {
+    expect(newerData(webOnS2, web, [claimed(s2, 4), claimed(s1, 4)])).toBeNull()
+    expect(newerData(webOnS2, web, [claimed(s1), claimed(s3)])).toBeNull()
+    expect(newerData(stateOf(cluster()), web, [claimed(s1), claimed(s2)])).toBeNull()
+  })
+  test('nobody knows where each of a pair has a log of its own, which gives the epoch to itself: priority decides', () => {
+    const alone = (state: State, head: string): State => ({
+      ...state,
+      logSides: { head: voterName(head), isAlone: true, since: sequence(4) },
+    })
+    const ofS1 = alone(stateOf([...cluster(), ...webOnS1]), 's1')
+    const ofS2 = alone(webOnS2, 's2')
+    expect(losers(seenBy(s1, 5, { server: s2, epoch: 5 }, by(ofS1)))).toEqual([s2])
+    expect(losers(seenBy(s2, 5, { server: s1, epoch: 5 }, by(ofS2)))).toEqual([s2])
+  })
 })
 
 describe('a group that its owner let go to the other server is taken up anew', () => {
