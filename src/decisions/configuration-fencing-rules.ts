@@ -3,6 +3,7 @@ import type { FenceDeviceConfiguration, FinalAction } from '../events/configurat
 import type { RuleContext } from './configuration-rules.ts'
 import type { Path, Problem } from './configuration-source.ts'
 import { didYouMean } from './did-you-mean.ts'
+import { doubtfulOptions, type OptionDoubt } from './pacemaker-options.ts'
 
 export const fencingRules = (context: RuleContext): readonly Problem[] => [
   ...(context.broken(['fencing']) ? [] : [...levelRule(context), ...coverRule(context), ...deviceRule(context)]),
@@ -99,16 +100,16 @@ const coverRule = ({ configuration, report }: RuleContext): readonly Problem[] =
 }
 
 /** Doubts about single devices. */
-const deviceRule = ({ configuration, report }: RuleContext): readonly Problem[] =>
-  Object.entries(configuration.fencing.devices).flatMap(([name, device]) =>
-    doubtsAbout(device).map(({ key, message, remedy }) =>
+const deviceRule = ({ configuration: { fencing }, report }: RuleContext): readonly Problem[] =>
+  Object.entries(fencing.devices).flatMap(([name, device]) => {
+    const servers = Object.keys(fencing.levels).filter((server) => fencing.levels[server]?.flat().includes(name))
+    return doubtsAbout(device, servers).map(({ key, message, remedy }) =>
       report({ path: ['fencing', 'devices', name, ...key], message, remedy, severity: 'warning' }),
-    ),
-  )
+    )
+  })
 
-type Doubt = { readonly key: Path; readonly message: string; readonly remedy: string }
-
-const doubtsAbout = (device: FenceDeviceConfiguration): readonly Doubt[] => {
+/** `servers`: those that the device is to end. */
+const doubtsAbout = (device: FenceDeviceConfiguration, servers: readonly string[]): readonly OptionDoubt[] => {
   if (device.type === 'ipmi' && device.action === 'reset') {
     const message = 'a reset cannot be verified: the proof is the word of the controller alone'
     return [{ key: ['action'], message, remedy: 'write off, or cycle' }]
@@ -120,9 +121,11 @@ const doubtsAbout = (device: FenceDeviceConfiguration): readonly Doubt[] => {
   if (device.type !== 'agent') return []
   const secret = ['password', 'passwd', 'snmp_priv_passwd', 'login_pass'].find((key) => key in device.options)
   const message = `${secret} stands on the cluster's log, where every server can read it for ever`
-  return secret === undefined
-    ? []
-    : [{ key: ['options', secret], message, remedy: `put it into a file, and under secrets: ${secret}: /path` }]
+  const remedy = `put it into a file, and under secrets: ${secret}: /path`
+  return [
+    ...(secret === undefined ? [] : [{ key: ['options', secret], message, remedy }]),
+    ...doubtfulOptions(device.options, servers),
+  ]
 }
 
 /** There is no keepalive device by default, so an action by it needs its command. */

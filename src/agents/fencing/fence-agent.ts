@@ -1,5 +1,6 @@
 /** Any agent of the fence-agents collection (FenceAgentAPI): options as key=value lines on its input, never as arguments. */
-import type { World } from '../../world/world.ts'
+import { delayOf, entryFor, type FenceVerb, retriesOf, timeoutMsOf } from '../../decisions/pacemaker-options.ts'
+import type { RunResult, World } from '../../world/world.ts'
 import {
   type DeviceOf,
   type FenceAnswer,
@@ -20,20 +21,14 @@ export const plugsOf = ({ hostMap, options, argument }: DeviceOf<'agent'>, serve
   if (argumentOf({ options, argument }) === 'none') return ['']
   const mapped = hostMap[server]
   if (mapped) return mapped
-  const entry = (options.pcmk_host_map ?? '')
-    .split(/[;\s]+/)
-    .map((one) => /^([^:=]+)[:=](.+)$/.exec(one))
-    .find((match) => match?.[1] === server)
-  return entry?.[2]?.split(',') ?? [server]
+  return entryFor(options.pcmk_host_map ?? '', server)?.split(',') ?? [server]
 }
 
 const argumentOf = ({ options, argument }: Pick<DeviceOf<'agent'>, 'options' | 'argument'>): string =>
   options.pcmk_host_argument ?? argument
 
-type Verb = 'off' | 'on' | 'status'
-
 /** What goes to its input, without the secrets. Pacemaker's own options are ours to read, not the agent's. */
-export const inputOf = (device: DeviceOf<'agent'>, verb: Verb, plug: string): readonly string[] => {
+export const inputOf = (device: DeviceOf<'agent'>, verb: FenceVerb, plug: string): readonly string[] => {
   const { options } = device
   const usual = { off: device.offAction, on: device.onAction, status: device.statusAction }
   const given = Object.entries(options).filter(([key]) => !key.startsWith('pcmk_') && key !== 'action')
@@ -45,63 +40,60 @@ export const inputOf = (device: DeviceOf<'agent'>, verb: Verb, plug: string): re
   ]
 }
 
-/** The time of one order: Pacemaker's `pcmk_off_timeout` in seconds, within what is left. */
-const timeoutOf = ({ options }: DeviceOf<'agent'>, verb: Verb, { leftMs }: Limit): number => {
-  const seconds = Number.parseFloat(options[`pcmk_${verb}_timeout`] ?? '')
-  return Number.isFinite(seconds) && seconds > 0 ? Math.min(seconds * 1000, leftMs()) : leftMs()
+/** The time of one order, within what is left. */
+const timeoutOf = ({ options }: DeviceOf<'agent'>, verb: FenceVerb, { leftMs }: Limit): number =>
+  Math.min(timeoutMsOf(options, verb) ?? Number.POSITIVE_INFINITY, leftMs())
+
+type Order<Meaning> = {
+  readonly verb: FenceVerb
+  readonly plug: string
+  readonly retries: number
+  /** What an exit code says; null = nothing, so that it is asked again. */
+  readonly means: (code: number | null) => Meaning | null
 }
 
 export const fenceAgentDriver = (world: World): FenceDriver<'agent'> => {
-  const run = async ({ device }: FenceTarget<'agent'>, limit: Limit, { verb, plug }: { verb: Verb; plug: string }) => {
-    const secrets = await Promise.all(
-      Object.entries(device.secrets).map(async ([key, path]) => {
-        const secret = await world.files.read(path).catch(() => null)
-        return secret === null ? null : `${key}=${secret.replace(/\r?\n$/, '')}`
-      }),
-    )
-    const missing = Object.values(device.secrets).find((_, index) => secrets[index] === null)
-    if (missing !== undefined) return { unreadable: `${missing} cannot be read` }
-    const input = `${[...secrets, ...inputOf(device, verb, plug)].join('\n')}\n`
-    const options = { timeoutMs: timeoutOf(device, verb, limit), signal: limit.signal, input }
-    return await world.processes.run([device.agent], options)
-  }
-  const attempt = async (
+  const order = async <Meaning>(
     target: FenceTarget<'agent'>,
     limit: Limit,
-    verb: Verb,
-    plug: string,
-  ): Promise<FenceAnswer> => {
-    const { device } = target
-    const pcmkRetries = Number.parseInt(device.options[`pcmk_${verb}_retries`] ?? '', 10)
-    const attempts = 1 + (Number.isNaN(pcmkRetries) ? device.retries : pcmkRetries)
+    { verb, plug, retries, means }: Order<Meaning>,
+  ): Promise<{ readonly meant: Meaning } | { readonly because: string }> => {
     let because = 'there was no time left'
-    for (let count = 0; count < attempts && limit.leftMs() > 0 && !limit.signal.aborted; count += 1) {
-      const result = await run(target, limit, { verb, plug })
-      if ('unreadable' in result) return { ok: false, because: result.unreadable }
-      // 0: done, and verified by the agent itself.
-      if (result.code === 0 && !result.timedOut) return { ok: true }
-      because = troubleOf(result, `${device.agent} ${verb}${plug === '' ? '' : ` ${plug}`}`)
+    for (let count = 0; count <= retries && limit.leftMs() > 0 && !limit.signal.aborted; count += 1) {
+      const result = await runAgent(world, target, limit, { verb, plug })
+      if ('unreadable' in result) return { because: result.unreadable }
+      const meant = result.timedOut ? null : means(result.code)
+      if (meant !== null) return { meant }
+      because = troubleOf(result, `${target.device.agent} ${verb}${plug === '' ? '' : ` ${plug}`}`)
     }
-    return { ok: false, because }
+    return { because }
   }
-  const everyPlug = async (target: FenceTarget<'agent'>, limit: Limit, verb: Verb): Promise<FenceAnswer> => {
-    const delay = Number.parseFloat(target.device.options.pcmk_delay_base ?? '')
-    if (verb === 'off' && delay > 0) await pause(world, Math.min(delay * 1000, limit.leftMs()))
+  /** Before the first plug; by chance, so that two who end each other are not equally fast. */
+  const delay = async ({ device, server }: FenceTarget<'agent'>, limit: Limit): Promise<void> => {
+    const { leastMs, mostMs } = delayOf(device.options, server)
+    const ms = leastMs + world.random.fraction() * (mostMs - leastMs)
+    if (ms > 0) await pause(world, Math.min(ms, limit.leftMs()))
+  }
+  const everyPlug = async (target: FenceTarget<'agent'>, limit: Limit, verb: 'off' | 'on'): Promise<FenceAnswer> => {
+    const { device, server } = target
+    if (verb === 'off') await delay(target, limit)
+    const retries = retriesOf(device.options, verb) ?? device.retries
     // One at a time: many devices take one connection only.
-    for (const plug of plugsOf(target.device, target.server)) {
-      const answer = await attempt(target, limit, verb, plug)
-      if (!answer.ok) return answer
+    for (const plug of plugsOf(device, server)) {
+      // 0: done, and verified by the agent itself.
+      const answer = await order(target, limit, { verb, plug, retries, means: (code) => (code === 0 ? true : null) })
+      if ('because' in answer) return { ok: false, ...answer }
     }
     return { ok: true }
   }
   const status = async (target: FenceTarget<'agent'>, limit: Limit): Promise<PowerStatus> => {
+    const { device, server } = target
+    const retries = retriesOf(device.options, 'status') ?? 0
     let power: 'on' | 'off' = 'off'
-    for (const plug of plugsOf(target.device, target.server)) {
-      const result = await run(target, limit, { verb: 'status', plug })
-      if ('unreadable' in result) return { power: 'unknown', because: result.unreadable }
-      if (result.timedOut || (result.code !== isOnCode && result.code !== isOffCode))
-        return { power: 'unknown', because: troubleOf(result, `${target.device.agent} status ${plug}`) }
-      if (result.code === isOnCode) power = 'on'
+    for (const plug of plugsOf(device, server)) {
+      const answer = await order(target, limit, { verb: 'status', plug, retries, means: powerOf })
+      if ('because' in answer) return { power: 'unknown', ...answer }
+      if (answer.meant === 'on') power = 'on'
     }
     return { power }
   }
@@ -110,4 +102,27 @@ export const fenceAgentDriver = (world: World): FenceDriver<'agent'> => {
     on: (target, limit) => everyPlug(target, limit, 'on'),
     status,
   }
+}
+
+const powerOf = (code: number | null): 'on' | 'off' | null =>
+  code === isOnCode ? 'on' : code === isOffCode ? 'off' : null
+
+/** Runs it once. */
+const runAgent = async (
+  world: World,
+  { device }: FenceTarget<'agent'>,
+  limit: Limit,
+  { verb, plug }: Pick<Order<unknown>, 'verb' | 'plug'>,
+): Promise<RunResult | { readonly unreadable: string }> => {
+  const secrets = await Promise.all(
+    Object.entries(device.secrets).map(async ([key, path]) => {
+      const secret = await world.files.read(path).catch(() => null)
+      return secret === null ? null : `${key}=${secret.replace(/\r?\n$/, '')}`
+    }),
+  )
+  const missing = Object.values(device.secrets).find((_, index) => secrets[index] === null)
+  if (missing !== undefined) return { unreadable: `${missing} cannot be read` }
+  const input = `${[...secrets, ...inputOf(device, verb, plug)].join('\n')}\n`
+  const options = { timeoutMs: timeoutOf(device, verb, limit), signal: limit.signal, input }
+  return await world.processes.run([device.agent], options)
 }

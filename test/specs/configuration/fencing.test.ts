@@ -60,6 +60,32 @@ test.each([
   expect(problems(text)).toContain(message)
 })
 
+const withOptions = (options: string) => good.replace('ip: 10.0.9.9', `ip: 10.0.9.9, ${options}`)
+
+test.each([
+  ['pcmk_host_list: alpha', 'pcmk_host_list does not name beta, but fencing.levels does'],
+  ['pcmk_host_check: dynamic-list', 'pcmk_host_check says nothing here: fencing.levels says'],
+  ['pcmk_action_limit: "2"', 'pcmk_action_limit says nothing here: orders for two servers may'],
+  ['pcmk_reboot_timeout: "60"', 'switched on; write pcmk_off_timeout and pcmk_on_timeout'],
+  ['pcmk_monitor_retries: "3"', 'watched by its status; write pcmk_status_retries'],
+  ['pcmk_of_timeout: "60"', 'pcmk_of_timeout says nothing here; did you mean "pcmk_off_timeout"?'],
+  ['pcmk_off_timeout: soon', '"soon" is no time; write seconds, or a unit with it: 20, 20s, 2min'],
+  ['pcmk_delay_base: "alpha:1s;beta:later"', '"alpha:1s;beta:later" is no time'],
+  ['pcmk_off_retries: many', '"many" is no number of attempts'],
+  ['action: reboot', 'action is not passed on; write offAction'],
+])('an option that would be dropped without a word is told by its name: %s', (options, message) => {
+  const found = problems(withOptions(options))
+  expect(found).toContain('warning: fencing.devices.strip.options.')
+  expect(found).toContain(message)
+})
+
+test('options that mean something here are no matter', () => {
+  const times =
+    'pcmk_delay_base: "alpha:0;beta:10s", pcmk_delay_max: 15s, pcmk_off_timeout: "60", pcmk_on_timeout: 1min'
+  const rest = 'pcmk_host_list: "alpha,beta", pcmk_host_map: "alpha:1;beta:2", pcmk_status_retries: "2", delay: "1"'
+  expect(problems(withOptions(`${times}, ${rest}`))).toBe('')
+})
+
 test('a final action by a keepalive device needs the command for it', () => {
   const monitors = (action: string) =>
     `${web}monitors: { m: { type: genw, script: look, target: { group: web }, recovery: { finalAction: ${action} } } }\n`
