@@ -7,7 +7,8 @@ import { type Line, type Played, play } from '../sim/scenario/play.ts'
 import { type Answer, readScenario } from '../sim/scenario/read.ts'
 import { vocabularyOf } from '../sim/scenario/sentences.ts'
 import { runSeed } from '../sim/seed.ts'
-import { scenarioOf } from '../sim/swarm.ts'
+import { smallerReport } from '../sim/shrink.ts'
+import { type Scenario, scenarioOf } from '../sim/swarm.ts'
 import { type CheckedFile, checkFile } from './config-file.ts'
 import { CommandFailed, counted, type Deps, exitCode } from './deps.ts'
 import { printJson } from './options.ts'
@@ -45,24 +46,37 @@ export const playSeeds = async (options: SimOptions, deps: Deps): Promise<void> 
   const count = wholeOf(options.seeds, 'seeds') ?? 1
   const first = wholeOf(options.seed, 'seed') ?? 1
   const wish = planOf(configuration, source)
-  const failed: { readonly seed: number; readonly failure: string }[] = []
+  const failed: { readonly seed: number; readonly failure: string; readonly smaller: string | null }[] = []
   let simulatedMs = 0
   let runs = 0
   for (let seed = first; seed < first + count && !deps.signal.aborted; seed += 1) {
-    const scenario = scenarioOf(seed, wish)
-    const faults = scenario.faults.filter(({ name }) => mayStrike(name, wish))
-    const outcome = await runSeed({ ...scenario, faults })
+    const drawn = (): Scenario => {
+      const scenario = scenarioOf(seed, wish)
+      return { ...scenario, faults: scenario.faults.filter(({ name }) => mayStrike(name, wish)) }
+    }
+    const again = againCommand(seed, options.config)
+    const outcome = await runSeed(drawn(), again)
     runs += 1
     simulatedMs += outcome.simulatedMs
-    if (outcome.failure === null) continue
-    failed.push({ seed, failure: outcome.failure })
-    if (!options.json) await deps.print(`${outcome.failure}\n`)
+    const { failure } = outcome
+    if (failure === null) continue
+    if (!options.json) await deps.print(`${failure}\n`)
+    const smaller = await smallerReport((strikes) => runSeed({ ...drawn(), strikes }, again), outcome)
+    failed.push({ seed, failure, smaller })
+    if (!options.json && smaller !== null) await deps.print(`${smaller}\n`)
   }
   const hours = Number((simulatedMs / 3_600_000).toFixed(2))
   if (options.json) await printJson(deps, { ok: failed.length === 0, runs, hours, failed })
   else await deps.print(`${counted(runs, 'run')}, ${hours} cluster hours, ${failed.length} failed\n`)
   if (failed.length > 0)
     throw new CommandFailed(exitCode.failed, `${failed.length} of ${runs} runs broke a promise, or did not recover`)
+}
+
+/** Runs one seed once more, and makes it smaller again. */
+export const againCommand = (seed: number, config: string): string => {
+  // As a shell reads it.
+  const path = /^[\w./-]+$/.test(config) ? config : `'${config.replaceAll("'", "'\\''")}'`
+  return `baton sim --seeds 1 --seed ${seed} --config ${path}`
 }
 
 /** Without watchdog or required fencing a frozen machine may go on beside its successor: GUARANTEES.md says so. */

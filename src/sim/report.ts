@@ -8,10 +8,15 @@ import type { Scenario } from './swarm.ts'
 /** What came last is what matters. */
 const shownMoments = 150
 
-export const reportOf = (sim: Simulation, { seed, plan, faults, everyMs }: Scenario, failure: string): string =>
+/** `again`: the command that runs it once more; null where there is none. */
+export const reportOf = (
+  sim: Simulation,
+  { seed, plan, faults, everyMs }: Scenario,
+  { failure, again }: { readonly failure: string; readonly again: string | null },
+): string =>
   [
     `seed ${seed} after ${time(sim.now)} of virtual time: ${failure}`,
-    `again:   npm run sim -- --seed ${seed} --runs 1${kindsOf(plan)}        with fewer faults: add --shrink`,
+    ...(again === null ? [] : [`again:   ${again}`]),
     `cluster: ${JSON.stringify({ ...plan, source: undefined })}`,
     `heartbeat: ${JSON.stringify(sim.configuration.heartbeat)}`,
     `faults, one in ${Math.round(everyMs)} ms: ${faults.map(({ name }) => name).join(', ')}`,
@@ -21,9 +26,6 @@ export const reportOf = (sim: Simulation, { seed, plan, faults, everyMs }: Scena
     ...plan.groups.flatMap(({ name }) => whyLines(sim, name)),
     plan.source === undefined ? '' : sourceOf(plan),
   ].join('\n')
-
-const kindsOf = ({ pair, groups }: Scenario['plan']): string =>
-  `${pair ? ' --pairs' : ''}${groups.some(({ mirror }) => mirror) ? ' --mirrors' : ''}`
 
 export const momentLine = ({ at, kind, text }: Moment): string => `${time(at).padStart(12)}  ${kind.padEnd(6)}  ${text}`
 

@@ -25,7 +25,8 @@ const progressTimeouts = 12
 /** How often an operator looks after what only operators may mend. */
 const lookMs = 5000
 
-export const runSeed = async (scenario: Scenario): Promise<SeedOutcome> => {
+/** `again`: the command that runs this scenario once more, for the report of a failure; null where there is none. */
+export const runSeed = async (scenario: Scenario, again: string | null = null): Promise<SeedOutcome> => {
   const sim = new Simulation({ seed: scenario.seed, plan: scenario.plan })
   const strikes: Strike[] = []
   let failure: string | null = null
@@ -33,7 +34,7 @@ export const runSeed = async (scenario: Scenario): Promise<SeedOutcome> => {
     await live(sim, scenario, strikes)
   } catch (trouble) {
     if (!(trouble instanceof Violation)) throw trouble
-    failure = reportOf(sim, scenario, trouble.message)
+    failure = reportOf(sim, scenario, { failure: trouble.message, again })
   }
   const { trace, now, commits, scheduler } = sim
   return {

@@ -1,6 +1,5 @@
 /** A failing run with as few of its faults as still make it fail: what is left is what a person has to understand. */
-import { runSeed, type SeedOutcome, type Strike } from './seed.ts'
-import type { Scenario } from './swarm.ts'
+import type { SeedOutcome, Strike } from './seed.ts'
 
 export type Shrunk = {
   readonly outcome: SeedOutcome
@@ -11,21 +10,20 @@ export type Shrunk = {
 
 const defaultTries = 60
 
-/**
- * Leaves out halves, then quarters, down to single faults; whatever still breaks the same promise stays left out.
- * `scenario` makes the run's scenario anew: faults remember what they did.
- */
-export const shrink = async (
-  scenario: () => Scenario,
-  failed: SeedOutcome,
-  mostTries = defaultTries,
-): Promise<Shrunk> => {
+/** For a run that nobody asked to be made small: it must not keep anybody waiting for long. */
+const fewTries = 15
+
+/** Runs the same scenario, made anew since faults remember what they did, with these faults alone. */
+export type RunWith = (strikes: readonly Strike[]) => Promise<SeedOutcome>
+
+/** Leaves out halves, then quarters, down to single faults; whatever still breaks the same promise stays left out. */
+export const shrink = async (runWith: RunWith, failed: SeedOutcome, mostTries = defaultTries): Promise<Shrunk> => {
   const promise = promiseOf(failed)
   let outcome = failed
   let tries = 0
   const stillFails = async (strikes: readonly Strike[]): Promise<boolean> => {
     tries += 1
-    const tried = await runSeed({ ...scenario(), strikes })
+    const tried = await runWith(strikes)
     if (tried.failure === null || promiseOf(tried) !== promise) return false
     outcome = tried
     return true
@@ -41,6 +39,12 @@ export const shrink = async (
 
 /** What was broken, without where and when: `seed 3 after 5.2 s of virtual time: one server runs a group: …`. */
 const promiseOf = ({ failure }: SeedOutcome): string => (failure ?? '').split(': ')[1] ?? ''
+
+/** The report of the smaller run that a few tries have found, with what is left; null where they found none. */
+export const smallerReport = async (runWith: RunWith, failed: SeedOutcome): Promise<string | null> => {
+  const shrunk = await shrink(runWith, failed, fewTries)
+  return shrunk.outcome === failed ? null : [shrunk.outcome.failure, ...shrunkLines(shrunk)].join('\n')
+}
 
 /** What is left, a line each; for beneath the report of the smaller run. */
 export const shrunkLines = ({ outcome, struck, tries }: Shrunk): readonly string[] => [

@@ -7,8 +7,9 @@
  */
 import { parseArgs } from 'node:util'
 import { runSeed } from '../../src/sim/seed.ts'
-import { shrink, shrunkLines } from '../../src/sim/shrink.ts'
+import { type RunWith, shrink, shrunkLines } from '../../src/sim/shrink.ts'
 import { type Scenario, scenarioOf } from '../../src/sim/swarm.ts'
+import { againCommand, type Wished } from './again.ts'
 import { paceLine, speedScenario, usualTimeoutsMs } from './speed.ts'
 
 const { values } = parseArgs({
@@ -40,21 +41,25 @@ const isWanted = ({ plan }: Scenario): boolean => {
   return (!values.pairs || pair !== undefined) && (!values.mirrors || hasMirrors)
 }
 
+type Draw = { readonly drawn: (seed: number) => Scenario; readonly wished: Wished }
+
 /** Runs one seed after the other for so long; answers how many failed. */
-const runSeeds = async (drawn: (seed: number) => Scenario, forMinutes: number): Promise<number> => {
+const runSeeds = async ({ drawn, wished }: Draw, forMinutes: number): Promise<number> => {
   const end = process.hrtime.bigint() + BigInt(Math.round(forMinutes * 60)) * 1_000_000_000n
   let [simulatedMs, failed, runs, strikes] = [0, 0, 0, 0]
   const began = process.cpuUsage()
   for (let seed = Number(values.seed); runs < most && process.hrtime.bigint() < end; seed++) {
     const scenario = drawn(seed)
     if (!isWanted(scenario)) continue
-    const outcome = await runSeed(scenario)
+    const again = againCommand(scenario, wished)
+    const outcome = await runSeed(scenario, `${again}        with fewer faults: add --shrink`)
     runs += 1
     strikes += outcome.strikes.length
     simulatedMs += outcome.simulatedMs
     if (outcome.failure === null) continue
     failed += 1
-    const smaller = values.shrink ? await shrink(() => drawn(seed), outcome) : null
+    const runWith: RunWith = (strikes) => runSeed({ ...drawn(seed), strikes }, `${again} --shrink`)
+    const smaller = values.shrink ? await shrink(runWith, outcome) : null
     const lines = smaller ? [smaller.outcome.failure, ...shrunkLines(smaller)] : [outcome.failure]
     console.log(`${lines.join('\n')}\n${'='.repeat(120)}`)
   }
@@ -73,10 +78,14 @@ const measureSpeed = async (): Promise<number> => {
   for (const timeoutMs of timeouts) {
     const pace = { timeoutMs, everyMs: Number(values.every) }
     console.log(paceLine(pace))
-    failed += await runSeeds((seed) => speedScenario(seed, pace), minutes / timeouts.length)
+    failed += await runSeeds(
+      { drawn: (seed) => speedScenario(seed, pace), wished: { pace } },
+      minutes / timeouts.length,
+    )
   }
   return failed
 }
 
-const failed = values.speed ? await measureSpeed() : await runSeeds((seed) => scenarioOf(seed, wish, values), minutes)
+const draw: Draw = { drawn: (seed) => scenarioOf(seed, wish, values), wished: wish }
+const failed = values.speed ? await measureSpeed() : await runSeeds(draw, minutes)
 process.exitCode = failed === 0 ? 0 : 1

@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest'
 import { allFaults, Peace } from '../../src/sim/faults.ts'
 import { runSeed } from '../../src/sim/seed.ts'
-import { shrink, shrunkLines } from '../../src/sim/shrink.ts'
+import { type RunWith, shrink, shrunkLines, smallerReport } from '../../src/sim/shrink.ts'
 import { type Scenario, scenarioOf } from '../../src/sim/swarm.ts'
 import { usualPlan } from './clusters.ts'
 
@@ -16,13 +16,18 @@ const unprotected = (seed: number): Scenario => ({
 
 test('a failing run is shrunk to the few faults that make it fail, and fails in the same way again', async () => {
   for (let seed = 1; seed <= 40; seed++) {
-    const failed = await runSeed(unprotected(seed))
+    const failed = await runSeed(unprotected(seed), 'play it again')
     if (failed.failure === null || failed.strikes.length < 6) continue
-    const { outcome, struck } = await shrink(() => unprotected(seed), failed)
+    expect(failed.failure).toContain('\nagain:   play it again\n')
+    const runWith: RunWith = (strikes) => runSeed({ ...unprotected(seed), strikes }, 'and smaller')
+    const { outcome, struck } = await shrink(runWith, failed)
     expect(outcome.strikes.length).toBeLessThan(struck)
     const again = await runSeed({ ...unprotected(seed), strikes: outcome.strikes })
     expect(again.trace).toBe(outcome.trace)
-    expect(again.failure).toBe(outcome.failure)
+    expect(again.failure).toBe(outcome.failure?.replace('again:   and smaller\n', ''))
+    const report = await smallerReport(runWith, failed)
+    expect(report).toContain('\nagain:   and smaller\n')
+    expect(report).toMatch(/\nsmaller: \d+ of \d+ faults/)
     expect(shrunkLines({ outcome, struck, tries: 1 }).join('\n')).toMatch(/freeze/)
     return
   }
