@@ -7,6 +7,7 @@ import { now, until } from '../lab/until.ts'
 import { type Cluster, createCluster, settleMs } from './cluster.ts'
 import { checked } from './cluster-test.ts'
 import { quick, type Timing } from './configuration.ts'
+import { untilJudged } from './judged.ts'
 
 const needs = { needs: ['lab', 'nats-server', 'socat'], timeoutMs: 150_000 } as const
 const timeoutMs = 1000
@@ -23,7 +24,10 @@ const cableTest = (
     await using lab = await createLab({ hosts: ['s1', 's2', 'w'] })
     const cluster = await createCluster(lab, {
       perServer: isConfigured ? { s1: { com: cable.end(0) }, s2: { com: cable.end(1) } } : {},
-      more: { heartbeat: { ...quick, ...heartbeat, com: { baudRate: 38_400 } } },
+      more: {
+        heartbeat: { ...quick, ...heartbeat, com: { baudRate: 38_400 } },
+        ...(isConfigured ? { npResolution: { com: true } } : {}),
+      },
     })
     await checked(cluster, async () => {
       await cluster.start()
@@ -55,6 +59,8 @@ describe('two servers with a serial cable', () => {
     await cluster.lab.cut({ between: ['s1', 's2'], network: 'both' })
     await networksSilent(cluster, 's2', 's1')
     await Promise.all([hearByCable(cluster, 's1', 's2'), hearByCable(cluster, 's2', 's1')])
+    // N4: the cable says that the other one lives.
+    for (const server of ['s1', 's2']) await untilJudged(cluster, server, 'connected', 'com: a peer is heard')
     await watch.waitFor('s1', settleMs)
     expect(watch.lives()).toHaveLength(1)
     await cluster.lab.heal()

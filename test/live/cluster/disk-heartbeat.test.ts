@@ -6,6 +6,7 @@ import { now, until } from '../lab/until.ts'
 import { type Cluster, createCluster, settleMs } from './cluster.ts'
 import { checked } from './cluster-test.ts'
 import { quick } from './configuration.ts'
+import { untilJudged } from './judged.ts'
 
 const needs = { needs: ['lab', 'nats-server', 'losetup', 'mkfs.ext4'], timeoutMs: 150_000 } as const
 const timeoutMs = 1000
@@ -20,7 +21,10 @@ const diskTest = (
     const { device } = await lab.loopDevice({ sizeMiB: 32, ...(fileSystem ? { fileSystem } : {}) })
     const cluster = await createCluster(lab, {
       perServer: { s1: { diskHeartbeat: device }, s2: { diskHeartbeat: device } },
-      more: { heartbeat: { ...quick, disk: { interval: '100ms' } } },
+      more: {
+        heartbeat: { ...quick, disk: { interval: '100ms' } },
+        npResolution: { rule: 'all', disk: true, majority: true },
+      },
     })
     await checked(cluster, () => body(cluster, device, context))
   })
@@ -66,8 +70,11 @@ describe('a heartbeat disk', () => {
   diskTest('is used as soon as it is prepared; nobody is held up before', async (cluster, device) => {
     await cluster.start()
     expect(await diskAgo(cluster, 's1', 's2')).toBeNull()
+    // N4: what NP resolution makes of it.
+    await untilJudged(cluster, 's1', 'unknown', 'disk: not known yet')
     expect(await init(cluster, device)).toMatchObject({ code: 0 })
     await Promise.all([hearByDisk(cluster, 's1', 's2'), hearByDisk(cluster, 's2', 's1')])
+    await untilJudged(cluster, 's1', 'connected', 'disk: a peer is heard')
     expect(await cluster.do('s1', 'disk-heartbeat', 'show', device)).toMatch(/0 +s1 +beat \d+ of incarnation/)
   })
 
@@ -79,6 +86,7 @@ describe('a heartbeat disk', () => {
     await watch.waitFor('s1', settleMs)
     await cluster.powerOff('s1')
     await watch.waitFor('s2', settleMs)
+    await untilJudged(cluster, 's2', 'connected', 'disk: it works here, and no peer writes on it')
     for (let start = 0; start < 2; start++) {
       await cluster.restartAgent('s2')
       const began = now()
