@@ -85,8 +85,8 @@ const winnerOf = (
  * before that (D6), and what was acknowledged under that epoch was written there and nowhere else.
  *   1. Invariant: the same on both sides. Both hold the epoch, so both have read the log that far; where it has taken
  *      the epoch back since, whoever has read that holds it no longer.
- *   2. Each of a pair has gone on alone: the epoch stands in two logs, and each names its own server. Neither knows what
- *      the other one says of the data, so nobody knows.
+ *   2. Each of a pair has gone on alone: the epoch stands in two logs, and each names its own server. Both gave it to a
+ *      copy that had everything before they parted, and since then each has what the other lacks: neither is newer.
  */
 export const newerData = (
   { groups, logSides }: Pick<State, 'groups' | 'logSides'>,
