@@ -61,5 +61,5 @@ const staleness = (mirror: Mirror, server: string): string => {
     return `its disk of mirror ${name} has failed: only ${current} has every write; ${detachedHelp(mirror)}`
   const runs = resync && resync.target === server && resync.interrupted === null
   if (runs) return `${since}; it is being brought up, ${percentOf(resync)} % so far`
-  return `${since}; it may run it once it was brought up from ${current}, or by force (baton mirror force ${name} ${server})`
+  return `${since}; it may run it once it was brought up from ${current}; by force (baton mirror force ${name} ${server}) only if the copy of ${current} is lost for good`
 }

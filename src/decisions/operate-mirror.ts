@@ -245,7 +245,7 @@ export const mirrorsAgainstStop = (state: State, server: string, facts: Facts): 
     if (mirror?.detached && mirror.detached.server === owner && mirror.current === server)
       return {
         refused: `${owner} runs ${groupOfMirror(name)} on the disk that ${server} has of mirror ${name}: its own has failed`,
-        possible: `baton group move ${groupOfMirror(name)} to ${server}, or baton group stop ${groupOfMirror(name)} first`,
+        possible: `baton group move ${groupOfMirror(name)} --to ${server}, or baton group stop ${groupOfMirror(name)} first`,
       }
     if (mirror?.stale == null || owner !== server || mirror.stale === server) continue
     const { stale, resync } = mirror
