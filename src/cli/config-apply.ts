@@ -1,19 +1,20 @@
 /** `baton config check`, `apply`, `rollback`. */
+import { refusedNow } from '../decisions/apply-configuration.ts'
 import { checkConfiguration, formatProblem } from '../decisions/check-configuration.ts'
 import { diffConfiguration } from '../decisions/diff-configuration.ts'
 import type { Configuration } from '../events/index.ts'
 import type { State } from '../projections/state.ts'
 import { agentStatus } from './agent-client.ts'
 import type { ApplyOptions } from './config.ts'
-import { checkFile } from './config-file.ts'
+import { checkFile, lookAtFile } from './config-file.ts'
 import { diffLines, numberOf, versionOf } from './config-read.ts'
 import { CommandFailed, counted, type Deps, exitCode } from './deps.ts'
 import { printJson, withSource } from './options.ts'
 import { mustConfirm, send } from './send.ts'
 
 export const checkConfig = async (file: string, { json }: { readonly json?: boolean }, deps: Deps): Promise<void> => {
+  if (json) return await checkAsJson(file, deps)
   const { configuration, warnings } = await checkFile(file)
-  if (json) return await printJson(deps, { ok: true, warnings, configuration })
   for (const warning of warnings) await deps.print(`${formatProblem(warning, file)}\n`)
   const { servers, groups, monitors } = configuration
   const content = [
@@ -23,6 +24,16 @@ export const checkConfig = async (file: string, { json }: { readonly json?: bool
   ]
   const end = warnings.length === 0 ? '' : `, ${counted(warnings.length, 'warning')}`
   await deps.print(`${file}: ${deps.colours.green('in order')}${end} (${content.join(', ')})\n`)
+}
+
+const checkAsJson = async (file: string, deps: Deps): Promise<void> => {
+  const checked = await lookAtFile(file)
+  if (checked.ok) {
+    const { warnings, configuration } = checked.file
+    return await printJson(deps, { ok: true, warnings, configuration })
+  }
+  await printJson(deps, checked)
+  throw new CommandFailed(exitCode.usage, `${file}: ${counted(checked.problems.length, 'error')}`)
 }
 
 export const applyConfig = async (file: string, options: ApplyOptions, deps: Deps): Promise<void> => {
@@ -52,14 +63,15 @@ export const rollBack = async (text: string, options: ApplyOptions, deps: Deps):
 const preview = async (state: State, next: Configuration, options: ApplyOptions, deps: Deps): Promise<void> => {
   const diff = diffConfiguration(state.configuration.current, next)
   const stopped = [...diff.restarts, ...diff.stops].filter((one) => isHit(state, one))
-  const shown = { ...diff, restarts: diff.restarts.filter((one) => isHit(state, one)) }
+  const refused = refusedNow(state, diff)
+  const shown = { ...diff, refused, restarts: diff.restarts.filter((one) => isHit(state, one)) }
   if (!options.json && state.configuration.current !== null) await deps.print(`${diffLines(shown, deps).join('\n')}\n`)
-  if (diff.refused.length > 0) {
-    const reasons = diff.refused.map(({ path, because }) => `${path}: ${because}`).join('; ')
+  if (refused.length > 0) {
+    const reasons = refused.map(({ path, because }) => `${path}: ${because}`).join('; ')
     throw new CommandFailed(
       exitCode.refused,
       `refused: ${reasons}`,
-      [...new Set(diff.refused.map(({ remedy }) => remedy))].join('; '),
+      [...new Set(refused.map(({ remedy }) => remedy))].join('; '),
     )
   }
   if (stopped.length === 0) return

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { parseDocument } from 'yaml'
-import { checkConfiguration, formatProblem, type Problem } from '../decisions/check-configuration.ts'
+import { type Checked, checkConfiguration, formatProblem, type Problem } from '../decisions/check-configuration.ts'
 import { readSource } from '../decisions/configuration-source.ts'
 import { embedScripts } from '../decisions/embed-scripts.ts'
 import type { Configuration } from '../events/configuration.ts'
@@ -16,8 +16,10 @@ export type CheckedFile = {
   readonly source: string
 }
 
-/** @throws CommandFailed with every problem found. */
-export const checkFile = async (path: string): Promise<CheckedFile> => {
+export type FileCheck = { readonly ok: true; readonly file: CheckedFile } | Extract<Checked, { ok: false }>
+
+/** @throws CommandFailed when it cannot be read. */
+export const lookAtFile = async (path: string): Promise<FileCheck> => {
   const text = await readText(path)
   const files = (name: string): string | null => {
     try {
@@ -27,8 +29,15 @@ export const checkFile = async (path: string): Promise<CheckedFile> => {
     }
   }
   const checked = checkConfiguration(text, files)
-  if (checked.ok)
-    return { configuration: checked.configuration, warnings: checked.warnings, source: embedded(text, files) }
+  if (!checked.ok) return checked
+  const { configuration, warnings } = checked
+  return { ok: true, file: { configuration, warnings, source: embedded(text, files) } }
+}
+
+/** @throws CommandFailed with every problem found. */
+export const checkFile = async (path: string): Promise<CheckedFile> => {
+  const checked = await lookAtFile(path)
+  if (checked.ok) return checked.file
   const all = [...checked.problems, ...checked.warnings].map((problem) => formatProblem(problem, path))
   throw new CommandFailed(exitCode.usage, [`${path}: ${counted(checked.problems.length, 'error')}`, ...all].join('\n'))
 }

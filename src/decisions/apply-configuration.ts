@@ -4,9 +4,22 @@ import type { State } from '../projections/state.ts'
 import { changeVoters } from './change-voters.ts'
 import { checkConfiguration, formatProblem } from './check-configuration.ts'
 import { isOwned } from './decision.ts'
-import { diffConfiguration } from './diff-configuration.ts'
+import { type ConfigurationDiff, diffConfiguration } from './diff-configuration.ts'
 import type { Operated } from './operate-group.ts'
 import { stopGroup } from './stop-group.ts'
+
+/**
+ * What of a difference cannot be put in force now. What would make leases too short for a while harms nobody where no lease
+ * carries a group; and each epoch of a group lives under one policy for lost majorities, so that an old fold that knows the
+ * epoch knows the policy (rule 12).
+ */
+export const refusedNow = (
+  { cluster, groups }: Pick<State, 'cluster' | 'groups'>,
+  { refused }: Pick<ConfigurationDiff, 'refused'>,
+): ConfigurationDiff['refused'] => {
+  const isIdle = cluster.stopped && Object.values(groups).every(({ ownership }) => ownership.status === 'stopped')
+  return refused.filter(({ path }) => !(isIdle && path.startsWith('heartbeat')))
+}
 
 /** Refused with every problem found, or the new version and the first step of each restart it needs. */
 export const applyConfiguration = (
@@ -19,12 +32,9 @@ export const applyConfiguration = (
       refused: checked.problems.map((problem) => formatProblem(problem, 'cluster.yaml')).join('\n'),
       possible: 'correct these places: baton config check',
     }
-  const { changes, restarts, refused: always } = diffConfiguration(state.configuration.current, checked.configuration)
-  // What would make leases too short for a while harms nobody where no lease carries a group; and each epoch of a group
-  // lives under one policy for lost majorities, so that an old fold that knows the epoch knows the policy (rule 12).
-  const isIdle =
-    state.cluster.stopped && Object.values(state.groups).every(({ ownership }) => ownership.status === 'stopped')
-  const refused = always.filter(({ path }) => !(isIdle && path.startsWith('heartbeat')))
+  const difference = diffConfiguration(state.configuration.current, checked.configuration)
+  const { changes, restarts } = difference
+  const refused = refusedNow(state, difference)
   if (refused.length > 0)
     return {
       refused: refused.map(({ path, because }) => `${path}: ${because}`).join('\n'),

@@ -56,5 +56,11 @@ const refused = (found: readonly Problem[]): Checked => {
   }
 }
 
-const sorted = (problems: readonly Problem[]): readonly Problem[] =>
-  problems.toSorted((a, b) => a.line - b.line || a.column - b.column)
+/** By place; what several rules, or one for each server, say of one place in the same words is said once. */
+const sorted = (problems: readonly Problem[]): readonly Problem[] => [
+  ...new Map(
+    problems
+      .toSorted((a, b) => a.line - b.line || a.column - b.column)
+      .map((one) => [`${one.line}:${one.column} ${one.path} ${one.message}`, one]),
+  ).values(),
+]

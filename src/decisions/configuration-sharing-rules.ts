@@ -19,6 +19,7 @@ export const sharingRules = (context: RuleContext): readonly Problem[] => [
   ...subnetRule(context),
   ...deviceRule(context),
   ...mountRule(context),
+  ...systemMountRule(context),
   ...unitRule(context),
   ...pingRule(context),
 ]
@@ -126,6 +127,42 @@ const mountRule = (context: RuleContext): readonly Problem[] => {
   )
   return [...same, ...inside]
 }
+
+/** What is mounted over one of these hides what the machine lives on, the agent and its state included. */
+const systemDirectories = new Set([
+  ...[
+    '/',
+    '/bin',
+    '/boot',
+    '/dev',
+    '/etc',
+    '/lib',
+    '/lib64',
+    '/opt',
+    '/proc',
+    '/root',
+    '/run',
+    '/sbin',
+    '/sys',
+    '/tmp',
+  ],
+  ...['/usr', '/usr/bin', '/usr/lib', '/usr/local', '/var', '/var/lib', '/var/lib/baton', '/var/log'],
+])
+
+const systemMountRule = (context: RuleContext): readonly Problem[] =>
+  [...resourcesOf(context, 'disk'), ...resourcesOf(context, 'md')].flatMap(({ path, resource }) => {
+    const at = [...path, 'mountPoint']
+    const { mountPoint } = resource
+    if (
+      plain(mountPoint)
+        .split('/')
+        .some((step) => step === '.' || step === '..')
+    )
+      return [context.report({ path: at, message: `${mountPoint} goes by . or ..`, remedy: 'write where it ends' })]
+    if (!systemDirectories.has(plain(mountPoint))) return []
+    const message = `${mountPoint} is a directory of the system: what is in it would be hidden`
+    return [context.report({ path: at, message, remedy: 'mount it on a directory of its own, such as /srv/data' })]
+  })
 
 const unitRule = (context: RuleContext): readonly Problem[] =>
   twins(resourcesOf(context, 'service'), ({ resource }) => resource.unit).flatMap(({ one, other }) => {

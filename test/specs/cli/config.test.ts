@@ -43,6 +43,17 @@ describe('config check', () => {
     expect(err).toMatch(/cluster\.yaml:\d+:\d+ groups\.web\.servers/)
   })
 
+  test('tells programs, too, what is wrong', async () => {
+    change('servers: [s1, s2]', 'servers: [s1, s9]')
+    const { code, out } = await runCli(['config', 'check', file, '--json'])
+    expect(code).toBe(2)
+    expect(JSON.parse(out)).toMatchObject({
+      ok: false,
+      problems: [{ path: 'groups.web.servers[1]', severity: 'error' }],
+      warnings: [],
+    })
+  })
+
   test('names a file that cannot be read', async () => {
     expect(await runCli(['config', 'check', '/nonexistent.yaml'])).toMatchObject({
       code: 2,
@@ -80,6 +91,18 @@ describe('config apply', () => {
     change('cluster: demo', 'cluster: other')
     expect(await baton('config', 'apply', file, '--yes')).toMatchObject({ code: 3 })
     expect(agent.requests).toEqual([])
+  })
+
+  test('does not refuse it once the cluster is stopped, where that is what helps', async () => {
+    const { log, epoch } = settled()
+    writeFileSync(file, `${source}heartbeat: { onQuorumLoss: keep }\n`)
+    const { code, err } = await baton('config', 'apply', file)
+    expect([code, err]).toEqual([3, expect.stringContaining('baton cluster stop')])
+    log.record({ afterMs: 10, by: 'server:s1', events: [{ type: 'ClusterStopping', data: {} }] })
+    const stopped = { group: 'web', epoch, durationMs: 10 }
+    log.record({ afterMs: 10, by: 'server:s1', events: [{ type: 'GroupStopped', data: stopped }] })
+    agent.know({ state: log.state() })
+    expect(await baton('config', 'apply', file)).toMatchObject({ code: 0 })
   })
 
   test('sends the text of its script files with it, comments kept', async () => {

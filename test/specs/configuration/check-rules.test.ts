@@ -70,6 +70,12 @@ test.each([
   expect(problemsOf(web.replace(from, to)).join('\n')).toContain(message)
 })
 
+test('what is wrong in one place for every server is said once', () => {
+  expect(problemsOf(`${two}ports: { log: 29011 }\n`).filter((one) => one.includes('have the same port'))).toHaveLength(
+    1,
+  )
+})
+
 test('voters on one address are told apart by ports of their own', () => {
   const one = (n: number) => `addresses: { lan: 127.0.0.1 }, ports: { heartbeat: ${n}1, log: ${n}2, route: ${n}3 } }`
   const text = web
@@ -141,6 +147,9 @@ test.each([
   [[`a: ${disk('/dev/sdb', '/a')}`, `b: ${disk('/dev//sdb', '/b')}`], '/dev//sdb is the device of web.a already'],
   [[`a: ${disk('/dev/sdb', '/a')}`, `b: ${disk('/dev/sdc', '/a/')}`], '/a/ is the mount point of web.a already'],
   [[`a: ${disk('/dev/sdb', '/a')}`, `b: ${disk('/dev/sdc', '/a/b')}`], 'warning: groups.web.resources.b.mountPoint'],
+  [[`a: ${disk('/dev/sdb', '/')}`], '/ is a directory of the system'],
+  [[`a: ${disk('/dev/sdb', '/var/lib/')}`], '/var/lib/ is a directory of the system'],
+  [[`a: ${disk('/dev/sdb', '/srv/../etc')}`], '/srv/../etc goes by . or ..'],
   [['a: { type: service, unit: x }', 'b: { type: service, unit: x }'], 'x is the unit of web.a already'],
   [['a: { type: exec, start: x, after: [b] }'], 'a.after[0]: there is no resource b in this group'],
 ])('resources do not lay hands on the same thing: %#', (resources, message) => {
