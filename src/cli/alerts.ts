@@ -7,7 +7,7 @@ import { examples, printJson, type ReadOptions, reading, withSource, zoneOf } fr
 import { row, table } from './table.ts'
 import { formatTime } from './times.ts'
 
-type AlertOptions = ReadOptions & { readonly last: string; readonly severity: string }
+type AlertOptions = ReadOptions & { readonly last: string; readonly severity: string; readonly verbose?: boolean }
 
 const severities: readonly string[] = ['info', 'warning', 'error']
 /** Alerts are looked for in this many of the latest commits for each that is wanted. */
@@ -20,16 +20,19 @@ export const addAlerts: AddCommands = (program, deps) => {
     .description('Lists alerts, newest last. They follow from the log alone: every server lists the same.')
     .option('-n, --last <count>', 'how many', '50')
     .option('--severity <least>', `${severities.join(', ')}: this and what is worse`, 'info')
+    .option('-v, --verbose', 'also what to do about each')
   examples(
     reading(alerts, deps),
     'baton alerts',
-    'baton alerts --severity error -n 10',
+    'baton alerts --severity error -n 10 --verbose',
     'baton alerts --file incident.log --json',
   ).action(async (options: AlertOptions) => {
     const wish = { last: countOf(options.last), least: leastOf(options.severity) }
     const found = await withSource(options, deps, (source) => alertsFrom(source, wish))
-    if (options.json) await printJson(deps, found)
-    else await print(found, options, deps)
+    const { adviceOn } = await import('../projections/alert-advice.ts')
+    const advised = found.map((alert) => ({ ...alert, advice: adviceOn(alert) }))
+    if (options.json) await printJson(deps, advised)
+    else await print(advised, options, deps)
   })
 }
 
@@ -70,7 +73,9 @@ const alertsFrom = async (source: LogSource, { last, least }: Wish): Promise<rea
   return found.slice(-last)
 }
 
-const print = async (found: readonly Alert[], options: ReadOptions, deps: Deps): Promise<void> => {
+type Advised = Alert & { readonly advice: string }
+
+const print = async (found: readonly Advised[], options: AlertOptions, deps: Deps): Promise<void> => {
   if (found.length === 0) return await deps.print('no alerts\n')
   const { red, yellow, dim } = deps.colours
   const paint = { error: red, warning: yellow, info: dim }
@@ -78,5 +83,15 @@ const print = async (found: readonly Alert[], options: ReadOptions, deps: Deps):
   const rows = found.map(({ at, severity, module, id, server, message }) =>
     row(dim(formatTime(at, zone)), paint[severity](severity), `${module} ${id}`, server ?? '-', message),
   )
-  await deps.print(`${table(rows).join('\n')}\n`)
+  const lines = table(rows)
+  const advised = found.flatMap(({ advice }, place) => [
+    lines[place] ?? '',
+    ...(advice === '' || isNothing(advice) ? [] : [`${adviceMargin}→ ${advice}`]),
+  ])
+  await deps.print(`${(options.verbose ? advised : lines).join('\n')}\n`)
 }
+
+/** Below the text, not the time. */
+const adviceMargin = ' '.repeat(8)
+/** What needs no hand needs no line. */
+const isNothing = (advice: string): boolean => /^Nothing( to do)?\.$/.test(advice)

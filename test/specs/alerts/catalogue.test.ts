@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
+import { adviceOn } from '../../../src/projections/alert-advice.ts'
 import { catalogue, longestMessage, type MessageName, textOf } from '../../../src/projections/alert-catalogue.ts'
 
 const read = (path: string): string => readFileSync(new URL(`../../../${path}`, import.meta.url), 'utf8')
@@ -31,6 +32,9 @@ test('docs/alerts.md lists every message as it is, and says what to do', () => {
     messages.map((message) => `${name(message)} ${message.severity} ${message.text}`),
   )
   for (const row of rows) expect(row[5]).toMatch(/^\S.{6,}\.$/)
+  // As `baton alerts --verbose` says it.
+  const plain = (words = '') => words.replaceAll(/\[([\w.-]+\.md)\]\(\1\)/g, 'docs/$1')
+  expect(rows.map((row) => plain(row[5]))).toEqual(messages.map(adviceOn))
 })
 
 test('values are put in once: what looks like a placeholder in one stays as it is', () => {

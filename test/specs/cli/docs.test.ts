@@ -23,7 +23,8 @@ Where to begin:
 | What changed between then and now? | \`baton log replay --diff "2026-01-02 03:00" -1s\` |
 
 A command that changes something reports its progress until the cluster has settled. A refusal changes nothing, and
-says why and what would make it possible. What stops services asks first, or takes \`--yes\`.
+says why and what would make it possible. What stops a server or the cluster, what may lose data and what is a person's
+word for something asks first, or takes \`--yes\`. Single groups and resources are stopped without a question.
 
 Moments are a sequence of the log (\`1043\`), a local time (\`"2026-01-02 03:04:05"\`), a UTC time
 (\`2026-01-02T03:04:05Z\`), or a while ago (\`-10m\`). The state at a time is that before the first commit that says it is
