@@ -30,9 +30,16 @@ export const realDeps = (): Deps => {
       if (!stdin.isTTY) return null
       const { createInterface } = await import('node:readline/promises')
       const lines = createInterface({ input: stdin, output: stderr })
-      const answer = await lines.question(`${question} [y/N] `)
-      lines.close()
-      return /^y(es)?$/i.test(answer.trim())
+      try {
+        return /^y(es)?$/i.test((await lines.question(`${question} [y/N] `)).trim())
+      } catch (error) {
+        if (!(error instanceof Error) || error.name !== 'AbortError') throw error
+        // Ctrl-C and Ctrl-D are a no; the line that was begun is ended.
+        stderr.write('\n')
+        return false
+      } finally {
+        lines.close()
+      }
     },
     user: process.env.SUDO_USER ?? userName(),
     defaultState: process.env.BATON_STATE ?? '/var/lib/baton',

@@ -8,7 +8,7 @@ import { type AddCommands, CommandFailed, type Deps, exitCode } from './deps.ts'
 import { examples, printJson, type ReadOptions, reading, withSource, zoneOf } from './options.ts'
 import { type Known, statusLines } from './status-lines.ts'
 import { pathLines, pathRows } from './status-paths.ts'
-import { cutTo } from './table.ts'
+import { foldTo } from './table.ts'
 
 type StatusOptions = ReadOptions & { readonly watch?: boolean; readonly paths?: boolean }
 
@@ -132,7 +132,8 @@ const lookOrSay = async (options: ReadOptions, deps: Deps): Promise<Known | stri
 const redraw = async (known: Known | string, options: ReadOptions, deps: Deps): Promise<void> => {
   const { columns, rows } = deps.size()
   const lines = typeof known === 'string' ? [deps.colours.red(known)] : linesOf(known, options, deps)
-  const shown = lines.slice(0, rows - 1).map((line) => `${cutTo(line, columns)}\u001b[K`)
+  const folded = lines.flatMap((line) => foldTo(line, columns))
+  const shown = folded.slice(0, rows - 1).map((line) => `${line}\u001b[K`)
   if (!deps.signal.aborted) await deps.print(`\u001b[H${shown.join('\n')}\n\u001b[J`)
 }
 

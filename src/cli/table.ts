@@ -25,8 +25,24 @@ export const table = (rows: readonly Row[]): readonly string[] => {
 export const indent = (lines: readonly string[], by = 2): readonly string[] =>
   lines.map((line) => ' '.repeat(by) + line)
 
+/** As many lines as the terminal's width makes of it, broken between words: what is cut off is what somebody needed. */
+export const foldTo = (line: string, columns: number): readonly string[] => {
+  if (widthOf(line) <= columns) return [line]
+  const blank = ' '.repeat(Math.min(line.search(/\S|$/) + 4, Math.floor(columns / 2)))
+  const lines: string[] = []
+  let begun = ''
+  for (const word of line.split(/(?<=\S) +(?=\S)/)) {
+    const longer = begun === '' ? word : `${begun} ${word}`
+    if (begun !== '' && widthOf(longer) > columns) {
+      lines.push(begun)
+      begun = `${blank}${word}`
+    } else begun = longer
+  }
+  return [...lines, begun].map((one) => cutTo(one, columns))
+}
+
 /** Cut to the terminal's width, colours kept whole. */
-export const cutTo = (line: string, columns: number): string => {
+const cutTo = (line: string, columns: number): string => {
   if (widthOf(line) <= columns) return line
   let left = columns - 1
   let kept = ''

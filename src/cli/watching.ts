@@ -1,7 +1,7 @@
 /** Shows something again and again, until Ctrl-C: drawn over on a terminal, printed when it has changed elsewhere. */
 import { setTimeout as wait } from 'node:timers/promises'
 import { CommandFailed, type Deps, exitCode } from './deps.ts'
-import { cutTo } from './table.ts'
+import { foldTo } from './table.ts'
 
 /** Between two looks: often enough to see a takeover happen. */
 const lookMs = 500
@@ -36,6 +36,7 @@ const linesOrWhyNot = async (deps: Deps, look: () => Promise<readonly string[]>)
 
 const redraw = async (deps: Deps, lines: readonly string[]): Promise<void> => {
   const { columns, rows } = deps.size()
-  const shown = lines.slice(0, rows - 1).map((line) => `${cutTo(line, columns)}\u001b[K`)
+  const folded = lines.flatMap((line) => foldTo(line, columns))
+  const shown = folded.slice(0, rows - 1).map((line) => `${line}\u001b[K`)
   if (!deps.signal.aborted) await deps.print(`\u001b[H${shown.join('\n')}\n\u001b[J`)
 }

@@ -2,6 +2,7 @@ import { hash } from 'node:crypto'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, describe, expect, test } from 'vitest'
+import { foldTo } from '../../../src/cli/table.ts'
 import { pathName, voterName } from '../../../src/events/index.ts'
 import { awaitingReturn } from '../../golden/awaiting-return.ts'
 import { runCli } from '../../golden/command-line.ts'
@@ -113,6 +114,16 @@ test('without an agent it shows the last snapshot and says so', async () => {
   write(state.replace('"s2"', '"s3"'), hash('sha256', state, 'base64url'))
   expect(await runCli(['status', '--state', kept])).toMatchObject({ code: 4 })
   renameSync(`${socket}.gone`, socket)
+})
+
+test('a watch folds what is longer than the terminal is wide: nothing of what is safe to do is cut off', () => {
+  const banner = '\u001b[33m! s1 is down and NOT PROVEN OFF: switch it off by hand, then confirm it\u001b[39m'
+  expect(foldTo(banner, 40)).toEqual([
+    '\u001b[33m! s1 is down and NOT PROVEN OFF: switch',
+    '    it off by hand, then confirm it\u001b[39m',
+  ])
+  expect(foldTo('  s1  up', 40)).toEqual(['  s1  up'])
+  expect(foldTo(`  ${'x'.repeat(50)}`, 40)).toEqual([`  ${'x'.repeat(37)}…`])
 })
 
 test('a watch draws over itself on a terminal until it is interrupted', async () => {
