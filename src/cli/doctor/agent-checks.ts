@@ -59,7 +59,7 @@ const heardWithinMs = 10_000
 const peer = ({ voter, heardMsAgo, echoMsAgo }: PeerStatus): Finding => {
   const what = `voter ${voter}`
   if (!heard(heardMsAgo))
-    return problem(what, 'it is not heard on any path', 'is it on? is UDP of heartbeat.port let through?')
+    return problem(what, 'it is not heard on any path', 'is it on? is UDP of ports.heartbeat let through?')
   return heard(echoMsAgo)
     ? ok(what, `heard ${heardMsAgo} ms ago, and it hears us`)
     : problem(what, 'it is heard, but does not answer our beats', 'what we send is dropped: firewalls, one-way cuts')

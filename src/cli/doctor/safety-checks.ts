@@ -4,6 +4,7 @@ import { inequalityFault } from '../../decisions/configuration-liveness-rule.ts'
 import { releaseBudget } from '../../decisions/release-budget.ts'
 import { watchdogDevice } from '../../decisions/watchdog.ts'
 import { type Configuration, formatDuration } from '../../events/configuration.ts'
+import { durationInWords } from '../../projections/wording.ts'
 import { type Finding, ok, problem, unknown, warning } from './finding.ts'
 
 export type SafetyFacts = {
@@ -77,7 +78,7 @@ const boot = ({ bootMs }: SafetyFacts, { heartbeat: { timeout } }: Configuration
       'nobody says how long a start of this machine takes',
       'it must take longer than heartbeat.timeout',
     )
-  const seen = `the last start took ${formatDuration(bootMs)}, heartbeat.timeout is ${formatDuration(timeout)}`
+  const seen = `the last start took ${durationInWords(bootMs)}, heartbeat.timeout is ${formatDuration(timeout)}`
   return bootMs > timeout
     ? ok('boot time', seen)
     : warning('boot time', seen, 'delay the start of baton-agent, so that a restart is seen as one')
