@@ -265,9 +265,10 @@ const answeredBy = (l: Liveness, beat: Beat): Instant | null => {
   return echo?.incarnation === l.incarnation ? whenSent(l, echo.number) : null
 }
 
-/** The machine or the process stood still: timers start anew (2), and no echo from before counts for a lease. */
-export const resumed = (l: Liveness, now: Instant): Liveness => ({
+/** The machine or the process stood still, or begins another life: timers start anew (2), no echo from before counts for a lease. */
+export const resumed = (l: Liveness, now: Instant, incarnation = l.incarnation): Liveness => ({
   ...l,
+  incarnation,
   since: now,
   sent: { first: l.lastNumber + 1, at: [] },
   grants: {},

@@ -1,6 +1,6 @@
 /** What a voter must not forget (liveness.md rules 1, 3, 4, 7d, 10), on disk before it acts on it. */
 import { z } from 'zod'
-import { newer, type Support } from '../../decisions/liveness.ts'
+import { type Durable, newer, type Support } from '../../decisions/liveness.ts'
 import type { Promised } from '../../decisions/promises.ts'
 import {
   decode,
@@ -48,6 +48,12 @@ export type VoterStore = {
    * is forgotten (rule 3): it becomes another store, whose word counts for nothing until it is re-admitted. True: it just did.
    */
   readonly lived: (life: Incarnation) => boolean
+  /**
+   * Somebody knows of a life of this voter after this one: of another disk, by a clock that was right. Whoever does takes its beats
+   * for old ones. A new store, whose word never counted yet, begins one beyond that, which is on disk when it is told; null:
+   * there is no need to, or no right.
+   */
+  readonly outlive: (life: Incarnation) => Promise<Incarnation> | null
   readonly supports: () => Readonly<Record<string, Support>>
   readonly renounced: () => Generation
   readonly promised: () => Promised
@@ -71,7 +77,9 @@ export const openVoterStore = async (world: World, path: string): Promise<VoterS
   const text = await world.files.read(path)
   const before = text === null ? fresh(world) : parse(text, path)
   let content: Content = { ...before, incarnation: incarnation(Math.max(before.incarnation + 1, seconds(world))) }
+  let own = content.incarnation
   let isRenewed = false
+  let isOutliving = false
   // One write at a time; a later write holds everything an earlier one does.
   let writing: Promise<void> = Promise.resolve()
   let isForgotten = false
@@ -86,7 +94,23 @@ export const openVoterStore = async (world: World, path: string): Promise<VoterS
     get store() {
       return content.store
     },
-    incarnation: content.incarnation,
+    get incarnation() {
+      return own
+    },
+    outlive: (life) => {
+      if (life <= own || isOutliving || content.promised.isComplete) return null
+      isOutliving = true
+      const beyond = incarnation(life + 1 + Math.floor(world.random.fraction() * livesApart))
+      const written = write((now) => ({ ...now, incarnation: beyond }))
+      return written
+        .then(() => {
+          own = beyond
+          return beyond
+        })
+        .finally(() => {
+          isOutliving = false
+        })
+    },
     lived: (life) => {
       if (isRenewed || life <= before.incarnation || life === content.incarnation) return false
       isRenewed = true
@@ -113,6 +137,17 @@ export const openVoterStore = async (world: World, path: string): Promise<VoterS
       position.sequence > content.seen.sequence ? write((now) => ({ ...now, seen: position })) : Promise.resolve(),
   }
 }
+
+/** Others may know of other lives, some of them later: none is to be taken for this one. Of 48 bits there are enough. */
+const livesApart = 2 ** 24
+
+/** What the rules need of it at a voter's start. */
+export const durableOf = ({ incarnation, supports, renounced, promised }: VoterStore): Durable => ({
+  incarnation,
+  supports: supports(),
+  renounced: renounced(),
+  promised: promised(),
+})
 
 const withoutAfter = (now: Content, { sequence, hash }: Position): Content => {
   const isBefore = (at: number) => at <= sequence

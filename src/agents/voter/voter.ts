@@ -31,6 +31,7 @@ import { unsaid } from '../../decisions/unsaid.ts'
 import {
   type Epoch,
   type Generation,
+  type Incarnation,
   type Instant,
   instant,
   noGeneration,
@@ -48,7 +49,7 @@ import { type PathTime, pathTimes } from '../path-times.ts'
 import { lifeWatch } from './life-watch.ts'
 import { supportWriter } from './support-writer.ts'
 import type { VoterKit } from './voter-kit.ts'
-import type { VoterStore } from './voter-store.ts'
+import { durableOf, type VoterStore } from './voter-store.ts'
 
 export type VoterOptions = {
   readonly kit: VoterKit
@@ -152,16 +153,10 @@ class RunningVoter implements Voter {
     this.#options = options
     const { kit, store, codec = beatCodec } = options
     this.#codec = codec(world, kit.identity.cluster, kit.clusterKey)
-    const durable = {
-      incarnation: store.incarnation,
-      supports: store.supports(),
-      renounced: store.renounced(),
-      promised: store.promised(),
-    }
     this.#lastLoop = world.clock.now()
     this.#suspendedMs = world.clock.sinceBoot() - this.#lastLoop
-    this.#liveness = awaken(kit.own.name, durable, firstTiming, this.#lastLoop)
-    this.#lived = lifeWatch(options)
+    this.#liveness = awaken(kit.own.name, durableOf(store), firstTiming, this.#lastLoop)
+    this.#lived = lifeWatch({ ...options, outlived: (life) => this.#outlived(life) })
     this.#writeSupports = supportWriter(world, {
       store,
       unsaid: () => (this.#isStopped ? {} : unsaid(this.#liveness)),
@@ -291,6 +286,10 @@ class RunningVoter implements Voter {
 
   #now(): Instant {
     return this.#world.clock.now()
+  }
+
+  #outlived(life: Incarnation): void {
+    this.#liveness = resumed(this.#liveness, this.#noticePause(), life)
   }
 
   #beat(): void {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { openVoterStore, VoterStoreDamaged, VoterStoreForgotten } from '../../../src/agents/voter/voter-store.ts'
-import { type Epoch, type Generation, groupName, hash, sequence } from '../../../src/events/index.ts'
+import { type Epoch, type Generation, groupName, hash, incarnation, sequence } from '../../../src/events/index.ts'
 import { VirtualWorld } from '../virtual-world.ts'
 
 const path = '/state/voter.json'
@@ -104,6 +104,21 @@ test('a new store has another id, and begins its incarnations later than the one
   const fresh = await openVoterStore(virtual.world, path)
   expect(fresh.store).not.toBe(old.store)
   expect(fresh.incarnation).toBeGreaterThan(old.incarnation)
+})
+
+test('a new store whose clock is behind lives past what others know of; one that has been admitted does not', async () => {
+  const virtual = new VirtualWorld()
+  const fresh = await openVoterStore(virtual.world, path)
+  const known = incarnation(fresh.incarnation + 100_000)
+  expect(fresh.outlive(fresh.incarnation)).toBeNull()
+  const outlived = fresh.outlive(known)
+  expect(fresh.outlive(known)).toBeNull()
+  expect(await outlived).toBeGreaterThan(known)
+  expect(fresh.incarnation).toBe(await outlived)
+  const next = await openVoterStore(virtual.world, path)
+  expect(next.incarnation).toBeGreaterThan(fresh.incarnation)
+  await next.promise({ ms: 1000, isComplete: true })
+  expect(next.outlive(incarnation(next.incarnation + 1))).toBeNull()
 })
 
 test.each(['', '{', '{"store":"x"}', 'null', '{"store":"a-store-id","incarnation":-1}'])(
