@@ -14,6 +14,9 @@ const readBackEvery = 500
 
 export type SilencePromise = { readonly generation: number; readonly ms: number }
 
+/** What a beat says that matters here: which life of its sender says it, and what it promises, by server. */
+export type BeatWords = { readonly life: number; readonly promises: ReadonlyMap<string, SilencePromise> }
+
 /** Of one cluster: bytes are passed on as the objects that they are. */
 export class BeatBytes {
   readonly #beats = new WeakMap<Uint8Array, Beat>()
@@ -26,12 +29,13 @@ export class BeatBytes {
     this.#areLookedAt = hasDevices || heartbeat.witness !== undefined
   }
 
-  /** What a beat promises, by server; of beats in the form that they are first sent in. */
-  readonly promisesIn = (bytes: Uint8Array): ReadonlyMap<string, SilencePromise> => {
+  /** Of beats in the form that they are first sent in. */
+  readonly wordsIn = (bytes: Uint8Array): BeatWords => {
     const promises = new Map<string, SilencePromise>()
-    for (const [server, { generation, promisedMs }] of Object.entries(this.#beats.get(bytes)?.echoes ?? {}))
+    const { echoes = {}, incarnation = 0 } = this.#beats.get(bytes) ?? {}
+    for (const [server, { generation, promisedMs }] of Object.entries(echoes))
       if (promisedMs !== null) promises.set(server, { generation, ms: promisedMs })
-    return promises
+    return { life: incarnation, promises }
   }
 
   readonly codec = (...of: Parameters<typeof beatCodec>): BeatCodec => {

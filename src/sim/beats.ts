@@ -1,18 +1,16 @@
 /**
  * Who was told of whose beats, and when: noted at the links, past all agents, and looking no further into the beats than
- * at their numbers, where the same beat travels in several forms, and at what they promise. From it follows the latest moment
+ * at their numbers, where the same beat travels in several forms, at whose life they are of, and at what they promise. From it follows the latest moment
  * to which a server can hold a lease, until when a voter must not support its removal, and how long it has truly heard nothing.
  */
-import type { SilencePromise as Promised } from './beat-bytes.ts'
+import type { BeatWords, SilencePromise as Promised } from './beat-bytes.ts'
 
-type Sent = {
+type Sent = BeatWords & {
   readonly from: string
   readonly number: number
   readonly at: number
   /** The newest beat of each other that the sender had been told of when it sent this: what it can echo. */
   readonly told: ReadonlyMap<string, Sent>
-  /** What it promises, by server. */
-  readonly promises: ReadonlyMap<string, Promised>
 }
 
 /** A voter's word that it keeps silent: `until`, in true time, by the fastest clock there may be. */
@@ -25,8 +23,7 @@ export type BeatOptions = {
   readonly identify: ((bytes: Uint8Array) => string | null) | null
   /** Clock rates are within 1 ± this. */
   readonly clockRateError: number
-  /** What a beat promises, by server. */
-  readonly promisesIn: (bytes: Uint8Array) => ReadonlyMap<string, Promised>
+  readonly wordsIn: (bytes: Uint8Array) => BeatWords
 }
 
 export type BeatListener = {
@@ -58,15 +55,18 @@ export class BeatOracle {
   /** Answers to beats of an earlier agent count for nothing. */
   readonly #firstBeat = new Map<string, number>()
   readonly #bornAt = new Map<string, number>()
+  /** Voters that know whom they serve, since their start. */
+  readonly #promising = new Set<string>()
+  readonly #resumedAt = new Map<string, number>()
   readonly #longMs: number
   readonly #clockRateError: number
-  readonly #promisesIn: BeatOptions['promisesIn']
+  readonly #wordsIn: BeatOptions['wordsIn']
   readonly #identify: BeatOptions['identify']
   /** By what names a beat in all its forms; the oldest are forgotten. */
   readonly #byName = new Map<string, Sent>()
 
-  constructor(now: () => number, { longMs, identify, clockRateError, promisesIn }: BeatOptions) {
-    this.#promisesIn = promisesIn
+  constructor(now: () => number, { longMs, identify, clockRateError, wordsIn }: BeatOptions) {
+    this.#wordsIn = wordsIn
     this.#now = now
     this.#clockRateError = clockRateError
     this.#longMs = longMs
@@ -86,6 +86,16 @@ export class BeatOracle {
     this.#firstBeat.set(voter, (this.#counts.get(voter) ?? 0) + 1)
     this.#longSilence.set(voter, new Map())
     this.#bornAt.set(voter, this.#now())
+    this.#promising.delete(voter)
+    this.#resumedAt.delete(voter)
+  }
+
+  /** It stood still since then: what it has not heard meanwhile is no silence. Before it knows T it does not know how long is long. */
+  resumed(voter: string, since: number): void {
+    if (!this.#promising.has(voter)) return
+    for (const other of this.#counts.keys())
+      if (this.#silenceAt(voter, other, since) >= this.#longMs) this.#longSilence.get(voter)?.set(other, since)
+    this.#resumedAt.set(voter, this.#now())
   }
 
   /** The same bytes over several paths are one beat. */
@@ -100,9 +110,10 @@ export class BeatOracle {
     const number = (this.#counts.get(from) ?? 0) + 1
     this.#counts.set(from, number)
     const told = new Map(this.#told.get(from))
-    const sent = { from, number, at: this.#now(), told, promises: this.#promisesIn(bytes) }
+    const sent = { from, number, at: this.#now(), told, ...this.#wordsIn(bytes) }
     this.#sent.set(bytes, sent)
     if (name !== null) this.#remember(name, sent)
+    if (sent.promises.size > 0) this.#promising.add(from)
     for (const [server, promised] of sent.promises) this.#bind(from, server, promised)
   }
 
@@ -133,7 +144,8 @@ export class BeatOracle {
     if (beat === undefined) return
     const told = this.#told.get(at)
     const known = told?.get(beat.from)
-    if (known === undefined || beat.number > known.number) {
+    // An earlier life, as a clock that was set back counts them, is not listened to.
+    if (known === undefined || (beat.number > known.number && beat.life >= known.life)) {
       if (how === 'heard') this.#heard(at, beat.from)
       told?.set(beat.from, beat)
     }
@@ -160,9 +172,14 @@ export class BeatOracle {
     if (this.#byName.size > rememberedBeats && oldest !== undefined) this.#byName.delete(oldest)
   }
 
-  /** For how long `voter` has been told nothing new of `server`; from its own start at most. */
+  /** For how long `voter` has been told nothing new of `server`; from its own start, or end of a pause, at most. */
   silence(voter: string, server: string): number {
-    return this.#now() - (this.#heardAt.get(voter)?.get(server) ?? this.#bornAt.get(voter) ?? 0)
+    return this.#silenceAt(voter, server, this.#now())
+  }
+
+  #silenceAt(voter: string, server: string, at: number): number {
+    const heardAt = this.#heardAt.get(voter)?.get(server) ?? this.#bornAt.get(voter) ?? 0
+    return at - Math.max(heardAt, this.#resumedAt.get(voter) ?? Number.NEGATIVE_INFINITY)
   }
 
   /** How long ago it was that `voter` could say that `server` had been silent for long enough; Infinity = never. */

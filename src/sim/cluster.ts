@@ -33,7 +33,7 @@ import { simulatedPairLink } from './log/pair.ts'
 import { simulatedMirror } from './mirror/driver.ts'
 import { SimulatedMirrors } from './mirror/mirrors.ts'
 import type { SimulatedNetwork } from './network.ts'
-import { Outside } from './outside.ts'
+import { Outside, type OutsideParts } from './outside.ts'
 import type { PairTruth } from './pair-truth.ts'
 import { PowerControllers } from './power.ts'
 import type { SimulatedProcess } from './process.ts'
@@ -55,6 +55,8 @@ export type ClusterParts = {
   readonly group: ReplicaGroup
   /** Clock rates are within 1 ± this. */
   readonly clockRateError: number
+  /** Whatever its clock and its T, a voter that stood still for longer than this starts its timers anew. */
+  readonly longPauseMs: number
   /** T is what it was in the beginning, for ever. */
   readonly isSteady: boolean
   readonly wrote: (host: string, path: string, content: string) => void
@@ -62,10 +64,11 @@ export type ClusterParts = {
   readonly said: (host: string, process: string, what: string, fields: Readonly<Record<string, unknown>>) => void
   /** Topology `pair` alone. */
   readonly pairTruth: PairTruth | null
-  /** For how long NP targets answer only one of two servers that are cut off each other (outside.ts). */
-  readonly answerPauseMs: number | null
+  /** Which of two servers that are cut off each other NP targets answer. */
+  readonly answers: Pick<OutsideParts, 'pauseMs' | 'isPrompt'>
   /** Topology `pair`: an agent was told that these stand on the log. */
   readonly told: (host: string, recorded: readonly Recorded[]) => void
+  readonly mirrorPages: number | null
   readonly bug: (host: string, process: string, bug: unknown) => void
   /** The log that stands, folded. */
   readonly state: () => State
@@ -105,7 +108,7 @@ export class Cluster {
       ...parts,
       now: () => parts.scheduler.now,
       answered: (server, askedAt) => parts.pairTruth?.answered(server, askedAt),
-      pauseMs: parts.answerPauseMs,
+      ...parts.answers,
     })
     this.#controllers = new ControllerPost(configuration, { network: parts.network, outside: this.outside })
     this.power = new PowerControllers(configuration, {
@@ -217,6 +220,7 @@ export class Cluster {
     const instance = argv[argv.indexOf('--instance') + 1] ?? ''
     if (program !== 'guardian') {
       oracle.reborn(name)
+      process.onPause(this.#parts.longPauseMs, (since) => oracle.resumed(name, since))
       this.#parts.pairTruth?.reborn(name)
     }
     const running =

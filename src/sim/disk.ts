@@ -8,6 +8,8 @@ type File = {
   durable: string | null
 }
 
+export const goodSyncMs = [0.3, 3] as const
+
 export class Disk {
   readonly #scheduler: Scheduler
   readonly #chance: Chance
@@ -20,7 +22,7 @@ export class Disk {
   /** Why every write fails; null = they do not. */
   trouble: string | null = null
   /** What an fsync takes, in ms. */
-  sync: readonly [least: number, most: number] = [0.3, 3]
+  sync: readonly [least: number, most: number] = goodSyncMs
 
   constructor(scheduler: Scheduler, chance: Chance, wrote: (path: string, content: string) => void) {
     this.#scheduler = scheduler
@@ -34,6 +36,7 @@ export class Disk {
   mend(): void {
     this.#stalledUntil = 0
     this.trouble = null
+    this.sync = goodSyncMs
   }
 
   readMs(): number {
@@ -95,6 +98,12 @@ export class Disk {
     if (file === undefined) return
     this.#files.delete(from)
     this.#files.set(to, file)
+  }
+
+  /** Another disk is in its place: empty, but for what was brought along. */
+  replace(isBroughtAlong: (path: string) => boolean): void {
+    for (const path of this.#files.keys()) if (!isBroughtAlong(path)) this.#files.delete(path)
+    this.mend()
   }
 
   /** A file replaced without a sync is the old one, the new one, or empty or torn; one replaced with is old or new. */

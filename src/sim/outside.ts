@@ -19,6 +19,8 @@ export type OutsideParts = WebWitnessParts & {
    * that: who comes back is not let in before the other has noticed that it is out. Null: whoever asks.
    */
   readonly pauseMs: number | null
+  /** Who has lost its way to the target holds it no more; but it is not let in again before the other has noticed, too. */
+  readonly isPrompt: boolean
 }
 
 export class Outside {
@@ -26,6 +28,8 @@ export class Outside {
   readonly #parts: OutsideParts
   /** By server. */
   readonly #answeredAt = new Map<string, number>()
+  /** When one of two servers was let in at once, in place of the other. */
+  #handedOverAt = Number.NEGATIVE_INFINITY
   readonly #targets: ReadonlyMap<string, Target>
   readonly #npTargets: readonly string[]
   readonly witness: WebWitness
@@ -98,7 +102,7 @@ export class Outside {
       const { host } = process
       const askedAt = this.#parts.now()
       this.#network.datagram(target.network, host.name, name, () => {
-        if (this.dead.has(name) || !this.#isLetIn(host.name, target.network)) return
+        if (this.dead.has(name) || !this.#isLetIn(host.name, target)) return
         this.#network.datagram(target.network, name, host.name, () =>
           process.enter(() => {
             cancel()
@@ -111,17 +115,26 @@ export class Outside {
     })
   }
 
-  #isLetIn(server: string, network: string): boolean {
-    const { pauseMs, now } = this.#parts
-    if (pauseMs === null) return true
-    const since = (name: string) => now() - (this.#answeredAt.get(name) ?? Number.NEGATIVE_INFINITY)
-    return [...this.#answeredAt.keys()].every(
-      (other) =>
-        other === server ||
-        since(other) > pauseMs ||
-        since(server) <= pauseMs ||
-        !(this.#network.isCut(network, server, other) || this.#network.isCut(network, other, server)),
-    )
+  #isLetIn(server: string, target: Target): boolean {
+    return [...this.#answeredAt.keys()].every((other) => other === server || this.#isLetInBeside(other, server, target))
+  }
+
+  #isLetInBeside(other: string, server: string, { name, network }: Target): boolean {
+    const { pauseMs, isPrompt, now } = this.#parts
+    const isCut = (one: string, another: string) =>
+      this.#network.isCut(network, one, another) || this.#network.isCut(network, another, one)
+    if (pauseMs === null || !isCut(server, other)) return true
+    const since = (one: string) => now() - (this.#answeredAt.get(one) ?? Number.NEGATIVE_INFINITY)
+    if (since(other) > pauseMs) return true
+    if (!isPrompt || this.#isHeldBy(server, other)) return since(server) <= pauseMs
+    const isFree = isCut(other, name) && now() - this.#handedOverAt > 2 * pauseMs
+    if (isFree) this.#handedOverAt = now()
+    return isFree
+  }
+
+  #isHeldBy(server: string, other: string): boolean {
+    const at = (one: string) => this.#answeredAt.get(one) ?? Number.NEGATIVE_INFINITY
+    return at(server) > at(other)
   }
 }
 

@@ -28,6 +28,8 @@ export type ClusterPlan = {
   readonly keeps?: boolean
   /** Machines have a hardware watchdog: when it is not said otherwise. */
   readonly hasWatchdog?: boolean
+  /** Pages of the partitions of mirror disks; when it is not said, so few that all of them are written to again and again. */
+  readonly mirrorPages?: number
   /** T in ms that operators change to, the one of the beginning among them. */
   readonly otherTimeouts?: readonly number[]
   /** Who votes, when it is not said otherwise by `votersIn`; and further lists, which operators change to. */
@@ -43,6 +45,10 @@ export type PairPlan = {
   readonly isSound: boolean
   /** The shared disk, where there is one, is asked as well. */
   readonly asksDisk?: boolean
+  /** How long a round of questions may take, in parts of a lease: a quarter when it is not said. */
+  readonly roundPart?: number
+  /** NP targets let the other server in as soon as one has lost its way to them; not at once back again. */
+  readonly isPrompt?: boolean
 }
 export type GroupPlan = {
   readonly name: string
@@ -188,9 +194,10 @@ const npOf = (plan: ClusterPlan, leaseMs: number) => ({
 
 /** What a configuration may say. */
 const leastQuestionMs = 100
+const usualRoundPart = 1 / 4
 /** On the first network, past all machines. In a pair the answers have to come while a lease lasts. */
 const pingOf = ({ pingTargets = 0, pair }: ClusterPlan, leaseMs: number) => {
-  const every = durationOf(Math.max(leastQuestionMs, leaseMs / 8))
+  const every = durationOf(Math.max(leastQuestionMs, (leaseMs * (pair?.roundPart ?? usualRoundPart)) / 2))
   return {
     ping: {
       targets: Array.from({ length: pingTargets }, (_, at) => `10.0.0.${254 - at}`),

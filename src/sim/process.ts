@@ -18,11 +18,20 @@ export class SimulatedProcess {
   /** What it does when it is told to end; null = it ends. */
   terminated: (() => void) | null = null
   readonly #exited: ((code: number | null) => void)[] = []
+  /** What is told when nothing has happened to it for longer than that: since when. */
+  readonly #pauses: { ms: number; told: (since: number) => void } = { ms: Number.POSITIVE_INFINITY, told: () => {} }
+  #movedAt: number
 
   constructor(host: SimulatedHost, identity: ProcessIdentity, tag: string) {
     this.host = host
     this.identity = identity
     this.tag = tag
+    this.#movedAt = host.scheduler.now
+  }
+
+  /** Of a process to which something happens all the time: tells, when it goes on, since when it has stood still. */
+  onPause(ms: number, told: (since: number) => void): void {
+    Object.assign(this.#pauses, { ms, told })
   }
 
   get standsStill(): boolean {
@@ -37,6 +46,9 @@ export class SimulatedProcess {
       if (kind === 'timer' || this.#heldNews <= mostHeldNews) this.#held.push({ kind, run })
       return
     }
+    const { now } = this.host.scheduler
+    if (now - this.#movedAt > this.#pauses.ms) this.#pauses.told(this.#movedAt)
+    this.#movedAt = now
     try {
       run()
     } catch (bug) {

@@ -1,6 +1,7 @@
 /** One seed from its first boot to the demand that everything is well again. */
 import { type Command, groupName, monitorName, serverName } from '../events/index.ts'
 import type { Chance } from './random.ts'
+import { readmit, unbelievedVoters } from './rare-faults.ts'
 import { reportOf } from './report.ts'
 import { Simulation, Violation } from './simulation.ts'
 import type { Scenario } from './swarm.ts'
@@ -129,6 +130,7 @@ const mend = (sim: Simulation, isImpatient: boolean): void => {
     }),
   ]
   const [server] = sim.servers
+  for (const voter of unbelievedVoters(sim)) for (const one of sim.servers) readmit(sim, voter, one)
   for (const order of [...orders, ...mirrorOrders(sim)]) if (server !== undefined) sim.order(server, order)
 }
 

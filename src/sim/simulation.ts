@@ -72,7 +72,7 @@ export class Simulation {
       longMs: timeoutsOf(plan).least / (1 + rateError) - 2,
       identify: beatNames(this.configuration),
       clockRateError: rateError,
-      promisesIn: (bytes) => this.cluster.beatBytes.promisesIn(bytes),
+      wordsIn: (bytes) => this.cluster.beatBytes.wordsIn(bytes),
     })
     this.pairTruth = pairTruthOf(this.configuration, this.scheduler, oracle)
     this.#chronicle = new Chronicle({
@@ -102,13 +102,18 @@ export class Simulation {
       ledger: this.ledger,
       group: this.group,
       clockRateError: plan.clockRateError / 100,
+      longPauseMs: timeoutsOf(plan).most / 2 / (1 - rateError) + 2,
+      mirrorPages: plan.mirrorPages ?? null,
       isSteady: (plan.otherTimeouts ?? []).length === 0,
       wrote: (host, path, content) => this.#tell((observer) => observer.wrote?.(host, path, content)),
       said: (host, process, what, fields) =>
         this.#note('said', `${host} ${process}: ${what} ${JSON.stringify(fields)}`),
       pairTruth: this.pairTruth,
       state: () => this.state,
-      answerPauseMs: plan.pair?.isSound === true ? answerPauseOf(this.configuration) : null,
+      answers: {
+        pauseMs: plan.pair?.isSound === true ? answerPauseOf(this.configuration) : null,
+        isPrompt: plan.pair?.isPrompt === true,
+      },
       told: (host, recorded) => {
         this.pairTruth?.told(host, recorded)
         this.#chronicle.told(host, recorded)

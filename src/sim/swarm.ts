@@ -5,6 +5,7 @@ import { mirrorFaults } from './mirror-faults.ts'
 import { pairFaults } from './pair-faults.ts'
 import { type ClusterPlan, type GroupPlan, type MirrorPlan, serverNames } from './plan.ts'
 import { Chance } from './random.ts'
+import { rareFaults } from './rare-faults.ts'
 import type { Strike } from './seed.ts'
 
 export type Scenario = {
@@ -55,6 +56,7 @@ export const scenarioOf = (seed: number, wish: Partial<ClusterPlan> = {}, kinds:
   const mix = chance.split('mix')
   const likelihood = mix.between(0.15, 0.7)
   const others = chance.split('device mix')
+  const rare = chance.split('rare mix')
   const all = allFaults(new Peace())
   const chosen = (plan.pair ? pairFaults(all, { plan }) : all).filter(() => mix.happens(likelihood))
   return {
@@ -65,11 +67,15 @@ export const scenarioOf = (seed: number, wish: Partial<ClusterPlan> = {}, kinds:
       ...deviceFaults({ plan }).filter(() => others.happens(likelihood)),
       ...managementFaults({ plan }),
       ...mirrorFaults(plan).filter(() => others.happens(likelihood)),
+      ...rareFaults(plan).filter(() => rare.happens(rareShare)),
     ],
     everyMs: plan.timeoutMs * mix.magnitude(0.3, 10),
     faultsMs: plan.timeoutMs * timeouts + 30_000,
   }
 }
+
+/** Of the clusters that can have it, each such fault strikes so many. */
+const rareShare = 0.12
 
 const planOf = (chance: Chance): ClusterPlan => {
   const [servers, hasWitness] = chance.pick(sizes)

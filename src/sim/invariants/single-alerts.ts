@@ -1,4 +1,4 @@
-/** A server sends each alert at most once, whatever restarts in between; and none that does not follow from the log. */
+/** A server sends each alert at most once, whatever restarts in between, while it has the same disk; and none that does not follow from the log. */
 import { alertLine } from '../../agents/alerts/alert-file.ts'
 import { sequence } from '../../events/index.ts'
 import { catalogue, type MessageName } from '../../projections/alert-catalogue.ts'
@@ -21,6 +21,8 @@ const alarmNames: readonly MessageName[] = [
   'majorityBack',
   'logAway',
   'logBack',
+  'storeForeign',
+  'storeAdmitted',
   'witnessAlone',
   'witnessHears',
   'witnessLogAway',
@@ -31,6 +33,7 @@ const alarmNames: readonly MessageName[] = [
   'witnessCertificateEnding',
   'witnessCertificateRenewed',
 ]
+const storeId = /"store":"([^"]*)"/
 const alarms = alarmNames.map((name) => {
   const { module, id } = catalogue[name]
   return ` ${`${module}/${id}`.padEnd(6)} `
@@ -43,12 +46,18 @@ export const singleAlerts: Invariant = {
     /** Two resources of one name may fail in one commit: then a line is due twice. */
     const due = new Map<string, number>()
     const sent = new Map<string, Map<string, number>>()
+    const stores = new Map<string, string>()
     return {
       committed: (recorded, before) => {
         const alerts = alertsAfter(sequence(recorded.position.sequence - 1), { commits: [recorded], before })
         for (const alert of alerts) increment(due, alertLine(alert))
       },
       wrote: (host, path, content) => {
+        if (path === places.voterStore) {
+          const store = storeId.exec(content)?.[1] ?? ''
+          if (stores.get(host) !== store) sent.delete(host)
+          stores.set(host, store)
+        }
         if (path !== places.alerts) return
         const known = sent.get(host) ?? new Map<string, number>()
         sent.set(host, known)

@@ -1,8 +1,8 @@
 /**
- * No server is declared down without supports of a majority for exactly its generation, each on the disk of its voter; and
- * none of them is given before T of silence, before its voter's promises have run out, on a word that was not given, or
- * taken back. In a pair something
- * may stand in for the support of the one that is declared down, if it truly was so.
+ * No server is declared down without supports of a majority for exactly its generation, each in the store of its voter that
+ * is admitted then; and none of them is given before T of silence, before its voter's promises have run out, on a word that
+ * was not given, or taken back. A store that nobody has admitted promises nothing. In a pair something may stand in for the
+ * support of the one that is declared down, if it truly was so.
  */
 import { z } from 'zod'
 import type { SupportReason } from '../../events/index.ts'
@@ -19,13 +19,20 @@ type Store = z.infer<typeof store>
 export const supportedTakeover: Invariant = {
   name: 'takeovers are supported',
   watch: (scene) => {
+    /** What each voter's disk holds now. */
     const stores = new Map<string, Store>()
+    /** By its id: what a store held last, though its disk may be gone. */
+    const everyStore = new Map<string, Store>()
     const writtenAt = new Map<string, number>()
     /** By server: what it has ever given its word for, whatever became of that store. */
     const renounced = new Map<string, number>()
     scene.oracle.listen({
       promised: (voter, server, generation) => {
-        const support = stores.get(voter)?.supports[server]
+        const own = stores.get(voter)
+        const admitted = scene.state().servers.admitted[voter]
+        if (admitted !== undefined && admitted !== own?.store)
+          scene.violate(`${voter} promises ${server} silence, and its store ${own?.store} is not the admitted one`)
+        const support = own?.supports[server]
         if (support !== undefined && support.generation >= generation)
           scene.violate(
             `${voter} promises ${server} silence under generation ${generation}, whose removal it has supported`,
@@ -38,6 +45,7 @@ export const supportedTakeover: Invariant = {
         const before = stores.get(host)
         const now = store.parse(JSON.parse(content))
         stores.set(host, now)
+        everyStore.set(now.store, now)
         renounced.set(host, Math.max(renounced.get(host) ?? 0, now.renounced))
         if (before?.store === now.store) noneTakenBack(scene, host, before, now)
         noneInvented(scene, host, now, renounced)
@@ -56,14 +64,14 @@ export const supportedTakeover: Invariant = {
               `commit ${position.sequence} declares ${server} down with ${voters.size} of ${counted.length} supports`,
             )
           for (const { voter, reason } of given) {
-            const durable = stores.get(voter)?.supports[server]
+            const durable = everyStore.get(before.servers.admitted[voter] ?? '')?.supports[server]
             const isThere =
               voter === server
                 ? standsIn(scene, reason, { server, generation, renounced: stores.get(server)?.renounced ?? 0 })
                 : durable !== undefined && durable.generation >= generation
             if (!isThere)
               scene.violate(
-                `commit ${position.sequence} names a support of ${voter} for ${server} under generation ${generation} (${reason}), but its disk holds ${durable?.generation ?? 'none'}`,
+                `commit ${position.sequence} names a support of ${voter} for ${server} under generation ${generation} (${reason}), but its admitted store holds ${durable?.generation ?? 'none'}`,
               )
           }
         }

@@ -1,6 +1,7 @@
 /** What a scenario can do to a cluster. */
 import type { Program } from '../cluster.ts'
 import { goodLink, type LinkQuality } from '../network.ts'
+import { replaceDisk } from '../rare-faults.ts'
 import type { Simulation } from '../simulation.ts'
 import type { Template } from './sentences.ts'
 
@@ -117,6 +118,13 @@ const machines: readonly Template<Action>[] = [
       ({ name, ms }) =>
       ({ sim }) =>
         sim.setWall(name('host'), ms('duration')),
+  },
+  {
+    text: 'replace disk of <host>',
+    means:
+      ({ name }) =>
+      ({ sim }) =>
+        replaceDisk(sim, name('host')),
   },
 ]
 

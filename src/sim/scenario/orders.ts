@@ -35,6 +35,7 @@ export const orders: readonly Template<Command>[] = [
     text: 'confirm off <server>',
     means: ({ name }) => ({ do: 'confirm-off', server: server(name('server')), note: 'scenario' }),
   },
+  { text: 'readmit <host>', means: ({ name }) => ({ do: 'readmit-voter', voter: decode.voter.parse(name('host')) }) },
   { text: 'stop cluster', means: () => ({ do: 'stop-cluster' }) },
   { text: 'start cluster', means: () => ({ do: 'start-cluster' }) },
   { text: 'suspend cluster', means: () => ({ do: 'suspend-cluster' }) },

@@ -10,6 +10,8 @@ const sound = {
   keeps: false,
   pair: { isSound: true },
 }
+/** Questions take nearly as long as a lease, and who has lost its way is followed by the other at once. */
+const slowToNotice = { ...sound, pair: { isSound: true, isPrompt: true, roundPart: 0.9 } }
 /** Both may be judged connected, deaf to each other. */
 const forked = { ...sound, pair: { isSound: false } }
 const uplinks = /flapping|bad uplink|isolated host|network down|crash/
@@ -35,6 +37,26 @@ export const pairMutants: readonly Mutant[] = [
     seenBy: anySafety,
     plan: sound,
     faults: uplinks,
+  },
+  {
+    name: 'a takeover in a pair goes by a judgement that is older than the lease of the other',
+    rule: 'liveness-pair.ts, 3: as of a question that was asked after the last lease had ended',
+    file: 'decisions/liveness-pair.ts',
+    find: 'const isFresh = connectedAsOf !== null && connectedAsOf >= lastHeard + leaseMs(l) + drift(l)',
+    instead: 'const isFresh = connectedAsOf !== null && connectedAsOf + leaseMs(l) + drift(l) > lastHeard',
+    seenBy: anySafety,
+    plan: slowToNotice,
+    faults: /swapped uplinks/,
+  },
+  {
+    name: 'a server of a pair that is heard and does not answer counts as silent',
+    rule: 'liveness-pair.ts, 5: a server that is heard and does not answer is not silent',
+    file: 'decisions/liveness-pair.ts',
+    find: 'const isSilent = silence(l, pair.peer, now) >= leaseMs(l) / 4',
+    instead: 'const isSilent = silence(l, pair.peer, now) >= 0',
+    seenBy: anySafety,
+    plan: sound,
+    faults: /half deaf/,
   },
   {
     name: 'what one copy of the log has counts as standing',

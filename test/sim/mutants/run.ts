@@ -3,6 +3,7 @@ import { deviceFaults } from '../../../src/sim/device-faults.ts'
 import { allFaults, managementFaults, Peace } from '../../../src/sim/faults.ts'
 import { mirrorFaults } from '../../../src/sim/mirror-faults.ts'
 import { pairFaults } from '../../../src/sim/pair-faults.ts'
+import { rareFaults } from '../../../src/sim/rare-faults.ts'
 import { runSeed } from '../../../src/sim/seed.ts'
 import { type Scenario, scenarioOf } from '../../../src/sim/swarm.ts'
 import { mutants } from './mutants.ts'
@@ -18,7 +19,8 @@ const brokenScenario = (seed: number): Scenario => {
   const { plan } = drawn
   const all = allFaults(new Peace())
   const general = plan.pair ? pairFaults(all, { plan }) : all
-  const striking = [...general, ...deviceFaults({ plan }), ...managementFaults({ plan }), ...mirrorFaults(plan)]
+  const special = [...deviceFaults({ plan }), ...managementFaults({ plan }), ...mirrorFaults(plan), ...rareFaults(plan)]
+  const striking = [...general, ...special]
   const faults = striking.filter(({ name }) => wanted.test(name))
   return { ...drawn, faults, everyMs: drawn.plan.timeoutMs / 2 }
 }
