@@ -23,6 +23,8 @@ export type MirrorsParts = {
   readonly host: (name: string) => SimulatedHost
   readonly at: (address: string) => Address | null
   readonly state: () => State
+  /** How large they are; null = as small as they may be. */
+  readonly mirrorPages: number | null
 }
 
 /** A mirror disk of the configuration that the cluster began with. */
@@ -159,7 +161,7 @@ export class SimulatedMirrors {
     { blockSize, mode, dataPartition, clusterPartition }: MirrorConfiguration,
   ): SimulatedMirror => {
     const name = mirrorName(group, resource)
-    const bytes = Math.max(leastPages * pageBytes, leastBlocks * blockSize)
+    const bytes = Math.max((this.#parts.mirrorPages ?? leastPages) * pageBytes, leastBlocks * blockSize)
     const data = (server: string) => ofServer(dataPartition, server)
     const metadata = (server: string) => ofServer(clusterPartition, server)
     const { partitions } = this

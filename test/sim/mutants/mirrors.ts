@@ -36,6 +36,17 @@ export const clusterMirrorMutants: readonly Mutant[] = [
     faults: /crash|blackout|kill mirror/,
   },
   {
+    ...edits('what was acknowledged and not flushed is believed to be there after a power loss'),
+    name: 'in a cluster, what was acknowledged and not flushed is believed to be there after a power loss',
+    seenBy: kept,
+    // Large enough for pages that are not written again before the other side is back.
+    plan: { ...mirrored, groups: [{ ...group, name: 'web' }], mirrorPages: 256 },
+    scene: Array.from({ length: 4 }, () => [
+      { after: '5s', do: 'power off s2' },
+      { after: '1s', do: 'power on s2', expect: 'mirror web.disk whole within 60s' },
+    ]).flat(),
+  },
+  {
     name: 'a server whose machine was restarted goes on under its generation',
     rule: 'a copy is judged by the start of its machine that the log knows of',
     file: 'agents/duties.ts',
