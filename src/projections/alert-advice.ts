@@ -69,13 +69,14 @@ const advice: Readonly<Record<MessageName, string>> = {
   watchdogArmed: 'Nothing.',
   clockRateWrong: 'See what slews it (`chronyc tracking`), or raise `heartbeat.clockRateError`.',
   clockRateRight: 'Nothing.',
-  certificateEnding: 'Make new kits and exchange them in time: without certificates the log servers do not talk.',
+  certificateEnding:
+    'Exchange all kits in time, never one by one (docs/operations.md, Certificates): without certificates the log servers do not talk.',
   certificateRenewed: 'Nothing.',
   witnessClockWrong:
     'See what slews it (`chronyc tracking`), or raise `heartbeat.clockRateError`: a voter whose clock is fast supports too early.',
   witnessClockRight: 'Nothing.',
   witnessCertificateEnding:
-    'Make new kits and exchange them in time: without certificates the log servers do not talk.',
+    'Exchange all kits in time, never one by one (docs/operations.md, Certificates): without certificates the log servers do not talk.',
   witnessCertificateRenewed: 'Nothing.',
   ownProcessDied:
     'It is started again by itself. Look at its log below the state directory, and at memory (the kernel may have killed it). `ownProcesses` says what else happens.',

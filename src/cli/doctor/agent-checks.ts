@@ -88,7 +88,7 @@ const jeopardy = ({ voter, heardMsAgo, paths }: PeerStatus): readonly Finding[] 
 const remedies: Readonly<Record<string, string>> = {
   watchdog: 'docs/watchdog.md',
   'clock-rate': 'see what slews that clock, or raise heartbeat.clockRateError',
-  certificate: 'make new kits in time',
+  certificate: 'docs/operations.md, Certificates',
 }
 
 /** Of every server, as the log has it; of this one the doctor looks itself. */

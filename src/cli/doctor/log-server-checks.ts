@@ -70,7 +70,7 @@ const certificates = (reports: readonly LogServerReport[]): Finding => {
   if (known.length === 0) return unknown(what, 'no log server says when its own ends')
   const days = Math.min(...known.map((one) => one.days))
   const seen = known.map((one) => `${one.name} ${one.days < 0 ? 'ended' : `in ${one.days} days`}`).join(', ')
-  const remedy = 'make new kits (baton cluster create) and exchange them on every voter'
+  const remedy = 'new kits for all voters at once, with the cluster stopped: docs/operations.md, Certificates'
   if (days < 14) return problem(what, seen, remedy)
   return days < 90 ? warning(what, seen, remedy) : ok(what, seen)
 }

@@ -72,7 +72,7 @@ const certificates = ({ now, certificateEnds, authorityEnds }: MachineFacts): re
     if (ends === null) return unknown(what, 'it cannot be read')
     const days = Math.floor((ends - now) / dayMs)
     const seen = `it ${days < 0 ? 'ended' : 'ends'} on ${new Date(ends).toISOString().slice(0, 10)} (${days < 0 ? `${-days} days ago` : `in ${days} days`})`
-    const remedy = 'make new kits (baton cluster create) and exchange them on every voter'
+    const remedy = 'new kits for all voters at once, with the cluster stopped: docs/operations.md, Certificates'
     if (days < 14) return problem(what, seen, remedy)
     return days < 90 ? warning(what, seen, remedy) : ok(what, seen)
   })
