@@ -8,6 +8,7 @@ import { agentStatus } from './agent-client.ts'
 import { CommandFailed, type Deps, exitCode } from './deps.ts'
 import { replay } from './log-source.ts'
 import { printJson, type ReadOptions, withSource, zoneOf } from './options.ts'
+import { sayOutOfTouch } from './out-of-touch.ts'
 import { indent, row, table } from './table.ts'
 import { formatTime } from './times.ts'
 
@@ -45,7 +46,9 @@ const known = async (options: ReadOptions, deps: Deps): Promise<Known> => {
     const up = Object.values(state.servers.byName).filter(({ status }) => status === 'up')
     return { state, reachable: new Set(up.map(({ name }) => name)) }
   }
-  const { state, peers, voter } = await agentStatus(options.state, deps.signal)
+  const status = await agentStatus(options.state, deps.signal)
+  sayOutOfTouch(status, deps)
+  const { state, peers, voter } = status
   const timeoutMs = heartbeatOf(state)?.timeout ?? 0
   const heard = peers.filter(({ heardMsAgo }) => heardMsAgo !== null && heardMsAgo < timeoutMs)
   return { state, reachable: new Set([voter, ...heard.map((peer) => peer.voter)]) }

@@ -17,6 +17,7 @@ import {
   withState,
   zoneOf,
 } from './options.ts'
+import { sayOutOfTouch } from './out-of-touch.ts'
 import { changing, type SendOptions, send } from './send.ts'
 import { row, table } from './table.ts'
 import { formatTime } from './times.ts'
@@ -55,7 +56,11 @@ const addTest = (fence: Command, deps: Deps): void => {
 }
 
 const stateOf = async (options: ReadOptions, deps: Deps): Promise<State> => {
-  if (options.file === undefined) return (await agentStatus(options.state, deps.signal)).state
+  if (options.file === undefined) {
+    const status = await agentStatus(options.state, deps.signal)
+    sayOutOfTouch(status, deps)
+    return status.state
+  }
   const { replay } = await import('./log-source.ts')
   return await withSource(options, deps, (source) => replay(source, null))
 }

@@ -62,10 +62,11 @@ const addStatus = (mirror: Subcommand, deps: Deps): void => {
 }
 
 const linesOf = async (name: string | undefined, options: ReadOptions, deps: Deps): Promise<readonly string[]> => {
-  const { state, planes } = await known(options, deps)
+  const { state, planes, doubt } = await known(options, deps)
   const { mirrorLines } = await import('./mirror-lines.ts')
   const look = { colours: deps.colours, zone: zoneOf(options, deps), planes }
-  return mirrorLines(state, await namesIn(state, name), look)
+  const lines = mirrorLines(state, await namesIn(state, name), look)
+  return doubt === null ? lines : [deps.colours.yellow(`! ${doubt}`), '', ...lines]
 }
 
 const facts = async (name: string | undefined, options: ReadOptions, deps: Deps): Promise<unknown> => {
@@ -102,14 +103,17 @@ const namesIn = async (state: State, name: string | undefined): Promise<readonly
 const known = async (
   options: ReadOptions,
   deps: Deps,
-): Promise<{ readonly state: State; readonly planes: Planes | null }> => {
+): Promise<{ readonly state: State; readonly planes: Planes | null; readonly doubt: string | null }> => {
   if (options.file === undefined) {
     const status = await agentStatus(options.state, deps.signal)
-    const { planesOf } = await import('./mirror-planes.ts')
-    return { state: status.state, planes: planesOf(status) }
+    const [{ planesOf }, { outOfTouch }] = await Promise.all([
+      import('./mirror-planes.ts'),
+      import('./out-of-touch.ts'),
+    ])
+    return { state: status.state, planes: planesOf(status), doubt: outOfTouch(status) }
   }
   const { replay } = await import('./log-source.ts')
-  return { state: await withSource(options, deps, (source) => replay(source, null)), planes: null }
+  return { state: await withSource(options, deps, (source) => replay(source, null)), planes: null, doubt: null }
 }
 
 type InitOptions = SendOptions & { readonly from?: string; readonly initial?: InitialCopy }

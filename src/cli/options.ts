@@ -22,7 +22,7 @@ export const zoneOf = ({ utc }: ReadOptions, deps: Deps): Zone => ({ isUtc: utc 
 export const atOf = (text: string | undefined, options: ReadOptions, deps: Deps): At | null =>
   text === undefined ? null : parseAt(text, zoneOf(options, deps), deps.now())
 
-/** The file or the agent; what reads it says whose damage it is. */
+/** The file or the agent, which may be cut off; what reads it says whose damage it is. */
 export const withSource = async <T>(
   { file, state }: ReadOptions,
   deps: Deps,
@@ -30,11 +30,22 @@ export const withSource = async <T>(
 ): Promise<T> => {
   const { agentSource, fileSource, named } = await import('./log-source.ts')
   const source = file === undefined ? agentSource(state, deps.signal) : fileSource(file)
+  if (file === undefined) await sayHowOld(state, deps)
   try {
     return await use(source)
   } catch (error) {
     throw named(source, error)
   }
+}
+
+const sayHowOld = async (state: string, deps: Deps): Promise<void> => {
+  const [{ agentStatus }, { sayOutOfTouch }] = await Promise.all([
+    import('./agent-client.ts'),
+    import('./out-of-touch.ts'),
+  ])
+  // An agent that does not answer is whoever reads to tell of.
+  const status = await agentStatus(state, deps.signal).catch(() => null)
+  if (status !== null) sayOutOfTouch(status, deps)
 }
 
 export const printJson = async (deps: Deps, value: unknown): Promise<void> =>

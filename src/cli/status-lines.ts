@@ -1,5 +1,6 @@
 /** The text of `baton status`. */
 import type { AgentStatus, PeerStatus } from '../agents/control-protocol.ts'
+import { keepsOnQuorumLoss } from '../decisions/fencing.ts'
 import type { Group } from '../projections/groups.ts'
 import { banners, groupsByServer, monitorRows, needsAttention, resourcesOf } from '../projections/overview.ts'
 import { isJeopardy } from '../projections/paths.ts'
@@ -27,7 +28,7 @@ export const statusLines = (known: Known, look: StatusLook): readonly string[] =
   ...indent(serverLines(known, look)),
   '',
   look.colours.bold('groups'),
-  ...indent(groupLines(known.state, look)),
+  ...indent(groupLines(known, look)),
   ...monitorLines(known.state, look),
   ...underWay(known.state, look),
 ]
@@ -59,9 +60,7 @@ const clusterLines = (known: Known, { colours, zone, now }: StatusLook): readonl
   return [
     facts.join('  '),
     ...(status.notDeciding === null ? [] : [warn(`this server does not decide: ${status.notDeciding}`)]),
-    ...(status.log.reachable
-      ? []
-      : [warn('the log cannot be written from here: nothing is decided, what runs goes on')]),
+    ...(status.log.reachable ? [] : [warn(withoutLog(status))]),
     ...status.notAdmitted.map((voter) =>
       warn(
         `the word of ${voter} does not count: its store was replaced. Sure that it is ${voter}? baton server readmit ${voter}`,
@@ -77,7 +76,16 @@ const knowledge = ({ knowledge: { knowsUntilMsAgo } }: AgentStatus, colours: Col
     ? 'up to date'
     : colours.yellow(`as known ${durationInWords(knowsUntilMsAgo)} ago: later decisions may be missing`)
 
+/** Its lease is over, so what it ran is off: the log, which it cannot reach, does not know that yet. */
+const runsNothing = ({ role, lease, state }: AgentStatus): boolean =>
+  role === 'server' && lease.remainingMs === 0 && !keepsOnQuorumLoss(state)
+
+const withoutLog = (status: AgentStatus): string =>
+  `the log cannot be written from here: nothing is decided, ${runsNothing(status) ? 'and without a lease this server runs nothing, whatever stands below; others may have its groups' : 'what runs goes on'}`
+
+/** Who leads the log knows who follows; without a leader nobody does. */
 const lagging = ({ log }: AgentStatus): readonly string[] => {
+  if (log.leader === null) return []
   const behind = log.replicas.filter(({ current }) => !current).map(({ voter }) => voter)
   return behind.length === 0 ? [] : [`the log is behind, or gone, on ${behind.join(', ')}`]
 }
@@ -171,14 +179,21 @@ const heardWords = (known: Known, name: string, colours: Colours): string => {
   return [heard, colours.yellow(`lost ${lost.join(', ')}`), jeopardy].filter((part) => part !== '').join('; ')
 }
 
-const groupLines = (state: State, look: StatusLook): readonly string[] => {
-  const groups = Object.values(state.groups)
-  return groups.length === 0 ? ['none'] : groups.flatMap((group) => groupLinesOf(state, group, look))
+const groupLines = (known: Known, look: StatusLook): readonly string[] => {
+  const groups = Object.values(known.state.groups)
+  return groups.length === 0 ? ['none'] : groups.flatMap((group) => groupLinesOf(known, group, look))
 }
 
-const groupLinesOf = (state: State, group: Group, look: StatusLook): readonly string[] => {
+const groupLinesOf = (known: Known, group: Group, look: StatusLook): readonly string[] => {
+  const { state } = known
   const { colours } = look
   const { ownership, waiting, suppressed, failovers } = group
+  const isOver =
+    ownership.status === 'assigned' &&
+    known.from === 'agent' &&
+    known.status.voter === String(ownership.server) &&
+    !known.status.log.reachable &&
+    runsNothing(known.status)
   const head = row(
     colours.bold(group.name),
     phaseWord(group, state.cluster.stopped, colours),
@@ -188,6 +203,7 @@ const groupLinesOf = (state: State, group: Group, look: StatusLook): readonly st
     failovers > 0 ? colours.yellow(counted(failovers, 'failover')) : '',
   )
   const notes = [
+    ...(isOver ? ['as the log had it; without a lease it has been stopped here'] : []),
     ...(ownership.status === 'assigned' && ownership.because !== '' ? [ownership.because] : []),
     ...(ownership.status === 'assigned' && ownership.next ? [`goes to ${ownership.next.server}`] : []),
     ...(waiting ? [`waiting: ${waiting.because}`] : []),

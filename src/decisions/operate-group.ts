@@ -56,7 +56,7 @@ const startGroup = (state: State, name: GroupName, server: ServerName | null, fa
   if (isOwned(group)) return startOwned(group, server, wanted)
   const wish = { reachable: facts.reachable, ...(server === null ? {} : { only: server }) }
   const { chosen, verdicts } = placeGroup(state, name, wish)
-  if (chosen === null) return nowhere(name, verdicts, server)
+  if (chosen === null) return nowhere(name, verdicts, server, placeGroup(state, name, { reachable: facts.reachable }))
   return {
     events: [
       wanted,
@@ -92,7 +92,13 @@ export const uncertain = (name: GroupName, owner: ServerName): Refusal => ({
   possible: `baton fence retry ${owner}; or switch ${owner} off by hand, then baton server confirm-off ${owner}`,
 })
 
-const nowhere = (name: GroupName, verdicts: readonly Verdict[], asked: ServerName | null): Refusal => {
+/** The placement is the one without asking for a server. */
+const nowhere = (
+  name: GroupName,
+  verdicts: readonly Verdict[],
+  asked: ServerName | null,
+  { chosen }: Placement,
+): Refusal => {
   const concerned = asked === null ? verdicts : verdicts.filter(({ server }) => server === asked)
   const reasons = concerned.map((one) => `${one.server}: ${one.because}`).join('; ')
   return asked === null
@@ -102,7 +108,10 @@ const nowhere = (name: GroupName, verdicts: readonly Verdict[], asked: ServerNam
       }
     : {
         refused: `${asked} cannot take ${name}: ${reasons}`,
-        possible: 'let it choose: the same without naming a server',
+        possible:
+          chosen === null
+            ? `no other server can take it either: baton group explain ${name}`
+            : `${chosen} can: the same with that name, or with none`,
       }
 }
 
@@ -162,7 +171,8 @@ const moveGroup = (
       possible: `wait until ${owner} is declared down: then ${name} moves by itself`,
     }
   const placement = target(state, name, owner, asked, facts)
-  if (placement.chosen === null) return nowhere(name, placement.verdicts, asked)
+  if (placement.chosen === null)
+    return nowhere(name, placement.verdicts, asked, target(state, name, owner, null, facts))
   const isMove = command.do === 'move-group'
   const next = {
     server: placement.chosen,

@@ -49,6 +49,15 @@ describe.each(readers)('`baton %s`', (line) => {
     expect(out).not.toBe('')
   })
 
+  test('says on a server that is cut off how old its answer is, beside it', async () => {
+    agent.know({ knowledge: { sequence: 16, knowsUntilMsAgo: 95_000 } })
+    const { code, out, err } = await baton(`${line} --state ${agent.state} --utc`)
+    expect(code).toBe(0)
+    expect(`${out}${err}`).toMatch(/as known 1 min 35 s ago/)
+    const { out: json } = await baton(`${line} --state ${agent.state} --json`)
+    if (!line.startsWith('log show')) JSON.parse(json)
+  })
+
   test('works on an exported log, offline', async () => {
     const { code, out, err } = await baton(`${line} --file ${file} --utc`)
     expect({ code, err }).toEqual({ code: 0, err: '' })

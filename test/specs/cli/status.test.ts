@@ -72,6 +72,17 @@ describe('status shows everything at a glance', () => {
     await expect(out).toMatchFileSnapshot('../../golden/status-no-quorum.txt')
   })
 
+  test('a server without a lease does not claim that its groups run here, whatever the log had', async () => {
+    const { log } = settled()
+    const out = await statusOf(log, {
+      voter: voterName('s1'),
+      lease: { held: false, remainingMs: 0, because: 'a majority of voters has not answered lately' },
+      log: { reachable: false, leader: null, last: 9 as never, replicas: [] },
+    })
+    expect(out).toMatch(/nothing is decided, and without a lease this server runs nothing, whatever stands below/)
+    expect(out).toMatch(/web {2}online .*\n +as the log had it; without a lease it has been stopped here/)
+  })
+
   test('of a failed group it says why it was not failed over', async () => {
     await expect(await statusOf(suppressedFailover())).toMatchFileSnapshot('../../golden/status-failed.txt')
   })
