@@ -194,9 +194,9 @@ const openServer = async (
 ): Promise<{ readonly node: Node; readonly trace: AgentTrace }> => {
   const { world, openLog } = machine
   await endWhatIsUnguarded(machine, stateDirectory, say)
+  await checkRole(world, stateDirectory, 'server')
   const logServerDied = (because: string) => deaths.died('log-server', because)
   const node = await openNode(world, { stateDirectory, openLog, logServerDied, say })
-  checkRole(node, 'server')
   return { node, trace: await beginTrace(world, node.places.trace) }
 }
 

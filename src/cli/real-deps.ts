@@ -7,7 +7,10 @@ import type { Deps } from './deps.ts'
 export const realDeps = (): Deps => {
   const { stdout, stderr, stdin } = process
   const isTerminal = stdout.isTTY === true
-  const { bold, dim, red, green, yellow, cyan } = colors.createColors(colors.isColorSupported && isTerminal)
+  const { bold, dim, red, green, yellow, cyan } = colors.createColors(
+    // What is asked for by name is given to a pipe, too.
+    colors.isColorSupported && (isTerminal || (process.env.FORCE_COLOR ?? '') !== ''),
+  )
   const interrupted = new AbortController()
   // The first ends whatever runs in order, a second one at once.
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => interrupted.abort())

@@ -17,11 +17,12 @@ import type { Machine } from '../machine.ts'
 import type { Seen } from '../metrics/metric.ts'
 import { metricsDesk } from '../metrics/metrics-desk.ts'
 import type { MirrorKeepers } from '../mirror/mirrors.ts'
-import type { Node } from '../node.ts'
+import { type Node, placesIn } from '../node.ts'
 import type { ServerAgent } from '../server-agent.ts'
 import { agentStatus, type StatusParts } from '../status.ts'
 import { suspicions } from './suspicions.ts'
 import { startVoter, type Voter, type VoterOptions } from './voter.ts'
+import { type KitVoter, readVoterKit } from './voter-kit.ts'
 import type { WitnessWebAddress } from './witness-web.ts'
 
 export type ProcessOptions = {
@@ -53,8 +54,13 @@ export class WrongRole extends Error {
   override readonly name = 'WrongRole'
 }
 
-/** @throws WrongRole */
-export const checkRole = ({ kit: { own } }: Node, role: Node['kit']['own']['role']): void => {
+/** Before anything is started in the other's place. @throws WrongRole, KitUnusable */
+export const checkRole = async (
+  { files }: Pick<World, 'files'>,
+  stateDirectory: string,
+  role: KitVoter['role'],
+): Promise<void> => {
+  const { own } = await readVoterKit(files, placesIn(stateDirectory).kit)
   const command = own.role === 'server' ? 'agent' : 'witness'
   if (own.role !== role) throw new WrongRole(`${own.name} is a ${own.role}: start it with baton ${command}`)
 }

@@ -23,13 +23,13 @@ export const runWitness = async (machine: Machine, options: ProcessOptions): Pro
   const startedAt = world.clock.now()
   const manager = serviceManager(world, { socket: options.notifySocket, watchdogMs: options.watchdogMs })
   let alarms: LocalAlarms | null = null
+  await checkRole(world, options.stateDirectory, 'witness')
   const node = await openNode(world, {
     stateDirectory: options.stateDirectory,
     openLog: machine.openLog,
     logServerDied: (because) => alarms?.tell(deathOf(node, because)),
     say,
   })
-  checkRole(node, 'witness')
   const voter = joinVoters(machine, node, {
     version: options.version,
     groups: () => ({}),

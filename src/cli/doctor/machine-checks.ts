@@ -77,9 +77,11 @@ const certificates = ({ now, certificateEnds, authorityEnds }: MachineFacts): re
     return days < 90 ? warning(what, seen, remedy) : ok(what, seen)
   })
 
-const keys = ({ looseFiles }: MachineFacts): Finding =>
+const keys = ({ kitTrouble, looseFiles }: MachineFacts): Finding =>
   looseFiles.length === 0
-    ? ok('keys', 'readable by their owner alone')
+    ? kitTrouble === null
+      ? ok('keys', 'readable by their owner alone')
+      : unknown('keys', 'there is no whole kit to look at')
     : problem(
         'keys',
         looseFiles.map(({ path, mode }) => `${path} has mode ${mode}`).join('; '),

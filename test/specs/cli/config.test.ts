@@ -1,9 +1,11 @@
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { CommandProgress } from '../../../src/agents/control-protocol.ts'
+import { checkRole } from '../../../src/agents/voter/voter-process.ts'
 import { checkConfiguration } from '../../../src/decisions/check-configuration.ts'
+import { realFiles } from '../../../src/world/files.ts'
 import { type Ran, runCli } from '../../golden/command-line.ts'
 import { source } from '../../golden/hand-built-log.ts'
 import { settled } from '../../golden/scenarios.ts'
@@ -155,6 +157,20 @@ describe('cluster create', () => {
       expect(statSync(join(out, secret)).mode & 0o077).toBe(0)
     expect(readFileSync(join(out, 'w', 'cluster.yaml'), 'utf8')).toBe(source)
     expect(readFileSync(join(out, 's1', 'ca.pem'), 'utf8')).toBe(readFileSync(join(out, 'authority', 'ca.pem'), 'utf8'))
+  })
+
+  test('makes kits that start only what they are of', async () => {
+    for (const [voter, at] of [['s1', 'a'] as const, ['w', 'b'] as const]) {
+      const out = join(directory, at)
+      mkdirSync(out)
+      await runCli(['cluster', 'create', '--config', file, '--out', join(out, 'kits')])
+      renameSync(join(out, 'kits', voter), join(out, 'kit'))
+    }
+    const check = (at: string, role: 'server' | 'witness') => checkRole({ files: realFiles }, join(directory, at), role)
+    await check('a', 'server')
+    await check('b', 'witness')
+    await expect(check('a', 'witness')).rejects.toThrow('s1 is a server: start it with baton agent')
+    await expect(check('b', 'server')).rejects.toThrow('w is a witness: start it with baton witness')
   })
 
   test('never writes over what is there', async () => {
