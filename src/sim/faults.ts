@@ -6,7 +6,12 @@ import { goodLink } from './network.ts'
 import type { Chance } from './random.ts'
 import type { Simulation } from './simulation.ts'
 
-export type Fault = { readonly name: string; readonly strike: (sim: Simulation, chance: Chance) => void }
+export type Fault = {
+  readonly name: string
+  readonly strike: (sim: Simulation, chance: Chance) => void
+  /** Whether it is in the mix of a seed is drawn beside the others, so that seeds without it stay what they were before there was one. */
+  readonly isDrawnAlone?: boolean
+}
 
 /**
  * What watches over a host must not be struck everywhere at once: agent *and* guardian gone is a named exception of

@@ -45,7 +45,8 @@ export type Kinds = {
 
 export const scenarioOf = (seed: number, wish: Partial<ClusterPlan> = {}, kinds: Kinds = {}): Scenario => {
   const chance = new Chance(seed).split('scenario')
-  const bare = planOf(chance.split('plan'))
+  const drawnPlan = planOf(chance.split('plan'))
+  const bare = isSized(wish) ? drawnPlan : grownOf(drawnPlan, chance.split('size'))
   const drawn = { ...bare, ...devicesOf(bare, chance.split('devices')) }
   const paired = kinds.pairs && isFree(wish) ? pairOf(drawn, chance.split('pair')) : drawn
   const whole = kinds.mirrors ? mirroredOf(paired, chance.split('mirrors')) : paired
@@ -64,7 +65,7 @@ export const scenarioOf = (seed: number, wish: Partial<ClusterPlan> = {}, kinds:
     plan,
     faults: [
       ...chosen,
-      ...deviceFaults({ plan }).filter(() => others.happens(likelihood)),
+      ...deviceFaults({ plan }).filter((fault) => (fault.isDrawnAlone ? chance.split(fault.name) : others).happens(likelihood)),
       ...managementFaults({ plan }),
       ...mirrorFaults(plan).filter(() => others.happens(likelihood)),
       ...rareFaults(plan).filter(() => rare.happens(rareShare)),
@@ -92,6 +93,16 @@ const planOf = (chance: Chance): ClusterPlan => {
     groups,
   }
 }
+
+/** Of the clusters of the largest size some are larger: more servers than may vote. */
+const grownOf = (plan: ClusterPlan, chance: Chance): ClusterPlan =>
+  plan.servers === mostVoters && chance.happens(grownShare)
+    ? { ...plan, servers: chance.pick([6, 7, 7]), hasWitness: chance.happens(0.5) }
+    : plan
+const mostVoters = 5
+const grownShare = 0.25
+/** How many machines there are is no matter of chance. */
+const isSized = (wish: Partial<ClusterPlan>): boolean => 'servers' in wish || 'hasWitness' in wish
 
 /** Half of the clusters have nothing but networks; drawn beside the rest, so that these are what they were before. */
 const devicesOf = (plan: ClusterPlan, chance: Chance): Partial<ClusterPlan> => {

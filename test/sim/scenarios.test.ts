@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { groupName, serverName } from '../../src/events/index.ts'
 import { recover, runSeed } from '../../src/sim/seed.ts'
 import { scenarioOf } from '../../src/sim/swarm.ts'
-import { minutes, runningCluster, seconds } from './clusters.ts'
+import { groupPlan, minutes, runningCluster, seconds } from './clusters.ts'
 
 describe('a simulated cluster', () => {
   test('comes up by itself, and its group is at home', async () => {
@@ -45,6 +45,19 @@ describe('a simulated cluster', () => {
     }
     expect(sim.ownerOf('web')).toBe('s1')
   })
+  test('of seven servers, of which five vote, goes on when three are lost at once', async () => {
+    const homes = [0, 4, 6].map((home) => groupPlan(`g${home + 1}`, { home }))
+    const sim = await runningCluster({ servers: 7, hasWitness: false, groups: homes })
+    expect(homes.map(({ name }) => sim.ownerOf(name))).toEqual(['s1', 's5', 's7'])
+    expect(sim.state.configuration.voters).toEqual(['s3', 's4', 's5', 's6', 's7'])
+    const lost = ['s1', 's6', 's7']
+    for (const server of lost) sim.powerOff(server)
+    const isElsewhere = () => homes.every(({ name }) => !lost.includes(sim.ownerOf(name) ?? ''))
+    expect(await sim.until(() => sim.isEverythingOnline() && isElsewhere(), seconds(30))).toBe(true)
+    expect(sim.ownerOf('g5')).toBe('s5')
+    for (const server of lost) sim.powerOn(server)
+    await recover(sim)
+  })
   test('of one server needs nobody else', async () => {
     const sim = await runningCluster({ servers: 1, hasWitness: false })
     sim.powerOff('s1')
@@ -67,6 +80,12 @@ describe('the same seed', () => {
     expect(await live(7)).toBe(await live(7))
     expect(await live(8)).not.toBe(await live(7))
   })
+})
+
+test('the swarm has clusters of every size that is promised', () => {
+  const sizes = Array.from({ length: 500 }, (_, at) => scenarioOf(at + 1).plan.servers)
+  expect([...new Set(sizes)].toSorted()).toEqual([1, 2, 3, 4, 5, 6, 7])
+  expect(sizes.filter((size) => size > 5).length).toBeLessThan(25)
 })
 
 test('the same seed of the swarm gives the same run, faults and all', async () => {
