@@ -1,6 +1,6 @@
 /** What may go wrong with what stands beside machines and networks: cables, shared disks, controllers, ping targets; and T. */
 import type { Fault } from './faults.ts'
-import { sourceOf, votersIn } from './plan.ts'
+import { type ClusterPlan, sourceOf, votersIn } from './plan.ts'
 import type { Chance } from './random.ts'
 import type { Simulation } from './simulation.ts'
 
@@ -34,6 +34,18 @@ const cableFaults: readonly Fault[] = [
     },
   },
 ]
+
+/** One direction is dead. */
+const halfCable: Fault = {
+  name: 'half a cable',
+  isDrawnAlone: true,
+  strike: (sim, chance) => {
+    const { mute } = sim.cluster.cable
+    const server = chance.pick(sim.servers)
+    sim.fault(`nothing of ${server} gets through the serial cable`, () => mute.add(server))
+    sim.after(parts(sim, chance, 0.05, 6), () => mute.delete(server))
+  },
+}
 
 const sharedDiskFaults: readonly Fault[] = [
   {
@@ -138,6 +150,13 @@ const powerFaults: readonly Fault[] = [
   },
 ]
 
+/** Its watchdog is suspended with it: only a fence makes that safe. */
+const longSuspend: Fault = {
+  name: 'long suspend',
+  isDrawnAlone: true,
+  strike: (sim, chance) => sim.suspend(chance.pick(sim.servers), parts(sim, chance, 0.1, 8)),
+}
+
 const onController = (
   sim: Simulation,
   chance: Chance,
@@ -174,7 +193,7 @@ const voterChange: Fault = {
 
 /** Those for which the cluster of a plan has something. */
 export const deviceFaults = ({ plan }: Pick<Simulation, 'plan'>): readonly Fault[] => [
-  ...(plan.hasCable === true && plan.servers === 2 ? cableFaults : []),
+  ...(hasCable(plan) ? cableFaults : []),
   ...(plan.hasSharedDisk === true ? sharedDiskFaults : []),
   ...(plan.pingTargets ? pingFaults : []),
   ...(plan.hasWebWitness === true ? witnessFaults : []),
@@ -182,4 +201,8 @@ export const deviceFaults = ({ plan }: Pick<Simulation, 'plan'>): readonly Fault
   ...(plan.fencing ? powerFaults : []),
   ...((plan.otherTimeouts ?? []).length > 0 ? [timeoutChange] : []),
   ...((plan.otherVoters ?? []).length > 0 ? [voterChange] : []),
+  ...(hasCable(plan) ? [halfCable] : []),
+  ...(plan.fencing?.policy === 'required' ? [longSuspend] : []),
 ]
+
+const hasCable = ({ hasCable, servers }: ClusterPlan): boolean => hasCable === true && servers === 2

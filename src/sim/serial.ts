@@ -1,4 +1,4 @@
-/** Serial cables between the machines of a simulated cluster: bytes at the speed of the line, in pieces; noise; pulled out. */
+/** Serial cables between the machines of a simulated cluster: bytes at the speed of the line, in pieces; noise; pulled out; one direction dead. */
 import { slipReader } from '../agents/heartbeats/slip.ts'
 import type { Configuration } from '../events/index.ts'
 import type { SerialLines } from '../world/world.ts'
@@ -23,6 +23,8 @@ export class SerialCable {
   readonly #chance: Chance
   readonly #oracle: BeatOracle
   isPulled = false
+  /** Servers of which nothing gets through, while they hear the other: one of its wires is broken. */
+  readonly mute = new Set<string>()
   /** Probability that a byte of a frame is not what was sent. */
   noise = 0
 
@@ -40,6 +42,7 @@ export class SerialCable {
 
   mend(): void {
     this.isPulled = false
+    this.mute.clear()
     this.noise = 0
   }
 
@@ -78,7 +81,7 @@ export class SerialCable {
       const isLast = at + pieceBytes >= noisy.length
       this.#scheduler.at(from.freeAt, () => {
         const to = this.#otherEnd(from)
-        if (to === undefined || this.isPulled) isWhole = false
+        if (to === undefined || this.isPulled || this.mute.has(from.host)) isWhole = false
         else
           to.process.enter(() => {
             if (isLast && isWhole) for (const frame of frames) this.#oracle.arrived(to.host, frame)

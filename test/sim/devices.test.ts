@@ -22,6 +22,18 @@ describe('a serial cable', () => {
     sim.cluster.cable.isPulled = true
     expect(await sim.until(() => sim.ledger.running().length === 0, seconds(4))).toBe(true)
   })
+  test.each(['s1', 's2'])(
+    'of which the direction from %s is dead lets the server that is cut off stop, and the other one go on',
+    async (mute) => {
+      const sim = await runningCluster({ hasCable: true })
+      sim.isolate('s1')
+      await sim.run(minutes(1))
+      expect(sim.ownerOf('web')).toBe('s1')
+      expect(wereDeclaredDown(sim)).toBe(false)
+      sim.cluster.cable.mute.add(mute)
+      expect(await sim.until(() => sim.isEverythingOnline() && sim.ownerOf('web') === 's2', seconds(20))).toBe(true)
+    },
+  )
   test('with noise on it is a path that loses beats, and nothing worse', async () => {
     const sim = await runningCluster({ hasCable: true })
     sim.cluster.cable.noise = 0.01

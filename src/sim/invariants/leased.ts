@@ -52,8 +52,12 @@ export const leased: Invariant = {
 }
 
 /**
- * Without a watchdog nothing ends what stands still, as GUARANTEES.md says: fencing has to. So it has where servers keep
- * what they run without a quorum (rule 12).
+ * Without a watchdog nothing ends what stands still, nor with one that is suspended with its machine, as GUARANTEES.md says:
+ * fencing has to. So it has where servers keep what they run without a quorum (rule 12).
  */
-const isExcused = ({ hasWatchdog, cluster, configuration }: Scene, host: string): boolean =>
-  configuration.heartbeat.onQuorumLoss === 'keep' || (!hasWatchdog && cluster.host(host).isFrozen)
+const isExcused = ({ hasWatchdog, cluster, configuration }: Scene, name: string): boolean => {
+  const { heartbeat, fencing } = configuration
+  const { isFrozen, isSuspended } = cluster.host(name)
+  const isFenced = fencing.policy === 'required'
+  return heartbeat.onQuorumLoss === 'keep' || (isFrozen && !hasWatchdog) || (isSuspended && isFenced)
+}

@@ -214,6 +214,16 @@ const devices: readonly Template<Action>[] = [
         }),
     }),
   ),
+  ...(['cut', 'mend'] as const).map(
+    (verb): Template<Action> => ({
+      text: `${verb} serial cable from <server>`,
+      means: ({ name }) =>
+        noted(`${verb} serial cable from ${name('server')}`, ({ cluster: { cable } }) => {
+          if (verb === 'cut') cable.mute.add(name('server'))
+          else cable.mute.delete(name('server'))
+        }),
+    }),
+  ),
   {
     text: 'stall heartbeat disk for <duration>',
     means: ({ ms }) =>
