@@ -46,7 +46,7 @@ test('a data plane that dies takes its group with it, and an agent that dies doe
   )
   expect(sim.isEverythingOnline()).toBe(true)
   const before = acknowledgedIn(sim)
-  // Two levels of others run on it.
+  // Two levels of others run on it; the lower one waited for the upper one, which had no reason to go: for ever.
   sim.breakResource('web', 'disk')
   await sim.run(1)
   expect(sim.isEverythingOnline()).toBe(false)

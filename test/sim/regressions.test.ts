@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import { groupName, resourceName } from '../../src/events/index.ts'
 import { recover } from '../../src/sim/seed.ts'
 import { Simulation } from '../../src/sim/simulation.ts'
-import { minutes, runningCluster, seconds, usualPlan } from './clusters.ts'
+import { groupPlan, minutes, runningCluster, seconds, usualPlan } from './clusters.ts'
 
 // What ran was off, but that could not be written down: the resource was taken for stuck, and its group for failed.
 test('a group that stops on a server with a full disk has stopped', async () => {
@@ -35,3 +35,45 @@ test('an order that comes before the first configuration does not keep it off th
   await recover(sim)
   expect(sim.commits[0]?.commit.events.map(({ type }) => type)).toEqual(['ClusterCreated', 'ConfigurationApplied'])
 })
+
+// A first commit that came late was no barrier: the server asked for a second generation milliseconds after the first.
+test('a server whose join was given up, and stands on the log after all, joins once', async () => {
+  const sim = await runningCluster({ timeoutMs: 30_000, intervalMs: 3000 })
+  const leader = [...sim.group.replicas.values()].find(({ role }) => role === 'leader')
+  const server = sim.servers.find((name) => name !== leader?.name) ?? ''
+  sim.powerOff(server)
+  sim.powerOn(server)
+  const isAsked = () =>
+    leader?.store.entries.slice(leader.store.applied).some(({ bytes }) => bytes?.includes('ServerJoined')) === true
+  expect(await sim.until(isAsked, seconds(10), 1)).toBe(true)
+  // The log has no majority for longer than an append is pursued.
+  const mends = sim.hosts.map((host) => sim.isolate(host, ['lan']))
+  await sim.run(seconds(12))
+  for (const mend of mends) mend()
+  const before = sim.commits.length
+  await sim.run(minutes(1))
+  const joins = sim.commits
+    .slice(before)
+    .flatMap(({ commit }) => commit.events.filter(({ type }) => type === 'ServerJoined'))
+  expect(joins).toMatchObject([{ data: { server } }])
+})
+
+// The log was told of a save that no flush had made durable: the copy was refused as one from a backup, for ever.
+test.each([2, 6])(
+  'a copy whose metadata could not be flushed before a power failure is served again: seed %i',
+  async (seed) => {
+    const mirror = { mode: 'sync', initial: 'none', patience: 1, regionSize: 4096 } as const
+    const sim = await runningCluster({ groups: [groupPlan('web', { mirror })] }, seed)
+    const { all, partitions } = sim.cluster.mirrors
+    const metadata = all[0]?.metadata('s1') ?? ''
+    await sim.run(seconds(3))
+    sim.fault('flushes of its cluster partition fail', () => partitions.fail('s1', metadata, 'flush'))
+    sim.powerOff('s2')
+    await sim.run(seconds(5))
+    sim.powerOff('s1')
+    partitions.mend('s1', metadata)
+    for (const server of sim.servers) sim.after(500, () => sim.powerOn(server))
+    await sim.run(seconds(1))
+    await recover(sim)
+  },
+)
