@@ -65,7 +65,9 @@ export const scenarioOf = (seed: number, wish: Partial<ClusterPlan> = {}, kinds:
     plan,
     faults: [
       ...chosen,
-      ...deviceFaults({ plan }).filter((fault) => (fault.isDrawnAlone ? chance.split(fault.name) : others).happens(likelihood)),
+      ...deviceFaults({ plan }).filter((fault) =>
+        (fault.isDrawnAlone ? chance.split(fault.name) : others).happens(likelihood),
+      ),
       ...managementFaults({ plan }),
       ...mirrorFaults(plan).filter(() => others.happens(likelihood)),
       ...rareFaults(plan).filter(() => rare.happens(rareShare)),

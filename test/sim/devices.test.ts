@@ -82,6 +82,23 @@ describe('required fencing', () => {
     await sim.run(minutes(1))
     expect(sim.ledger.on('s2')).toHaveLength(0)
   })
+  test('switches a machine off that is suspended, whose watchdog is suspended with it', async () => {
+    const sim = await runningCluster({ fencing, hasWatchdog: true })
+    sim.suspend('s1', minutes(10))
+    expect(await sim.until(() => sim.isEverythingOnline() && sim.ownerOf('web') === 's2', seconds(30))).toBe(true)
+    expect(sim.cluster.host('s1').isOn).toBe(false)
+  })
+  test('finds nothing running on a machine that wakes before it is fenced', async () => {
+    const sim = await runningCluster({ fencing })
+    sim.cluster.power.controller('s1').isDead = true
+    sim.isolate('s1')
+    sim.suspend('s1', seconds(10))
+    await sim.run(seconds(10))
+    expect(sim.ledger.on('s1')).not.toEqual([])
+    expect(await sim.until(() => sim.ledger.running().length === 0, seconds(1))).toBe(true)
+    sim.cluster.power.controller('s1').isDead = false
+    expect(await sim.until(() => sim.isEverythingOnline() && sim.ownerOf('web') === 's2', seconds(30))).toBe(true)
+  })
   test('reboots what it has fenced, when that is its action', async () => {
     const sim = await runningCluster({ fencing: { policy: 'required', action: 'reboot' } })
     sim.isolate('s1')

@@ -1,14 +1,9 @@
 /** Rules of mirror disks in whole clusters: those of the joint simulation that leases, agents or power of a cluster may break, and more. */
 import { mirrorMutants } from '../mirror/mutants.ts'
 import type { Edit, Mutant } from './mutant.ts'
-import { quick } from './plans.ts'
+import { mirroredGroup, quick } from './plans.ts'
 
-const mirror = { mode: 'sync', initial: 'none', patience: 0.5, regionSize: 4096 } as const
-const group = {
-  ...{ name: 'g1', resources: 1, home: 0, mirror },
-  ...({ failover: 'auto', failback: 'manual', exclusion: 'off' } as const),
-  ...{ retries: 1, failovers: 2, monitorMs: null },
-}
+const group = { ...mirroredGroup, name: 'g1' }
 const mirrored = { ...quick, servers: 2, hasWitness: true, networks: ['lan', 'public'], groups: [group] }
 const kept = /acknowledged writes are kept/
 

@@ -4,6 +4,7 @@
  */
 import { changingMutants } from './changing.ts'
 import { deviceMutants } from './devices.ts'
+import { hearingMutants } from './hearing.ts'
 import { livenessMutants } from './liveness.ts'
 import { clusterMirrorMutants } from './mirrors.ts'
 import type { Mutant } from './mutant.ts'
@@ -217,4 +218,5 @@ export const mutants: readonly Mutant[] = [
     plan: managed,
   },
   ...clusterMirrorMutants,
+  ...hearingMutants,
 ]

@@ -30,6 +30,12 @@ export const managed: Partial<ClusterPlan> = {
   ],
 }
 
+export const mirroredGroup: Omit<GroupPlan, 'name'> = {
+  ...group,
+  ...{ retries: 1, failovers: 2 },
+  mirror: { mode: 'sync', initial: 'none', patience: 0.5, regionSize: 4096 },
+}
+
 /** Whatever two servers run at once, or could. */
 export const anySafety =
   /a word is kept|one server runs|only under a lease|without a lease|takeovers are supported|epochs only grow|no anomalies/
