@@ -116,8 +116,9 @@ export class MirrorCluster {
 
   /**
    * Both servers are up, one serves, and both copies are whole. By hand, as an operator would: a group that has failed is
-   * started, one that goes on with the other server's disk is moved there, and one whose recovery has come to its end (by default at the fourth failure in ten minutes, with nowhere
-   * to fail over to) is stopped and started.
+   * started, one that goes on with the other server's disk is moved there, a side that is split off is taken back, and a
+   * group whose recovery has come to its end (by default at the fourth failure in ten minutes, with nowhere to fail over
+   * to) is stopped and started.
    */
   async waitUntilWell(): Promise<void> {
     let lookedAt = now()
@@ -130,6 +131,7 @@ export class MirrorCluster {
       const isOnline = ownership.phase === 'online'
       const known = mirrorOf(state.mirrors, mirror)
       if (isOnline && known?.stale === null) return true
+      if (known?.split) await this.cluster.baton('s1', ['mirror', 'rejoin', mirror], { timeoutMs: 30_000 })
       if (isOnline && known?.detached?.server === ownership.server)
         await byHand('move', 'db', '--to', known.current ?? '')
       const monitors = ['data', 'writer'].map((name) => state.monitors[`db.${name}`]?.servers[ownership.server])

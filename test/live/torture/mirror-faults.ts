@@ -9,6 +9,8 @@ export type MirrorFault = {
   readonly name: string
   /** It ends with a copy of everything, or may. */
   readonly copiesAll?: true
+  /** It begins once everything is well: what came before it is undone first. */
+  readonly needsWell?: true
   readonly happen: (mirrored: MirrorCluster, chance: Chance) => Promise<Undo>
 }
 
@@ -213,6 +215,7 @@ export const mirrorFaults: readonly MirrorFault[] = [
   },
   {
     name: 'the other side is brought up over a slow mirror connect',
+    needsWell: true,
     happen: async (mirrored, chance) => {
       const standby = await standbyWhenWell(mirrored)
       const undo = await slowConnect(mirrored, chance.between(leastMbit, mostMbit))
@@ -244,6 +247,7 @@ export const mirrorFaults: readonly MirrorFault[] = [
   },
   {
     name: 'one side is lost while the other is brought up',
+    needsWell: true,
     happen: async (mirrored, chance) => {
       const standby = await standbyWhenWell(mirrored)
       const active = other(standby)
@@ -288,6 +292,7 @@ export const mirrorFaults: readonly MirrorFault[] = [
   },
   {
     name: 'the disk of the standby is replaced',
+    needsWell: true,
     copiesAll: true,
     happen: async (mirrored) => {
       await replaceDisk(mirrored)
@@ -296,6 +301,7 @@ export const mirrorFaults: readonly MirrorFault[] = [
   },
   {
     name: 'the disks of both are replaced, one after the other',
+    needsWell: true,
     copiesAll: true,
     happen: async (mirrored) => {
       await replaceDisk(mirrored)
@@ -307,6 +313,7 @@ export const mirrorFaults: readonly MirrorFault[] = [
   },
   {
     name: 'the standby is restored from an older image',
+    needsWell: true,
     copiesAll: true,
     happen: async (mirrored) => {
       const server = await standbyWhenWell(mirrored)

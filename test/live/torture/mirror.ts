@@ -72,6 +72,7 @@ const runFaults = async (mirrored: MirrorCluster, chance: Chance, names: string[
   for (let left = 1 + Math.floor(chance.between(0, mostFaults)); left > 0; left--) {
     const fault = chance.oneOf(faults)
     names.push(fault.name)
+    if (fault.needsWell) for (const undo of undos.splice(0)) await undo()
     mayCopyAll ||= fault.copiesAll === true
     undos.push(await fault.happen(mirrored, chance))
     await mirrored.pause(chance.between(0, 2500))
