@@ -22,7 +22,7 @@ export class HeldDisks {
     this.#settings = settings
     this.data = openDisk(data, { direct, exclusive })
     try {
-      this.#metadata = openDisk(metadata, { direct, exclusive })
+      this.#metadata = clusterPartition(openDisk(metadata, { direct, exclusive }))
       // What a process wrote that died before its flush can be read, and lost with the power: nobody may be told of it before.
       this.#metadata.flush()
       this.#opened = ClusterPartition.open(this.#metadata)
@@ -120,5 +120,29 @@ export const held = (ground: Ground, settings: MirrorSettings): HeldDisks | stri
   } catch (trouble) {
     if (trouble instanceof DiskTrouble) return trouble.message
     throw trouble
+  }
+}
+
+/** The same disk; where on it something failed is no place of the data partition, and must not be taken for one. */
+const clusterPartition = (disk: Disk): Disk => {
+  const attempt = (what: string, run: () => void): void => {
+    try {
+      run()
+    } catch (error) {
+      throw error instanceof DiskTrouble ? new DiskTrouble('the cluster partition', what, error) : error
+    }
+  }
+  return {
+    get size() {
+      return disk.size
+    },
+    measure: disk.measure,
+    blockBytes: disk.blockBytes,
+    read: (at, into) => attempt('read', () => disk.read(at, into)),
+    write: (at, bytes) => attempt('write', () => disk.write(at, bytes)),
+    flush: () => attempt('flush', disk.flush),
+    trim: (at, length) => attempt('trim', () => disk.trim(at, length)),
+    zero: (at, length) => attempt('zero', () => disk.zero(at, length)),
+    close: disk.close,
   }
 }

@@ -1,8 +1,7 @@
 /** The block file under a loop device: file systems on it, a process that dies or hangs, a writer without memory. */
-import { type ChildProcess, execFile, spawn } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { mkdtemp, open, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { open, readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { expect } from 'vitest'
@@ -13,6 +12,7 @@ import { realWorld } from '../../../src/world/real.ts'
 import { liveTest } from '../lab/live-test.ts'
 import { until, within } from '../lab/until.ts'
 import { memoryGroup } from './memory-group.ts'
+import { type ServedBlockFile, served as serveFile } from './served-block-file.ts'
 
 const execute = promisify(execFile)
 const world = realWorld()
@@ -21,48 +21,7 @@ const sizeBytes = 320 * mebi
 const limitMs = 60_000
 const limit = { timeoutMs: limitMs, signal: new AbortController().signal }
 
-type Served = {
-  readonly file: string
-  readonly path: string
-  readonly mountPoint: string
-  readonly child: ChildProcess
-  readonly attach: () => Promise<string>
-  /** What is attached goes with its last user from here on. */
-  readonly release: () => Promise<void>
-}
-
-/** A block file in a process of its own for as long as the body takes; nothing of it is left, whatever happens. */
-const served = async (body: (served: Served) => Promise<void>): Promise<void> => {
-  const folder = await mkdtemp(join(tmpdir(), 'baton-block-file-'))
-  const [file, path, mountPoint] = ['disk', 'block', 'mounted'].map((name) => join(folder, name))
-  if (file === undefined || path === undefined || mountPoint === undefined) throw new Error('three names')
-  await writeFile(file, '')
-  await truncate(file, sizeBytes)
-  const child = spawn(process.execPath, [join(import.meta.dirname, 'block-file-process.ts'), file, path], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  })
-  const releases: (() => Promise<void>)[] = []
-  const release = async (): Promise<void> => {
-    for (const one of releases.splice(0)) await one()
-  }
-  const attach = async (): Promise<string> => {
-    const answer = await attachBlockFile(world, { path, sizeBytes }, limit)
-    if (!answer.ok) throw new Error(answer.because)
-    releases.push(answer.release)
-    return answer.device
-  }
-  try {
-    await within(limitMs, 'the block file', new Promise((resolve) => child.stdout?.once('data', resolve)))
-    await body({ file, path, mountPoint, child, attach, release })
-  } finally {
-    abortBlockFile(path)
-    await run('umount', '--lazy', mountPoint).catch(() => undefined)
-    await release()
-    await cleanUpBlockFile(world, path, limit)
-    child.kill('SIGKILL')
-    await rm(folder, { recursive: true })
-  }
-}
+const served = (body: (served: ServedBlockFile) => Promise<void>): Promise<void> => serveFile(sizeBytes, body)
 
 const run = async (program: string, ...argv: readonly string[]): Promise<string> =>
   (await execute(program, [...argv], { timeout: limitMs })).stdout

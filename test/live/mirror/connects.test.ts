@@ -10,12 +10,12 @@ import { expect } from 'vitest'
 import { createAuthority, createNodeCertificate } from '../../../src/cli/create/certificates.ts'
 import { liveTest } from '../lab/live-test.ts'
 import { until } from '../lab/until.ts'
-import { activation, freePort, type Plane, withPair } from './plane.ts'
+import { generation, pairUp } from './paired.ts'
+import { freePort, type Plane, uriOf, withPair } from './plane.ts'
 
 const execute = promisify(execFile)
 const limitMs = 60_000
 const mib = 1_048_576
-const generation = '1'.repeat(16)
 
 /** A network that can be cut: passes on what comes in at its port. */
 class Cable {
@@ -77,17 +77,14 @@ const answerTo = (port: number, said: string): Promise<string> =>
     socket.on('close', () => resolve(heard))
   })
 
-const queueIn = ({ queue }: Readonly<Record<string, unknown>>): unknown =>
-  typeof queue === 'object' && queue !== null && 'current' in queue ? queue.current : null
+/** Of nbdcopy: so many requests at a time, of so much each. */
+const inFlight = ['--connections=1', '--requests=8', `--request-size=${mib / 4}`]
+const inFlightBytes = 8 * (mib / 4)
 
-/** Both are known to be equal from the start. */
-const pairUp = async (alpha: Plane, beta: Plane, dataBytes: number): Promise<void> => {
-  const format = { do: 'format', generation, dataBytes, blockBytes: 65_536, regionBytes: 4 * mib, discard: 'any' }
-  for (const plane of [alpha, beta]) expect(await plane.order(format)).toMatchObject({ say: 'done' })
-  expect(await beta.order({ do: 'follow' })).toMatchObject({ say: 'done' })
-  expect(await alpha.order({ ...activation, epoch: 1, generation })).toMatchObject({ say: 'done' })
-  await until(() => alpha.condition() === 'paired', limitMs, 'both sides to meet')
-}
+/** Of a level that a data plane tells. */
+const currentOf = (level: unknown): number =>
+  typeof level === 'object' && level !== null && 'current' in level ? Number(level.current) : Number.NaN
+
 const pathOf = async (plane: Plane): Promise<unknown> => (await plane.order({ do: 'status' })).path
 const verified = async (alpha: Plane): Promise<unknown> => {
   const before = alpha.said.length
@@ -100,8 +97,8 @@ const verified = async (alpha: Plane): Promise<unknown> => {
 }
 
 liveTest(
-  'what is mirrored goes over the second connect while the first is cut, and back',
-  { needs: [], timeoutMs: 240_000 },
+  'what is mirrored goes over the second connect while the first is cut, and back, and travels compressed where that is set',
+  { needs: ['nbdcopy'], timeoutMs: 240_000 },
   async () => {
     const ports = [await freePort(), await freePort()]
     const cables = await Promise.all(ports.map(async (port) => new Cable(await freePort(), port)))
@@ -137,6 +134,11 @@ liveTest(
           'the first connect again',
         )
         expect(await verified(alpha)).toMatchObject({ differentBytes: 0 })
+        await writeFile(alpha.path('image'), Buffer.alloc(sizeBytes, marker))
+        await execute('nbdcopy', [alpha.path('image'), uriOf(alpha)])
+        const { payloadBytes, compressedBytes } = await alpha.order({ do: 'statistics' })
+        expect(payloadBytes).toBeGreaterThanOrEqual(sizeBytes)
+        expect(compressedBytes).toBeLessThan(Number(payloadBytes) / 4)
         const asked = alpha.said.filter(({ say }) => say === 'ask')
         expect(
           asked.some((one) => 'break' in one),
@@ -158,7 +160,7 @@ liveTest(
       await pairUp(alpha, beta, sizeBytes)
       await writeFile(alpha.path('image'), randomBytes(sizeBytes))
       // Nobody asks for a flush.
-      await execute('nbdcopy', [alpha.path('image'), `nbd+unix:///?socket=${alpha.path('nbd')}`])
+      await execute('nbdcopy', [alpha.path('image'), uriOf(alpha)])
       const copied: unknown[] = []
       // Of connections that were lost no trace may be left: there is room for sixteen at a time.
       for (let time = 0; time < 20; time++) {
@@ -186,14 +188,43 @@ liveTest(
       await pairUp(alpha, beta, sizeBytes)
       await writeFile(alpha.path('image'), randomBytes(sizeBytes))
       if (beta.pid) process.kill(beta.pid, 'SIGSTOP')
-      const writing = execute('nbdcopy', [alpha.path('image'), `nbd+unix:///?socket=${alpha.path('nbd')}`])
-      const isWaiting = async () => Number(queueIn(await alpha.order({ do: 'statistics' }))) > 0
+      const writing = execute('nbdcopy', [alpha.path('image'), uriOf(alpha)])
+      const isWaiting = async () => currentOf((await alpha.order({ do: 'statistics' })).queue) > 0
       await until(isWaiting, limitMs, 'writes to wait for the other side')
       expect(alpha.condition()).toBe('paired')
       const limits = { ackMs: 100, queueBytes: 64 * mib, resyncBytesPerSecond: null }
       expect(await alpha.order({ do: 'limits', ...limits })).toMatchObject({ say: 'done' })
       await until(() => alpha.condition() === 'alone', limitMs, 'the mirror to break')
       await writing
+    })
+  },
+)
+
+liveTest(
+  'an asynchronous mirror breaks when its queue is full, and takes no more until the log has it',
+  { needs: ['nbdcopy'], timeoutMs: 240_000 },
+  async () => {
+    const sizeBytes = 512 * mib
+    const queueBytes = mib
+    const never = 600_000
+    const settings = { mode: 'async', queueBytes, ackMs: never, reconnectMs: never, silenceMs: never }
+    await withPair({ sizeBytes, settings }, async (alpha, beta) => {
+      await pairUp(alpha, beta, sizeBytes)
+      await writeFile(alpha.path('image'), Buffer.alloc(sizeBytes, marker))
+      if (beta.pid) process.kill(beta.pid, 'SIGSTOP')
+      alpha.answer = 'unknown'
+      const writing = execute('nbdcopy', [...inFlight, alpha.path('image'), uriOf(alpha)])
+      const isAsked = () => alpha.said.find((one) => one.say === 'ask' && 'break' in one)
+      const asked = await until(isAsked, limitMs, 'the log to be asked')
+      expect(asked).toMatchObject({ break: { current: 'alpha', stale: 'beta', because: 'the queue is full' } })
+      expect(alpha.said.findLast(({ say }) => say === 'condition')).toMatchObject({ pair: 'holding' })
+      const { behindBytes } = await alpha.order({ do: 'statistics' })
+      expect(currentOf(behindBytes)).toBeLessThanOrEqual(queueBytes + inFlightBytes)
+      alpha.answer = 'recorded'
+      await until(() => alpha.condition() === 'alone', limitMs, 'the mirror to break')
+      await writing
+      const status = await readFile(`/proc/${alpha.pid}/status`, 'utf8')
+      expect(Number(/VmHWM:\s+(\d+) kB/.exec(status)?.[1])).toBeLessThan(400_000)
     })
   },
 )
@@ -226,7 +257,7 @@ liveTest(
           cable.passed = []
           await pairUp(alpha, beta, sizeBytes)
           await writeFile(alpha.path('image'), Buffer.alloc(sizeBytes, marker))
-          await execute('nbdcopy', [alpha.path('image'), `nbd+unix:///?socket=${alpha.path('nbd')}`])
+          await execute('nbdcopy', [alpha.path('image'), uriOf(alpha)])
           const status = await alpha.order({ do: 'status' })
           expect(status).toMatchObject({ condition: { pair: 'paired' }, dirtyBlocks: 0 })
           expect(Buffer.concat(cable.passed).includes(marker)).toBe(isReadable)

@@ -124,19 +124,21 @@ export type PairOptions = {
   readonly isEmpty?: boolean
   /** Where alpha is started. */
   readonly within?: Within
+  /** Block devices for alpha, instead of files. */
+  readonly devices?: { readonly data?: string; readonly metadata?: string }
 }
 
 /** Two data planes that nobody has told anything yet, on loopback, with files for partitions. */
 export const startPair = async (
   folder: string,
-  { sizeBytes, settings = {}, blockFileOf, connectsOf, isEmpty = false, within }: PairOptions,
+  { sizeBytes, settings = {}, blockFileOf, connectsOf, isEmpty = false, within, devices }: PairOptions,
 ): Promise<{ readonly alpha: Plane; readonly beta: Plane }> => {
   const [alpha, beta] = [new Plane(folder, 'alpha'), new Plane(folder, 'beta')]
   const [alphaPort, betaPort] = [await freePort(), await freePort()]
   const mirror = randomBytes(16).toString('hex')
   await writeFile(join(folder, 'key'), randomBytes(32))
   const start = async (one: Plane, other: Plane, ownPort: number, peerPort: number): Promise<void> => {
-    const own = { address: '127.0.0.1', port: ownPort }
+    const place = { address: '127.0.0.1', port: ownPort }
     const common = {
       mirror,
       server: one.name,
@@ -149,9 +151,12 @@ export const startPair = async (
       nbd: one.path('nbd'),
       control: one.path('control'),
       blockFile: one.name === blockFileOf ? one.path('block') : null,
-      connects: connectsOf?.(one.name === 'alpha' ? 'alpha' : 'beta') ?? [{ own, peer: { ...own, port: peerPort } }],
+      connects: connectsOf?.(one.name === 'alpha' ? 'alpha' : 'beta') ?? [
+        { own: place, peer: { ...place, port: peerPort } },
+      ],
     }
-    await one.lay({ ...common, ...settings }, sizeBytes)
+    const own = one === alpha && devices !== undefined ? { ...devices, direct: true, exclusive: true } : {}
+    await one.lay({ ...common, ...own, ...settings }, sizeBytes)
     if (!isEmpty) await one.format()
     await one.start(one === alpha ? within : {})
   }
@@ -187,3 +192,6 @@ export const withPair = async (
 
 /** What a log says of a copy that it calls current. */
 export const activation = { do: 'activate', isCurrent: true, wasLast: true, generation: null }
+
+/** For other people's clients. */
+export const uriOf = (plane: Plane): string => `nbd+unix:///?socket=${plane.path('nbd')}`

@@ -6,14 +6,12 @@ import { promisify } from 'node:util'
 import { expect } from 'vitest'
 import { liveTest } from '../lab/live-test.ts'
 import { until } from '../lab/until.ts'
-import { activation, type Plane, withPair } from './plane.ts'
+import { activation, type Plane, uriOf, withPair } from './plane.ts'
 
 const execute = promisify(execFile)
 const sizeBytes = 32 * 1_048_576
 const limitMs = 30_000
 const pair = { sizeBytes, settings: { reconnectMs: 1000 } }
-
-const uriOf = (plane: Plane) => `nbd+unix:///?socket=${plane.path('nbd')}`
 
 liveTest(
   'a mirror disk is copied, written, survives the loss of its standby, and then of its active side',

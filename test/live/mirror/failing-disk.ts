@@ -1,0 +1,41 @@
+/** A disk that does badly what it is told to: blocks that it cannot read, or no writes, or no flushes. */
+import type { Disk } from '../../../src/mirror/disk.ts'
+
+export type DiskFaults = {
+  /** Bytes whose blocks cannot be read until they are written: a disk gives them another place then. */
+  readonly badBytes?: readonly number[]
+  readonly fails?: readonly ('write' | 'flush')[]
+}
+
+export const failing = (disk: Disk): { readonly disk: Disk; readonly become: (faults: DiskFaults) => void } => {
+  let bad: readonly number[] = []
+  let fails: NonNullable<DiskFaults['fails']> = []
+  const isIn = (at: number, length: number) => (byte: number) => byte >= at && byte < at + length
+  const changing = (at: number, length: number, run: () => void): void => {
+    if (fails.includes('write')) throw new Error(`it does not write ${length} bytes at ${at}`)
+    run()
+    bad = bad.filter((byte) => !isIn(at, length)(byte))
+  }
+  const faulty: Disk = {
+    size: disk.size,
+    measure: disk.measure,
+    blockBytes: disk.blockBytes,
+    read: (at, into) => {
+      if (bad.some(isIn(at, into.length))) throw new Error(`it does not read ${into.length} bytes at ${at}`)
+      disk.read(at, into)
+    },
+    write: (at, bytes) => changing(at, bytes.length, () => disk.write(at, bytes)),
+    flush: () => {
+      if (fails.includes('flush')) throw new Error('it does not flush')
+      disk.flush()
+    },
+    trim: (at, length) => changing(at, length, () => disk.trim(at, length)),
+    zero: (at, length) => changing(at, length, () => disk.zero(at, length)),
+    close: disk.close,
+  }
+  const become = (faults: DiskFaults): void => {
+    bad = faults.badBytes ?? []
+    fails = faults.fails ?? []
+  }
+  return { disk: faulty, become }
+}
