@@ -76,7 +76,7 @@ export const banners = (state: State): readonly string[] => {
   const latest = anomalies.at(-1)
   const troubled = Object.values(state.servers.byName).filter(({ logTrouble }) => logTrouble !== null)
   return [
-    ...(configuration.current === null ? ['no configuration is in force yet: baton config apply FILE'] : []),
+    ...(configuration.current === null ? [notBegun(state)] : []),
     ...(cluster.stopped ? ['the cluster is stopped: groups start after `baton cluster start`'] : []),
     ...(cluster.suspended ? ['the cluster is suspended: nothing is decided until `baton cluster resume`'] : []),
     ...(cluster.starting && !cluster.stopped && configuration.current !== null
@@ -95,6 +95,12 @@ export const banners = (state: State): readonly string[] => {
     ...troubled.map(({ name, logTrouble }) => `${name} has trouble with its log and decides nothing: ${logTrouble}`),
   ]
 }
+
+/** Of a cluster that is started for the first time, nothing has to be applied: its kits hold the configuration. */
+const notBegun = ({ position }: State): string =>
+  position.sequence === 0
+    ? 'nothing of the log is known here yet: the cluster begins when a majority of its voters runs and hears each other'
+    : 'no configuration is in force yet: baton config apply FILE'
 
 /** Nobody may take the groups that have to wait. */
 const returnBanners = ({ servers, cluster }: State): readonly string[] => {

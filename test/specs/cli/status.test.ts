@@ -6,7 +6,7 @@ import { foldTo } from '../../../src/cli/table.ts'
 import { pathName, voterName } from '../../../src/events/index.ts'
 import { awaitingReturn } from '../../golden/awaiting-return.ts'
 import { runCli } from '../../golden/command-line.ts'
-import type { HandBuiltLog } from '../../golden/hand-built-log.ts'
+import { HandBuiltLog } from '../../golden/hand-built-log.ts'
 import { crash, ladder, plannedMove, settled, startRefused, suppressedFailover } from '../../golden/scenarios.ts'
 import { type FakeAgent, startFakeAgent } from './fake-agent.ts'
 
@@ -81,6 +81,12 @@ describe('status shows everything at a glance', () => {
     })
     expect(out).toMatch(/nothing is decided, and without a lease this server runs nothing, whatever stands below/)
     expect(out).toMatch(/web {2}online .*\n +as the log had it; without a lease it has been stopped here/)
+  })
+
+  test('before the first commit it says what a new cluster waits for, and not that something has to be applied', async () => {
+    const out = await statusOf(new HandBuiltLog())
+    expect(out).toContain('! nothing of the log is known here yet: the cluster begins when a majority of its voters')
+    expect(out).not.toContain('config apply')
   })
 
   test('of a failed group it says why it was not failed over', async () => {
