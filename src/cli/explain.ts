@@ -3,12 +3,12 @@ import { placeGroup } from '../decisions/place-group.ts'
 import type { GroupName } from '../events/index.ts'
 import { headlineOf } from '../projections/overview.ts'
 import type { State } from '../projections/state.ts'
-import { heartbeatOf } from '../projections/timing.ts'
 import { agentStatus } from './agent-client.ts'
 import { CommandFailed, type Deps, exitCode } from './deps.ts'
 import { replay } from './log-source.ts'
 import { printJson, type ReadOptions, withSource, zoneOf } from './options.ts'
 import { sayOutOfTouch } from './out-of-touch.ts'
+import { reachableOf } from './reachable.ts'
 import { indent, row, table } from './table.ts'
 import { formatTime } from './times.ts'
 
@@ -48,8 +48,5 @@ const known = async (options: ReadOptions, deps: Deps): Promise<Known> => {
   }
   const status = await agentStatus(options.state, deps.signal)
   sayOutOfTouch(status, deps)
-  const { state, peers, voter } = status
-  const timeoutMs = heartbeatOf(state)?.timeout ?? 0
-  const heard = peers.filter(({ heardMsAgo }) => heardMsAgo !== null && heardMsAgo < timeoutMs)
-  return { state, reachable: new Set([voter, ...heard.map((peer) => peer.voter)]) }
+  return { state: status.state, reachable: reachableOf(status) }
 }

@@ -26,7 +26,7 @@ export const addServer: AddCommands = (program, deps) => {
   examples(dangerous(stop, deps), 'baton server stop s1', 'baton server stop s1 --yes').action(
     async (name: string | undefined, options: SendOptions) => {
       const stopped = await named(name, options, deps)
-      await mustConfirm(`Move or stop every group of ${stopped}, and stop it?`, options, deps)
+      if (!options.yes) await mustConfirm(await questionOf(stopped, options, deps), options, deps)
       await send({ do: 'stop-server', server: stopped }, options, deps)
     },
   )
@@ -77,6 +77,14 @@ const addConfirmOff = (server: Command, deps: Deps): void => {
     await mustConfirm(`Have you switched ${name} off, and seen that it is off?`, options, deps)
     await send({ do: 'confirm-off', server: off, note: options.note.slice(0, 500) }, options, deps)
   })
+}
+
+const questionOf = async (stopped: ServerName, { state }: SendOptions, deps: Deps): Promise<string> => {
+  const [{ agentStatus }, { stopQuestion }] = await Promise.all([
+    import('./agent-client.ts'),
+    import('./stop-question.ts'),
+  ])
+  return stopQuestion(await agentStatus(state, deps.signal), stopped)
 }
 
 const named = async (name: string | undefined, { state }: SendOptions, deps: Deps): Promise<ServerName> => {

@@ -4,7 +4,7 @@ import { keepsOnQuorumLoss } from '../decisions/fencing.ts'
 import type { Group } from '../projections/groups.ts'
 import { banners, groupsByServer, monitorRows, needsAttention, resourcesOf } from '../projections/overview.ts'
 import { isJeopardy } from '../projections/paths.ts'
-import { presenceOf, type Server } from '../projections/servers.ts'
+import { presenceOf, type Server, serverOf } from '../projections/servers.ts'
 import type { State } from '../projections/state.ts'
 import { heartbeatOf } from '../projections/timing.ts'
 import { durationInWords } from '../projections/wording.ts'
@@ -136,7 +136,7 @@ const orderNote = (server: Server): readonly string[] =>
   presenceOf(server) === 1
     ? [`awaits its return: baton server start ${server.name}`]
     : server.stopOrdered
-      ? ['stop ordered']
+      ? [server.status === 'up' ? 'stop ordered' : `stopped by order: baton server start ${server.name}`]
       : []
 
 const isHere = (known: Known, name: string): boolean => known.from === 'agent' && known.status.voter === name
@@ -164,7 +164,9 @@ const heardWords = (known: Known, name: string, colours: Colours): string => {
     const { held, remainingMs, because } = status.lease
     // Where nobody else votes it never ends.
     const left = remainingMs > 86_400_000 ? 'lease held' : `lease ${durationInWords(remainingMs)}`
-    return held ? left : colours.red(`no lease: ${because}`)
+    if (held) return left
+    const isStopped = serverOf(status.state.servers, status.voter).status === 'left'
+    return isStopped ? colours.yellow('no lease: it is stopped') : colours.red(`no lease: ${because}`)
   }
   const peer = status.peers.find(({ voter }) => voter === name)
   if (!peer || peer.heardMsAgo === null) return colours.red('not heard')

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { CommandProgress } from '../../../src/agents/control-protocol.ts'
+import { voterName } from '../../../src/events/index.ts'
 import { type Ran, runCli } from '../../golden/command-line.ts'
 import { settled } from '../../golden/scenarios.ts'
 import { type FakeAgent, startFakeAgent } from './fake-agent.ts'
@@ -114,6 +115,24 @@ describe('what stops services', () => {
     expect(agent.requests).toEqual([])
     expect(await baton(line, saying(true))).toMatchObject({ code: 0 })
     expect(questions).toHaveLength(2)
+  })
+
+  test('of a server: the question says where each of its groups goes, or that it stays down', async () => {
+    let asked = ''
+    const confirm = async (question: string) => {
+      asked = question
+      return false
+    }
+    await baton('server stop s1', { confirm })
+    expect(asked).toBe('Stop s1? web moves to s2.')
+    agent.know({ peers: [] })
+    await baton('server stop s1', { confirm })
+    expect(asked).toBe('Stop s1? web moves to s2.')
+    agent.know({ voter: voterName('s1') })
+    await baton('server stop s1', { confirm })
+    expect(asked).toBe('Stop s1? web finds no other server and STAYS DOWN.')
+    await baton('server stop s2', { confirm })
+    expect(asked).toBe('Stop s2? It runs no group.')
   })
 
   test('is not done where nobody can be asked', async () => {

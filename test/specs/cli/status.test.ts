@@ -83,6 +83,19 @@ describe('status shows everything at a glance', () => {
     expect(out).toMatch(/web {2}online .*\n +as the log had it; without a lease it has been stopped here/)
   })
 
+  test('of a server that was stopped it says by whom, and what lets it return', async () => {
+    const { log, epoch } = settled()
+    const lease = { held: false, remainingMs: 0, because: 'a majority of voters has not answered lately' }
+    log.record({ afterMs: 10, by: 'operator:ada', events: [{ type: 'ServerStopOrdered', data: { server: 's2' } }] })
+    expect(await statusOf(log)).toMatch(/\* s2 +up .* stop ordered/)
+    await agent?.stop()
+    const left = { server: 's2', generation: epoch - 1, reason: 'stopped' } as const
+    log.record({ afterMs: 10, by: 'server:s2', events: [{ type: 'ServerLeft', data: left }] })
+    expect(await statusOf(log, { lease })).toMatch(
+      /\* s2 +stopped +no lease: it is stopped .* stopped by order: baton server start s2/,
+    )
+  })
+
   test('before the first commit it says what a new cluster waits for, and not that something has to be applied', async () => {
     const out = await statusOf(new HandBuiltLog())
     expect(out).toContain('! nothing of the log is known here yet: the cluster begins when a majority of its voters')
