@@ -19,7 +19,7 @@ export const noAgent = (stateDirectory: string, because: string, cause?: unknown
   new CommandFailed(
     exitCode.unreachable,
     `no agent answers on ${socketOf(stateDirectory)} (${because})`,
-    'start it (systemctl start baton-agent, or `baton agent --state DIR`), name its directory with --state, or read an exported log with --file',
+    'ask on another server; start it here (systemctl start baton-agent, on the witness baton-witness); or name its directory with --state. Commands that read take --file, an exported log',
     { cause },
   )
 

@@ -40,7 +40,7 @@ const clusterLines = (known: Known, { colours, zone, now }: StatusLook): readonl
   const attention = needsAttention(state)
   const shown = [
     ...banners(state).map(warn),
-    ...(attention.length === 0 ? [] : [colours.red(`! ${attention.join('; ')}: see \`baton alerts\``)]),
+    ...(attention.length === 0 ? [] : [colours.red(`! ${attention.join('; ')}: see \`baton alerts -v\``)]),
   ]
   if (known.from !== 'agent') {
     const age = `sequence ${state.position.sequence}, ${formatTime(state.at, zone)}, ${durationInWords(Math.max(0, now - state.at))} ago`
