@@ -14,6 +14,7 @@ import { monitorsOf } from '../projections/configuration.ts'
 import { isDummyFailing, isSuspended, monitorOf } from '../projections/monitors.ts'
 import type { State } from '../projections/state.ts'
 import type { Cancel, World } from '../world/world.ts'
+import { isUpDriver, lostBefore } from './lost-resource.ts'
 import type { MonitorContext, MonitorDriver, Sight } from './monitors/driver.ts'
 
 /** By monitor type. */
@@ -75,9 +76,9 @@ export const monitorRunner = (world: World, options: MonitorRunnerOptions): Moni
         watch.stop()
         running.delete(name)
       }
-      for (const [name, { key, configuration, isDummy }] of due)
+      for (const [name, one] of due)
         if (!running.has(name))
-          running.set(name, { key, watch: new Watch(world, options, monitorName(name), configuration, isDummy) })
+          running.set(name, { key: one.key, watch: new Watch(world, options, monitorName(name), one) })
     },
     stop: () => {
       for (const { watch } of running.values()) watch.stop()
@@ -86,21 +87,29 @@ export const monitorRunner = (world: World, options: MonitorRunnerOptions): Moni
   }
 }
 
-type Due = { readonly key: string; readonly configuration: MonitorConfiguration; readonly isDummy: boolean }
+type Due = {
+  readonly key: string
+  readonly configuration: MonitorConfiguration
+  readonly isDummy: boolean
+  /** Null: that of its type. */
+  readonly driver: MonitorDriver | null
+}
 
 /** The monitors that have to run here. The key changes whenever one has to begin anew: another target instance, settings. */
 const dueMonitors = (state: State, observed: Observed, me: ServerName): ReadonlyMap<string, Due> => {
   const { current } = state.configuration
   const due = new Map<string, Due>()
   if (current === null) return due
-  for (const [name, configuration] of Object.entries(monitorsOf(current))) {
+  const lost = lostBefore(state, me)
+  for (const [name, configuration] of Object.entries({ ...lost, ...monitorsOf(current) })) {
     const monitor = monitorOf(state.monitors, name)
     if (configuration.servers && !configuration.servers.includes(me)) continue
     if (isSuspended(monitor, me)) continue
     const target = targetInstance(configuration, observed, current.groups)
     if (configuration.when === 'active' && target === null) continue
     const isDummy = isDummyFailing(monitor, me)
-    due.set(name, { key: JSON.stringify([configuration, target, isDummy]), configuration, isDummy })
+    const driver = configuration === lost[name] ? isUpDriver : null
+    due.set(name, { key: JSON.stringify([configuration, target, isDummy]), configuration, isDummy, driver })
   }
   return due
 }
@@ -128,6 +137,7 @@ class Watch {
   readonly #name: MonitorName
   readonly #configuration: MonitorConfiguration
   readonly #isDummy: boolean
+  readonly #driver: MonitorDriver
   readonly #context: MonitorContext
   readonly #abort = new AbortController()
   #cancel: Cancel = () => {}
@@ -139,14 +149,14 @@ class Watch {
     world: World,
     options: MonitorRunnerOptions,
     name: MonitorName,
-    configuration: MonitorConfiguration,
-    isDummy: boolean,
+    { configuration, isDummy, driver }: Due,
   ) {
     this.#world = world
     this.#options = options
     this.#name = name
     this.#configuration = configuration
     this.#isDummy = isDummy
+    this.#driver = driver ?? options.drivers[configuration.type]
     const { target } = configuration
     this.#context = {
       monitor: name,
@@ -168,10 +178,6 @@ class Watch {
     this.#abort.abort()
     this.#cancel()
     this.#unwatch()
-  }
-
-  get #driver(): MonitorDriver {
-    return this.#options.drivers[this.#configuration.type]
   }
 
   #begin(): void {

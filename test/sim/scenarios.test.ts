@@ -58,6 +58,19 @@ describe('a simulated cluster', () => {
     for (const server of lost) sim.powerOn(server)
     await recover(sim)
   })
+  test('brings up a resource that dies once in a while each time, process or not', async () => {
+    const sim = await runningCluster()
+    for (const resource of ['r0', 'r1', 'r0', 'r1', 'r0', 'r1', 'r0', 'r1', 'r0', 'r1']) {
+      sim.breakResource('web', resource)
+      await sim.run(1)
+      expect(await sim.until(() => sim.isEverythingOnline(), seconds(30))).toBe(true)
+      // After 10 minutes without an error its restarts are counted from 0 again.
+      await sim.run(minutes(11))
+    }
+    expect(sim.ownerOf('web')).toBe('s1')
+    const rungs = sim.commits.flatMap(({ commit }) => commit.events).filter(({ type }) => type.startsWith('Recovery'))
+    expect(new Set(rungs.map(({ type }) => type))).toEqual(new Set(['RecoveryStarted', 'RecoveryCountsReset']))
+  })
   test('of one server needs nobody else', async () => {
     const sim = await runningCluster({ servers: 1, hasWitness: false })
     sim.powerOff('s1')

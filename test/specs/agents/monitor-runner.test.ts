@@ -13,6 +13,7 @@ const bad: Sight = { verdict: 'error', because: 'exit code 7' }
 let virtual: VirtualWorld
 let looks: { readonly sight: Sight; readonly afterMs: number }[]
 let found: Finding[]
+let foundElsewhere: Finding[]
 let delayed: number[]
 let told: ((sight: Sight) => void) | null
 let runner: MonitorRunner
@@ -40,6 +41,7 @@ beforeEach(() => {
   virtual = new VirtualWorld()
   looks = []
   found = []
+  foundElsewhere = []
   delayed = []
   told = null
   runner = monitorRunner(virtual.world, {
@@ -48,7 +50,7 @@ beforeEach(() => {
     logDirectory: '/state/log',
     drivers: { genw: driver, ipw: content, pidw: content, miiw: content, mdw: content, mdnw: content },
     environment: () => ({}),
-    found: (finding) => void (finding.monitor === 'look' && found.push(finding)),
+    found: (finding) => void (finding.monitor === 'look' ? found : foundElsewhere).push(finding),
     delayed: (monitor, elapsedMs) => void (monitor === 'look' && delayed.push(elapsedMs)),
   })
 })
@@ -176,5 +178,35 @@ describe('a slow look', () => {
     arrange({ delayWarning: 100 })
     await virtual.pass(900)
     expect(delayed).toEqual([])
+  })
+})
+
+describe('a resource that is no process, and was lost before', () => {
+  const where = { monitor: 'web.address', server: 's1' }
+  const lost = [
+    fact('MonitorVerdictChanged', { ...where, verdict: 'error', because: 'gone', elapsedMs: 0, starved: false }),
+    fact('RecoveryStarted', { ...where, group: 'web', action: 'restart', count: 1, limit: 3, because: 'gone' }),
+  ]
+  const well = fact('MonitorVerdictChanged', { ...where, verdict: 'normal', because: '', elapsedMs: 0, starved: false })
+  const resources = { address: { type: 'fip', address: '10.0.0.9' } }
+  const arrangeAddress = (more: readonly Given[], condition: 'on' | 'activating' = 'on') =>
+    runner.arrange(stateOf([...cluster({ web: { resources } }), ...webOnS1, ...more]), [seen('address', condition)])
+
+  test('is looked at while it is up, so that its recovery can begin anew some day', async () => {
+    arrangeAddress(lost, 'activating')
+    await virtual.pass(20_500)
+    expect(foundElsewhere).toEqual([])
+    arrangeAddress([...lost, well])
+    await virtual.pass(20_500)
+    expect(foundElsewhere).toMatchObject([
+      { monitor: 'web.address', verdict: 'normal', again: false },
+      { monitor: 'web.address', verdict: 'normal', again: true },
+      { monitor: 'web.address', verdict: 'normal', again: true },
+    ])
+  })
+  test('is forgotten once it has been well for long', async () => {
+    arrangeAddress([...lost, well, fact('RecoveryCountsReset', where)])
+    await virtual.pass(20_500)
+    expect(foundElsewhere).toEqual([])
   })
 })
