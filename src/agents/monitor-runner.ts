@@ -145,12 +145,7 @@ class Watch {
   #errors = 0
   #verdict: MonitorVerdict | null = null
 
-  constructor(
-    world: World,
-    options: MonitorRunnerOptions,
-    name: MonitorName,
-    { configuration, isDummy, driver }: Due,
-  ) {
+  constructor(world: World, options: MonitorRunnerOptions, name: MonitorName, { configuration, isDummy, driver }: Due) {
     this.#world = world
     this.#options = options
     this.#name = name

@@ -11,7 +11,9 @@ export const joinMirror = (state: State, wish: Join): MirrorAnswer => {
   const { mirror: name, source, target, generation, epoch } = wish
   const mirror = constructedMirror(state, name)
   if (mirror === null) return refused(`${name} was never initialised`)
-  const isSo = mirror.stale === null && mirror.generation === generation && mirror.current === source
+  // What was written since it was told of last may have been forgotten by a data plane that was started anew.
+  const isOpen = mirror.epochs.some((one) => one.epoch === epoch && one.covered === 'open')
+  const isSo = mirror.stale === null && mirror.generation === generation && mirror.current === source && !isOpen
   if (isSo && mirror.epoch === epoch) return { answer: 'so-already' }
   const objection = ownerObjection(state, { mirror: name, server: source, epoch })
   if (objection !== null) return objection

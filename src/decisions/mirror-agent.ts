@@ -24,9 +24,9 @@
  * 7. **Carry out orders** addressed to this server (`openOrders`), then record `finishOrder`.
  */
 import type { Epoch, MirrorEvent, MirrorName, Sequence, ServerName } from '../events/index.ts'
-import { joined, type Lacking } from '../projections/mirror-history.ts'
-import { hasBeenServed, isNewTrouble, type SideVerdict, sideOf } from '../projections/mirror-sides.ts'
-import type { OpenOrder } from '../projections/mirrors.ts'
+import { type EpochHistory, joined, type Lacking } from '../projections/mirror-history.ts'
+import { hasBeenServed, isMade, isNewTrouble, type SideVerdict, sideOf } from '../projections/mirror-sides.ts'
+import type { Mirror, OpenOrder } from '../projections/mirrors.ts'
 import type { State } from '../projections/state.ts'
 import { percentOf } from '../projections/words-of-mirrors.ts'
 import { type Decision, together } from './decision.ts'
@@ -78,7 +78,7 @@ export const needsFormat = (
   // By an operator's word its data counts as it is: without metadata nobody could serve it, and the word would be in vain.
   if (mirror.forced?.server === server) return { id: mirror.id, generation: null }
   if (!isSpare) return null
-  return { id: mirror.id, generation: hasBeenServed(mirror) ? null : (known?.generation ?? null) }
+  return { id: mirror.id, generation: isMade(mirror, known) ? null : (known?.generation ?? null) }
 }
 
 /** What the engine's `mayActivate` asks. */
@@ -132,10 +132,44 @@ export const reportResync = (state: State, progress: DataOf<'MirrorResyncProgres
   return together([{ type: 'MirrorResyncProgressed', data: progress }], {}, null)
 }
 
-export const recordDirty = (_: State, dirty: DataOf<'MirrorDirtyRecorded'>): Decision | null =>
-  dirty.runs.length === 0 && !dirty.isComplete
-    ? null
-    : together([{ type: 'MirrorDirtyRecorded', data: { ...dirty, runs: [...joined([], dirty.runs)] } }], {}, null)
+/** Of extents that a data plane told of. */
+export type ToldDirty = {
+  /** What it was doing with them (mirror/engine/touched.ts). */
+  readonly as: 'paired' | 'alone' | 'between' | 'over'
+  /** When the mirror was last broken or joined under that epoch, as it was known before the data plane was asked. */
+  readonly since: Sequence | null
+}
+
+export const recordDirty = (
+  state: State,
+  dirty: Omit<DataOf<'MirrorDirtyRecorded'>, 'covered'>,
+  told: ToldDirty,
+): Decision | null => {
+  const mirror = constructedMirror(state, dirty.mirror)
+  const known = mirror?.epochs.find(({ epoch }) => epoch === dirty.epoch)
+  const covered =
+    mirror && known && dirty.isComplete ? coveredBy(state, { mirror, known, by: dirty.server }, told) : null
+  if (dirty.runs.length === 0 && (covered === null || covered === known?.covered)) return null
+  const data = { ...dirty, runs: [...joined([], dirty.runs)], ...(covered !== null && { covered }) }
+  return together([{ type: 'MirrorDirtyRecorded', data }], {}, null)
+}
+
+/** Null: as before. What was told before a break or a join that is on the log by now says nothing about what came with it. */
+const coveredBy = (
+  state: State,
+  { mirror, known, by }: { readonly mirror: Mirror; readonly known: EpochHistory; readonly by: ServerName },
+  { as, since }: ToldDirty,
+): 'yes' | 'open' | 'by-bitmap' | null => {
+  if (as === 'over') {
+    // Served once more under the same epoch, it would not be all.
+    if (ownershipOf(state, mirror.name)?.epoch === known.epoch) return null
+    // Who follows has seen all since the sides joined; what was before is on the log, or else it is not open.
+    return known.server === by || known.covered === 'open' ? 'yes' : null
+  }
+  if (known.server !== by || (known.since ?? null) !== since) return null
+  if (as === 'alone') return mirror.stale === null || mirror.stale === by ? null : 'by-bitmap'
+  return as === 'paired' && mirror.stale === null ? 'open' : null
+}
 
 export const openOrders = (state: State, name: string, server: ServerName): readonly OpenOrder[] =>
   (constructedMirror(state, name)?.orders ?? []).filter((one) => one.server === server)

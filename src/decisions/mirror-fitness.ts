@@ -1,6 +1,6 @@
 /** Whether the copy of a server may be served: D6, a stale side is never activated. What is said here names why, and what would help. */
 import type { GroupName, ServerName } from '../events/index.ts'
-import { hasBeenServed, shortOf, sideOf } from '../projections/mirror-sides.ts'
+import { isMade, shortOf, sideOf } from '../projections/mirror-sides.ts'
 import type { Mirror } from '../projections/mirrors.ts'
 import { serverOf } from '../projections/servers.ts'
 import type { State } from '../projections/state.ts'
@@ -42,7 +42,7 @@ export const mirrorObjection = (state: State, name: string, server: ServerName):
   const { verdict } = seen
   if (verdict.is === 'older' || verdict.is === 'unknown')
     return `its copy of mirror ${name} is not believed: ${verdict.because}`
-  if (verdict.is === 'new' && hasBeenServed(mirror)) return `its copy of mirror ${name} is empty`
+  if (verdict.is === 'new' && isMade(mirror, known)) return `its copy of mirror ${name} is empty`
   const other = mirror.current === server ? null : mirror.current
   if (other === null) return null
   if (!seen.isConsistent) return `its copy of mirror ${name} had not caught up with that of ${other}`

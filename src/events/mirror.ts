@@ -126,9 +126,9 @@ export const mirrorEvents = {
     because: words,
   }),
   /**
-   * Extents that were written under `epoch` and stand in no record of it yet. `isComplete`: with this, everything that
-   * was written under it so far is on the log, but for what the bitmap of a side that is alone marks. Told when the
-   * mirror breaks, after it was joined, and when the epoch ends. `saves`: of both sides' metadata at that moment, where known.
+   * Extents that were written under `epoch` and stand in no record of it yet, told by who serves it, or, once it is over, by
+   * who followed. `isComplete`: that is all that `server` knows of. `covered`: what the log has of that epoch with this
+   * (`EpochHistory`); none: as before. `saves`: of both sides' metadata at that moment, where known.
    */
   MirrorDirtyRecorded: z.object({
     mirror,
@@ -137,6 +137,7 @@ export const mirrorEvents = {
     epoch: decode.epoch,
     runs,
     isComplete: z.boolean(),
+    covered: z.enum(['yes', 'open', 'by-bitmap']).optional(),
     saves: z.record(z.string().min(1).max(64), bytes),
   }),
   /** Both sides were compared. `differences` not empty: they are marked, and copied by the next resync. */

@@ -1,5 +1,5 @@
 /** What was written to a mirror under each epoch, in coarse extents: so that a copy from the past can be brought up by less than everything (X5). */
-import { type ByteRun, type Epoch, mostRecordedRuns, type ServerName } from '../events/index.ts'
+import { type ByteRun, type Epoch, mostRecordedRuns, type Sequence, type ServerName } from '../events/index.ts'
 
 export type EpochHistory = {
   readonly epoch: Epoch
@@ -7,10 +7,13 @@ export type EpochHistory = {
   readonly server: ServerName
   readonly runs: readonly ByteRun[]
   /**
-   * Whether everything written under it can be named. `yes`: it is in `runs`. `by-bitmap`: what is not in `runs` was written
-   * alone, and stands in the bitmap of the current side until the sides join. `no`: some of it nobody knows any more.
+   * Whether everything written under it can be named. `yes`: it is over, and in `runs`. `by-bitmap`: what is not in `runs` was
+   * written alone, and stands in the bitmap of the current side until the sides join. `open`: what was written up to a
+   * moment since the sides joined is in `runs`; what came later both have, and only they know. `no`: some of it nobody knows any more.
    */
-  readonly covered: 'yes' | 'by-bitmap' | 'no'
+  readonly covered: 'yes' | 'by-bitmap' | 'open' | 'no'
+  /** When it was last broken or joined under it. A snapshot of an earlier version has none. */
+  readonly since?: Sequence
 }
 
 /** `byBitmap`: besides `runs`, what the bitmap of the current side marks. */
@@ -22,30 +25,32 @@ export type Lacking =
 /** What is older than so many ownerships is copied in full. */
 const keptEpochs = 64
 
-type Recorded = Omit<EpochHistory, 'covered'> & {
+type Recorded = Omit<EpochHistory, 'covered' | 'since'> & {
+  /** None: it was neither broken nor joined now. */
+  readonly since?: Sequence
   /** Null: as it is; for an epoch that is new here: all of it is written alone. */
   readonly covered: EpochHistory['covered'] | null
 }
 
 export const recordedUnder = (epochs: readonly EpochHistory[], recorded: Recorded): readonly EpochHistory[] => {
-  const { epoch, server, runs, covered } = recorded
+  const { epoch, server, runs, covered, since } = recorded
+  const moment = since === undefined ? {} : { since }
   const known = epochs.find((one) => one.epoch === epoch)
   if (known === undefined) {
-    const fresh: EpochHistory = { epoch, server, runs: joined([], runs), covered: covered ?? 'by-bitmap' }
+    const fresh: EpochHistory = { epoch, server, runs: joined([], runs), covered: covered ?? 'by-bitmap', ...moment }
     return [...epochs, fresh].toSorted((a, b) => a.epoch - b.epoch).slice(-keptEpochs)
   }
-  const now = { ...known, runs: joined(known.runs, runs), covered: covered ?? known.covered }
+  const now = { ...known, runs: joined(known.runs, runs), covered: covered ?? known.covered, ...moment }
   return epochs.map((one) => (one === known ? now : one))
 }
 
 /** The sides are equal: bitmaps are cleared, and what was in them is known only as far as it was recorded. */
 export const afterJoin = (
   epochs: readonly EpochHistory[],
-  epoch: Epoch,
-  server: ServerName,
+  when: Pick<EpochHistory, 'epoch' | 'server'> & { readonly since: Sequence },
 ): readonly EpochHistory[] => {
   const forgotten = epochs.map((one): EpochHistory => (one.covered === 'by-bitmap' ? { ...one, covered: 'no' } : one))
-  return recordedUnder(forgotten, { epoch, server, runs: [], covered: 'no' })
+  return recordedUnder(forgotten, { ...when, runs: [], covered: 'no' })
 }
 
 /**
@@ -58,7 +63,7 @@ export const writtenSince = (epochs: readonly EpochHistory[], epoch: Epoch, must
   if (mustBeKnown) {
     if (!epochs.some((one) => one.epoch === epoch))
       return everything(`the log does not know any more what was written since epoch ${epoch}`)
-    const open = since.find(({ covered }) => covered === 'no')
+    const open = since.find(({ covered }) => covered === 'no' || covered === 'open')
     if (open) return everything(`the log does not know everything that was written under epoch ${open.epoch}`)
   }
   return {

@@ -96,8 +96,8 @@ export const verdictOn = (mirror: Mirror, server: string, claims: Claims): SideV
   })
   if (claims.id === null) {
     const because = claims.because === '' ? 'it has no cluster partition that can be read' : claims.because
-    // Before it was ever served nothing can be missing: it is formatted yet.
-    return known === null || !hasBeenServed(mirror) ? { is: 'new' } : everything(because)
+    // Before it was ever served, or made, nothing can be missing: it is formatted yet.
+    return known !== null && isMade(mirror, known) ? everything(because) : { is: 'new' }
   }
   if (claims.id !== mirror.id) return { is: 'unknown', because: `it belongs to another mirror disk (${claims.id})` }
   if (generation === null) return { is: 'new' }
@@ -130,7 +130,7 @@ export const lackingOn = (mirror: Mirror, server: string): Lacking => {
   const { known, seen } = sideOf(mirror, server)
   if (seen && seen.verdict.is === 'older') return seen.verdict.lacks
   // Before it was ever served, an empty copy is that of the side whose data counts.
-  if (seen && seen.verdict.is === 'new' && hasBeenServed(mirror))
+  if (seen && seen.verdict.is === 'new' && isMade(mirror, known))
     return { copy: 'everything', because: 'its cluster partition was formatted: it has nothing' }
   if (mirror.stale !== server) return { copy: 'nothing' }
   if (mirror.detached?.server === server) return { copy: 'everything', because: 'its disk failed while it served' }
@@ -152,6 +152,13 @@ export const sizeOf = ({ dataBytes, sides }: Pick<Mirror, 'dataBytes' | 'sides'>
 /** One side was left behind, or a comparison has found what differs. */
 export const isToBeCopied = ({ stale, verified }: Pick<Mirror, 'stale' | 'verified'>): boolean =>
   stale !== null || (verified !== null && verified.differentBytes > 0)
+
+/**
+ * What this side has is named by its metadata: should that be gone, then so is the disk beside it. True from the moment on
+ * when it was made, though nobody may have served it yet.
+ */
+export const isMade = (mirror: Pick<Mirror, 'epoch'>, known: Known | null): boolean =>
+  hasBeenServed(mirror) || (known !== null && known.saves !== null)
 
 /** A break or a join under the epoch of an ownership is on the log. */
 export const hasBeenServed = ({ epoch }: Pick<Mirror, 'epoch'>): boolean => epoch > 0

@@ -189,7 +189,8 @@ const foldStanding = (mirror: Mutable, { type, data }: Of<Standing>, moment: Mom
       Object.assign(mirror, { stale, forced: null })
       know(mirror, current, { generation, epoch })
       change(mirror, current, { seen: became('active', sideOf(mirror, current).seen, data) })
-      mirror.epochs = recordedUnder(mirror.epochs, { epoch, server: current, runs: [], covered: null })
+      const when = { epoch, server: current, since: moment.sequence }
+      mirror.epochs = recordedUnder(mirror.epochs, { ...when, runs: [], covered: null })
       return contradiction
     }
     case 'MirrorDetached':
@@ -204,7 +205,7 @@ const foldStanding = (mirror: Mutable, { type, data }: Of<Standing>, moment: Mom
       for (const server of [source, target]) know(mirror, server, { generation, epoch })
       change(mirror, source, { seen: became('active', sideOf(mirror, source).seen, data) })
       change(mirror, target, { trouble: null, seen: became('standby', sideOf(mirror, target).seen, data) })
-      mirror.epochs = afterJoin(mirror.epochs, epoch, source)
+      mirror.epochs = afterJoin(mirror.epochs, { epoch, server: source, since: moment.sequence })
       delete mirror.isFirstCopyOpen
       return null
     }
@@ -327,11 +328,11 @@ const foldSide = (mirror: Mutable, { type, data }: OfSide, { at, sequence }: Mom
       }
       return
     }
-    case 'MirrorDirtyRecorded':
-      mirror.epochs = recordedUnder(mirror.epochs, {
-        ...data,
-        covered: data.isComplete ? (mirror.stale === null ? 'yes' : 'by-bitmap') : null,
-      })
+    case 'MirrorDirtyRecorded': {
+      const { epoch, server: by, runs, covered } = data
+      // Of an epoch that is forgotten already it is a part.
+      const unless = mirror.epochs.some((one) => one.epoch === epoch) ? null : 'no'
+      mirror.epochs = recordedUnder(mirror.epochs, { epoch, server: by, runs, covered: covered ?? unless })
       for (const server of Object.keys(mirror.sides).map(serverName)) {
         const { known } = sideOf(mirror, server)
         const saves = Object.hasOwn(data.saves, server) ? data.saves[server] : undefined
@@ -339,6 +340,7 @@ const foldSide = (mirror: Mutable, { type, data }: OfSide, { at, sequence }: Mom
           know(mirror, server, { generation: known.generation, saves })
       }
       return
+    }
     case 'MirrorSideMeasured': {
       const { mirror: _, server, ...measured } = data
       change(mirror, server, { measured })

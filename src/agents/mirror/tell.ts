@@ -3,7 +3,9 @@ import { z } from 'zod'
 import { interruptResync, recordDirty, reportResync, reportTrouble, startResync } from '../../decisions/mirror-agent.ts'
 import { constructedMirror, otherOf, ownershipOf } from '../../decisions/mirror-pair.ts'
 import { epochOf, type MirrorName, type ServerName, sequence } from '../../events/index.ts'
+import { waysTold } from '../../mirror/engine/touched.ts'
 import type { PlaneCondition, PlaneStatus, ResyncSaid, TroubleSaid } from '../../mirror/process/sayings.ts'
+import type { RecordedExtents } from '../../mirror/process/settings.ts'
 import type { World } from '../../world/world.ts'
 import type { Decide, Recorder } from '../log/recorder.ts'
 import { connectTeller } from './connects.ts'
@@ -26,16 +28,21 @@ export type MirrorTeller = {
   readonly left: () => Promise<void>
 }
 
-/** While it is served; a copy from the past is brought up by these, so minutes would do. */
+/** What was written since is on the log once the ownership is over; a copy from the past is brought up by these. */
 const touchedMs = 10_000
 const orderMs = 5000
 
 /** As the data plane answers (src/mirror/engine/touched.ts). */
 const touched = z.object({
-  number: z.number(),
-  epoch: z.number().int().min(0),
-  runs: z.array(z.object({ at: z.number(), length: z.number() })),
-  isComplete: z.boolean(),
+  extents: z.array(
+    z.object({
+      number: z.number(),
+      epoch: z.number().int().min(1),
+      runs: z.array(z.object({ at: z.number(), length: z.number() })),
+      isComplete: z.boolean(),
+      as: z.enum(waysTold),
+    }),
+  ),
   saves: z.record(z.string(), z.number().int().min(0)),
 })
 
@@ -48,8 +55,7 @@ export const mirrorTeller = (world: Pick<World, 'clock'>, parts: TellerParts): M
   return {
     look: (status) => {
       connects(status)
-      const { does } = status
-      if (does !== 'serve' || world.clock.now() < nextAt) return
+      if (world.clock.now() < nextAt) return
       nextAt = world.clock.now() + touchedMs
       void extents()
     },
@@ -66,37 +72,36 @@ export const mirrorTeller = (world: Pick<World, 'clock'>, parts: TellerParts): M
         because: {},
         causedBy: null,
       })),
-    left: extents,
+    left: () => {
+      // Once more when the ownership is over.
+      nextAt = 0
+      return extents()
+    },
   }
 }
 
 /** Extents that were written, until the log has them; one telling at a time. */
 const extentTeller = ({ name, me, recorder, link }: TellerParts): (() => Promise<void>) => {
-  let recorded: number | null = null
+  let recorded: readonly RecordedExtents[] = []
   let underWay: Promise<void> | null = null
-  /** What was told last, so that the same is not told for ever. */
-  let last = ''
   const telling = async (): Promise<void> => {
-    const answer = await link.order({ do: 'touched', recorded }, orderMs)
+    // As it is before it is asked: what is broken or joined from here on may be news to the data plane as well.
+    const { generation = null, epochs = [] } = constructedMirror(recorder.state(), name) ?? {}
+    const answer = await link.order({ do: 'touched', recorded: [...recorded] }, orderMs)
     const found = answer.answer === 'done' ? touched.safeParse(answer.more).data : undefined
-    const generation = constructedMirror(recorder.state(), name)?.generation ?? null
-    if (found === undefined || found.epoch === 0 || generation === null) return
-    const { number, epoch, runs, isComplete, saves } = found
-    if (JSON.stringify([epoch, runs, isComplete, generation]) === last) return
-    const told = await recorder.submit(`dirty extents ${name}`, (state) =>
-      recordDirty(state, {
-        mirror: name,
-        server: me,
-        generation,
-        runs,
-        isComplete,
-        saves,
-        epoch: epochOf(sequence(epoch)),
-      }),
-    )
-    if (told.answer === 'given-up') return
-    recorded = number
-    last = JSON.stringify([epoch, [], isComplete, generation])
+    if (found === undefined || generation === null) return
+    recorded = []
+    for (const { number, epoch: of, as, runs, isComplete } of found.extents) {
+      const epoch = epochOf(sequence(of))
+      // Its end is told once the log knows of it.
+      if (as === 'over' && ownershipOf(recorder.state(), name)?.epoch === epoch) continue
+      const since = epochs.find((one) => one.epoch === epoch)?.since ?? null
+      const dirty = { mirror: name, server: me, generation, runs, isComplete, saves: found.saves, epoch }
+      const told = await recorder.submit(`dirty extents ${name} ${of}`, (state) =>
+        recordDirty(state, dirty, { as, since }),
+      )
+      if (told.answer !== 'given-up') recorded = [...recorded, { epoch, number, isOver: as === 'over' && isComplete }]
+    }
   }
   return () => {
     underWay ??= telling().finally(() => {

@@ -4,6 +4,7 @@ import type { ConditionListener, MirrorAuthority } from './authority.ts'
 import type { ReportListener } from './report.ts'
 import { defaultResyncLimits, type ResyncLimits } from './resync.ts'
 import type { Statistics } from './statistics.ts'
+import type { TouchedEpochs } from './touched.ts'
 
 export type ActiveOptions = {
   readonly clock: Clock
@@ -22,6 +23,7 @@ export type ActiveOptions = {
   readonly changed: ConditionListener
   readonly report?: ReportListener
   readonly statistics?: Statistics
+  readonly touches?: TouchedEpochs
 }
 export type ActiveLimits = {
   /** At the start, and after a connection was lost: so long writes wait for the other side before the mirror breaks. */

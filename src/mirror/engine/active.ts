@@ -24,7 +24,7 @@ import { Operator } from './operator.ts'
 import type { MirrorReport } from './report.ts'
 import { peerStateOf, type Side } from './standby.ts'
 import { Statistics } from './statistics.ts'
-import { Touched } from './touched.ts'
+import { type Touched, TouchedEpochs } from './touched.ts'
 import { Writes } from './writes.ts'
 
 export class ActiveSide implements Engine {
@@ -65,8 +65,8 @@ export class ActiveSide implements Engine {
     this.#asker = new Asker(options)
     this.statistics = options.statistics ?? new Statistics()
     this.blockBytes = side.data.blockBytes
-    const isFirstLife = partition.state.role !== 'active' || partition.state.epoch !== options.epoch
-    this.touched = new Touched(this.size, options.epoch, isFirstLife)
+    const { touches = new TouchedEpochs(), epoch } = options
+    this.touched = touches.begin(epoch, this.size, partition.state.epoch !== epoch)
     // What it had acknowledged as standby has no marks here.
     side.data.flush()
     partition.save(activated(partition.state, { epoch: options.epoch, boot: side.boot, recorded: options.recorded }))
@@ -300,6 +300,8 @@ export class ActiveSide implements Engine {
   /** The other side has everything but what is in flight: that is sent again, as it is on disk by now. */
   readonly #goOn = (met: Met): void => {
     this.#patience()
+    // A new process there has not seen what came before: the log must not count on it (X5).
+    if (this.#session !== met.state.session) this.#isJoined = false
     this.#session = met.state.session
     this.#bringUp.forgetJoin()
     const frames = this.#writes.again()
@@ -384,9 +386,8 @@ export class ActiveSide implements Engine {
   /** Regularly: is an answer overdue? */
   readonly #look = (): void => {
     const { clock, limits } = this.#options
-    const { oldest } = this.#writes.inFlight
-    if (this.#writes.replicates() && oldest && clock.now() - oldest.beganAt > limits.ackMs)
-      this.#breakNow(`no answer for ${Math.round(clock.now() - oldest.beganAt)} ms`)
+    const oldestMs = clock.now() - (this.#writes.inFlight.oldest?.beganAt ?? clock.now())
+    if (this.#writes.replicates() && oldestMs > limits.ackMs) this.#breakNow(`no answer for ${Math.round(oldestMs)} ms`)
     this.#tick = clock.after(lookEveryMs(limits), this.#look)
   }
 

@@ -1,14 +1,16 @@
-/** What an operator may order of the active side. Each answers null, or why it cannot be done. */
+/** What an operator, or the agent, may order of the active side. Each answers null, or why it cannot be done. */
 import type { ClusterPartition } from '../cluster-partition.ts'
 import type { MirrorCondition } from './authority.ts'
 import type { BringUp } from './bring-up.ts'
 import type { DiskCare } from './disk-care.ts'
+import type { Touched } from './touched.ts'
 import type { VerifyOptions } from './verify.ts'
 
 export type OperatorPort = {
   readonly condition: () => MirrorCondition
   /** Its map of marks is another one after the mirror has grown. */
-  readonly partition: Pick<ClusterPartition, 'dirty'>
+  readonly partition: Pick<ClusterPartition, 'dirty' | 'state' | 'save'>
+  readonly touched: Pick<Touched, 'takeWritten'>
   readonly bringUp: Pick<BringUp, 'isRunning' | 'more' | 'atOnce'>
   readonly care: Pick<DiskCare, 'verify'>
   /** This side's own disks are in use. */
@@ -48,6 +50,18 @@ export class Operator {
     else if (pair === 'alone') bringUp.atOnce()
     else if (pair === 'paired' && dirty.marks.count > 0) breakNow('an operator has ordered a resync')
     return null
+  }
+
+  /** Raises the count of saves where something was written since: a backup of this copy from before tells itself by it (X5). */
+  readonly stamp = (): string | null => {
+    const { partition, touched, condition, guard, isAttached } = this.#port
+    const { pair, because } = condition()
+    if (pair === 'stopped' || !isAttached()) return because
+    const isSaved = guard(() => {
+      if (touched.takeWritten()) partition.save(partition.state)
+      return true
+    })
+    return isSaved ? null : condition().because
   }
 
   /** D13. */

@@ -10,6 +10,7 @@ import { troubleReport } from './bad-blocks.ts'
 import { runsOf } from './block-runs.ts'
 import { markedBlocks, type Range } from './intents.ts'
 import type { ReportListener } from './report.ts'
+import { type Touched, TouchedEpochs } from './touched.ts'
 
 export type Side = {
   readonly partition: ClusterPartition
@@ -31,14 +32,18 @@ export const peerStateOf = ({ partition, session }: Side): PeerState => ({
 export class Standby {
   readonly #side: Side
   readonly #report: ReportListener
+  readonly #touches: TouchedEpochs
+  /** Of the epoch that it follows: what the other side did not tell the log before it was lost. */
+  #touched: Touched | null = null
   #link: PeerLink | null = null
   #done = 0
   #isAckDue = false
   #isRefusing = false
 
-  constructor(side: Side, report: ReportListener = () => undefined) {
+  constructor(side: Side, report: ReportListener = () => undefined, touches = new TouchedEpochs()) {
     this.#side = side
     this.#report = report
+    this.#touches = touches
     const { state } = side.partition
     // 1. Alpha serves, acknowledges a write that both have, and loses its power before it is flushed: it has it no more.
     // 2. Beta is activated. Alpha returns and follows. 3. Beta ends before alpha was brought up: alpha must not serve.
@@ -63,6 +68,18 @@ export class Standby {
     this.#link = null
   }
 
+  /** The epoch under which it follows. */
+  get epoch(): number {
+    return this.#side.partition.state.epoch
+  }
+
+  /** As the active side does (`Operator.stamp`). */
+  readonly stamp = (): void => {
+    if (this.#isRefusing || this.#touched?.takeWritten() !== true) return
+    const because = this.#attempt(() => this.#side.partition.save(this.#side.partition.state))
+    if (because !== null) this.#refuse(this.#done, because)
+  }
+
   readonly received = (one: Frame): void => {
     if (this.#isRefusing || !numbered.has(one.kind)) {
       if (one.kind === 'digest-request') this.#answer('digest', one, (data) => digestOf(data, one.at, one.length))
@@ -71,14 +88,7 @@ export class Standby {
     }
     const because = this.#objectionTo(one) ?? this.#perform(one)
     if (because !== null) {
-      this.#isRefusing = true
-      this.#link?.send([
-        frame('refused', {
-          sequence: one.sequence,
-          epoch: this.#side.partition.state.epoch,
-          payload: new TextEncoder().encode(because),
-        }),
-      ])
+      this.#refuse(one.sequence, because)
       return
     }
     this.#done = one.sequence
@@ -113,11 +123,24 @@ export class Standby {
     return isInside ? null : `range ${at}+${length} is not on blocks of ${blockBytes} within ${size}`
   }
 
+  readonly #refuse = (sequence: number, because: string): void => {
+    this.#isRefusing = true
+    const { epoch } = this.#side.partition.state
+    this.#link?.send([frame('refused', { sequence, epoch, payload: new TextEncoder().encode(because) })])
+  }
+
   /** Null when it was done. */
-  readonly #perform = (one: Frame): string | null => {
-    try {
+  readonly #perform = (one: Frame): string | null =>
+    this.#attempt(() => {
       this.#adoptEpoch(one.epoch)
+      if (this.#touched?.epoch !== one.epoch)
+        this.#touched = this.#touches.begin(one.epoch, this.#side.partition.geometry.dataBytes, true)
       this.#apply(one)
+    })
+
+  readonly #attempt = (what: () => void): string | null => {
+    try {
+      what()
       return null
     } catch (error) {
       if (error instanceof DiskTrouble) this.#report(troubleReport(this.#side.data, error))
@@ -132,6 +155,8 @@ export class Standby {
 
   readonly #apply = (one: Frame): void => {
     const { data, partition } = this.#side
+    // What is only copied was told of before the sides were joined.
+    if (one.length > 0 && !one.isResync) this.#touched?.add(one)
     switch (one.kind) {
       case 'write':
         data.write(one.at, one.payload)

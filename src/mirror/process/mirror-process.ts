@@ -5,7 +5,7 @@ import { mayActivate, named } from '../engine/activation.ts'
 import { ActiveSide } from '../engine/active.ts'
 import { type Side, Standby } from '../engine/standby.ts'
 import { countedDisk, countedReports, Statistics } from '../engine/statistics.ts'
-import type { Touched } from '../engine/touched.ts'
+import { TouchedEpochs } from '../engine/touched.ts'
 import { dataGeneration } from '../generations.ts'
 import type { NbdExport } from '../nbd/negotiation.ts'
 import { LinkSlot } from '../peer/connector.ts'
@@ -19,6 +19,7 @@ import { Growing } from './growing.ts'
 import { HeldDisks, held } from './held-disks.ts'
 import { randomHex } from './random-hex.ts'
 import { activeLimits, limitsOf, type MirrorSettings } from './settings.ts'
+import { toldAs } from './told-extents.ts'
 
 /** The partition cannot be used; the message says why and what helps. */
 export class MirrorUnusable extends Error {
@@ -78,8 +79,7 @@ class MirrorProcess {
   #side: ActiveSide | Standby | null = null
   #frontEnds = noFrontEnds
   #stopConnecting: Cancel = () => {}
-  /** Of the epoch that was served last. */
-  #touched: Touched | null = null
+  readonly #touches = new TouchedEpochs()
   readonly #statistics = new Statistics()
   readonly #growing: Growing
   #isExposed = false
@@ -175,7 +175,7 @@ class MirrorProcess {
 
   /** The side that follows says anew what it has: the other one may have refused it as too small. */
   readonly #grown = (dataBytes: number): void => {
-    this.#touched?.grow(dataBytes)
+    this.#touches.grow(dataBytes)
     this.#frontEnds.resized()
     if (this.#side instanceof Standby) this.#reconnect()
   }
@@ -193,7 +193,7 @@ class MirrorProcess {
     this.#leave()
     const own = this.#ownSide()
     if (typeof own === 'string') return own
-    this.#side = new Standby(own, countedReports(this.#agent.tell, this.#statistics))
+    this.#side = new Standby(own, countedReports(this.#agent.tell, this.#statistics), this.#touches)
     this.#reconnect()
     return null
   }
@@ -231,9 +231,9 @@ class MirrorProcess {
       changed: (condition) => this.#agent.tell({ say: 'condition', ...condition }),
       report: countedReports(this.#agent.tell, this.#statistics),
       statistics: this.#statistics,
+      touches: this.#touches,
     })
     this.#side = side
-    this.#touched = side.touched
     this.#reconnect()
     await this.#serve({ engine: side, description: `mirror ${this.#settings.mirror}`, readOnly: false })
     return null
@@ -333,12 +333,14 @@ class MirrorProcess {
 
   readonly #tellTouched = ({ recorded }: Extract<Order, { do: 'touched' }>): Answer => {
     const { server, peer } = this.#settings
-    if (recorded !== null) this.#touched?.recorded(recorded)
+    for (const one of recorded) this.#touches.recorded(one)
+    if (this.#side instanceof ActiveSide) this.#side.operator.stamp()
+    else this.#side?.stamp()
     const peerSaves = this.#side instanceof ActiveSide ? this.#side.peerSaves : null
     const saves = typeof this.#disks === 'string' ? null : (this.#disks.found?.saves ?? null)
     return {
       ...done,
-      ...(this.#touched?.tell() ?? { number: 0, epoch: 0, runs: [], isComplete: false }),
+      extents: this.#touches.tell(({ epoch }) => toldAs(this.#side, epoch)),
       saves: { ...(saves === null ? {} : { [server]: saves }), ...(peerSaves === null ? {} : { [peer]: peerSaves }) },
     }
   }

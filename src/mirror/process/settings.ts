@@ -1,6 +1,7 @@
 /** What one data plane is told when it is started: a file of JSON that its agent writes. */
 import { z } from 'zod'
 import { type ActiveLimits, defaultActiveLimits } from '../engine/active-options.ts'
+import { keptEpochs } from '../engine/touched.ts'
 import { defaultLinkLimits } from '../peer/link.ts'
 
 const place = z.object({ address: z.string().min(1), port: z.number().int().min(1).max(65_535) })
@@ -107,6 +108,10 @@ const voidOrder = z.object({
 })
 export type VoidOrder = z.infer<typeof voidOrder>
 
+/** What was told in an earlier answer, and is on the log. `isOver`: and nothing more of that epoch will come. */
+const recordedExtents = z.object({ epoch: bytes, number: bytes, isOver: z.boolean() })
+export type RecordedExtents = z.infer<typeof recordedExtents>
+
 /** What the agent says; `id` comes back in the answer. */
 export const fromAgent = z.discriminatedUnion('do', [
   z.object({ do: z.literal('follow'), id: z.number() }),
@@ -142,8 +147,7 @@ export const fromAgent = z.discriminatedUnion('do', [
   }),
   /** `sample`: with this answer a sample ends and a new one begins. */
   z.object({ do: z.literal('statistics'), id: z.number(), sample: z.boolean().default(false) }),
-  /** `recorded`: number of an earlier answer whose extents the log has now. */
-  z.object({ do: z.literal('touched'), id: z.number(), recorded: z.number().int().nullable().default(null) }),
+  z.object({ do: z.literal('touched'), id: z.number(), recorded: z.array(recordedExtents).max(keptEpochs) }),
   z.object({ do: z.literal('answer'), question: z.number(), answer: z.enum(['recorded', 'refused', 'unknown']) }),
 ])
 export type FromAgent = z.infer<typeof fromAgent>

@@ -2,6 +2,7 @@
 
 import { operate } from '../../../src/decisions/operate.ts'
 import { type Command, mirrorName, operationId, serverName, voterName } from '../../../src/events/index.ts'
+import { isMade, sideOf } from '../../../src/projections/mirror-sides.ts'
 import { goodLink } from '../../../src/sim/network.ts'
 import type { Chance } from '../../../src/sim/random.ts'
 import type { Joint } from './joint.ts'
@@ -116,6 +117,9 @@ const paths: readonly JointFault[] = [
 const replaceDisks = (joint: Joint, chance: Chance): void => {
   const name = chance.pick(servers)
   const isBoth = chance.happens(0.5)
+  // Before its metadata was seen the new disk is the one that `initial` speaks of.
+  const found = joint.state.mirrors[mirror]
+  if (found === undefined || !isMade(found, sideOf(found, name).known)) return
   if (
     !isBoth &&
     !order(joint, chance, { do: 'replace-mirror-disk', mirror: mirrorName('web', 'data'), server: serverName(name) })

@@ -184,3 +184,33 @@ test.each([
     await recover(joint)
   },
 )
+
+// X5. The last word of the server that is lost is up to ten seconds old; the one that takes over has seen the rest.
+test.each([1, 2, 3])(
+  'a server that is lost and restored from a backup gets what was written since, and no more: seed %i',
+  {
+    timeout: timeoutMs,
+  },
+  async (seed) => {
+    const seldom = { blocks: 320, regionBytes: 4096, writesEvery: [300, 900], often: 0, compression: false } as const
+    const joint = new Joint(seed, { ...planOf(new Chance(seed)), ...seldom, initial: 'none', mode: 'sync' })
+    for (const name of servers) joint.powerOn(name)
+    const isWhole = (): boolean => joint.serving !== null && joint.state.mirrors[mirror]?.stale === null
+    expect(await joint.until(isWhole, 60_000)).toBe(true)
+    const lost = joint.serving ?? 's1'
+    await joint.run(15_000)
+    joint.disks.backUp(lost)
+    await joint.run(18_000)
+    joint.powerOff(lost)
+    expect(await joint.until(() => joint.serving === otherOf(lost), 30_000)).toBe(true)
+    await joint.run(12_000)
+    joint.restore(lost)
+    const said = joint.history.length
+    joint.powerOn(lost)
+    expect(await joint.until(isWhole, 60_000)).toBe(true)
+    await recover(joint)
+    const since = joint.history.slice(said).join('\n')
+    expect(since).toMatch(new RegExp(`${lost}: the cluster partition of a mirror is written anew.*"do":"void"`))
+    expect(since).toMatch(/resync .*\(differences\)/)
+  },
+)

@@ -1,13 +1,6 @@
 /** What the agent of a server with a copy of a mirror may do, and what of it goes to the log. */
 import { describe, expect, test } from 'vitest'
-import {
-  mayFollow,
-  mustVoid,
-  needsFormat,
-  recordDirty,
-  reportResync,
-  seeSide,
-} from '../../../src/decisions/mirror-agent.ts'
+import { mayFollow, mustVoid, needsFormat, reportResync, seeSide } from '../../../src/decisions/mirror-agent.ts'
 import { mirrorName } from '../../../src/events/index.ts'
 import { type Given, stateOf } from '../spec.ts'
 import { s1, s2 } from './demo.ts'
@@ -15,7 +8,6 @@ import {
   alone,
   claims,
   constructed,
-  g0,
   g1,
   id,
   joinedAs,
@@ -80,11 +72,5 @@ describe('an agent', () => {
     expect(report([...alone, resyncStarted], 50)).toBeNull()
     expect(report([...alone, resyncStarted], 120)).not.toBeNull()
     expect(report([...alone, resyncStarted, progressed(120)], 190)).toBeNull()
-  })
-
-  test('records what was written, unless there is nothing to say', () => {
-    const dirty = { mirror: name, server: s1, generation: g0, epoch: 8 as never, saves: {} }
-    expect(recordDirty(stateOf(paired), { ...dirty, runs: [], isComplete: false })).toBeNull()
-    expect(recordDirty(stateOf(paired), { ...dirty, runs: [], isComplete: true })).not.toBeNull()
   })
 })

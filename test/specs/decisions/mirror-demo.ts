@@ -31,8 +31,15 @@ export const broken = (current: string, stale: string, generation: string, epoch
   fact('MirrorBroken', { mirror, current, stale, generation, epoch, because: `${stale} is gone` })
 export const joinedAs = (source: string, target: string, generation: string, epoch: number): Event =>
   fact('MirrorJoined', { mirror, source, target, generation, epoch })
-export const written = (server: string, epoch: number, runs: readonly object[], isComplete: boolean): Event =>
-  fact('MirrorDirtyRecorded', { mirror, server, generation: g0, epoch, runs, isComplete, saves: {} })
+export const written = (
+  server: string,
+  epoch: number,
+  runs: readonly object[],
+  covered?: 'yes' | 'open' | 'by-bitmap',
+): Event => {
+  const told = { mirror, server, generation: g0, epoch, runs, isComplete: covered !== undefined, saves: {} }
+  return fact('MirrorDirtyRecorded', covered === undefined ? told : { ...told, covered })
+}
 
 export const resyncStarted = fact('MirrorResyncStarted', {
   mirror,

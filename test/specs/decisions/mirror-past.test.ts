@@ -89,19 +89,23 @@ describe('one server destroyed and restored from a backup', () => {
 
   test('is brought up by what was written since, where the log knows all of it', () => {
     // Under epoch 8 both had everything; after the break the bitmap of s2 has the rest.
-    const given = [...destroyed(written('s1', 8, runs, true)), written('s2', 12, later, false)]
+    const given = [...destroyed(), written('s2', 8, runs, 'yes'), written('s2', 11, later)]
     const restoredIn8 = sideSeen('s1', { epoch: 8, saves: 3, boot: 's1-boot-2' })
     const before = sideSeen('s1', { epoch: 8, saves: 9 })
     const all = [...paired, before, ...given.slice(paired.length), serverJoined('s1', 's1-boot-2'), restoredIn8]
     expect(lackingAfter(all, 's1')).toEqual({ copy: 'differences', runs: [...runs, ...later], byBitmap: true })
   })
 
-  test('gets everything when somebody wrote under an epoch that the log has only in part', () => {
-    const given = [...destroyed(written('s1', 8, runs, false)), sideSeen('s1', { epoch: 8, saves: 3 })]
-    const before = sideSeen('s1', { epoch: 8, saves: 9 })
-    const all = [...paired, before, ...given.slice(paired.length)]
-    expect(lackingAfter(all, 's1')).toMatchObject({ copy: 'everything', because: /epoch 8/ })
-  })
+  // What s1 wrote between its last word and its end was nowhere: neither on the log, nor in a bitmap.
+  test.each([undefined, 'open'] as const)(
+    'gets everything when the log does not know what came last under an epoch: %s',
+    (covered) => {
+      const given = [...destroyed(written('s1', 8, runs, covered)), sideSeen('s1', { epoch: 8, saves: 3 })]
+      const before = sideSeen('s1', { epoch: 8, saves: 9 })
+      const all = [...paired, before, ...given.slice(paired.length)]
+      expect(lackingAfter(all, 's1')).toMatchObject({ copy: 'everything', because: /epoch 8/ })
+    },
+  )
 
   test('gets everything when the log does not reach back so far', () => {
     expect(lackingAfter([...destroyed(), restored], 's1')).toMatchObject({
@@ -124,8 +128,15 @@ describe('what was written under an epoch', () => {
   test('alone is forgotten with the bitmap when the sides join, unless it was recorded', () => {
     const story = [...alone, joinedAs('s1', 's2', g1, 8)]
     expect(mirrorAfter(story).epochs).toMatchObject([{ epoch: 8, covered: 'no' }])
-    expect(mirrorAfter([...story, written('s1', 8, [{ at: 0, length: MiB }], true)]).epochs).toMatchObject([
-      { epoch: 8, covered: 'yes' },
+    expect(mirrorAfter([...story, written('s1', 8, [{ at: 0, length: MiB }], 'open')]).epochs).toMatchObject([
+      { epoch: 8, covered: 'open' },
+    ])
+  })
+
+  test('that the log has forgotten is known in part only, whatever is told of it', () => {
+    expect(mirrorAfter([...paired, written('s1', 5, [{ at: 0, length: MiB }])]).epochs).toMatchObject([
+      { epoch: 5, covered: 'no' },
+      { epoch: 8 },
     ])
   })
 

@@ -82,9 +82,9 @@ describe('the side that does not own the group', () => {
   test('voids a copy from the past while the other side serves, by what the log knows it to lack', () => {
     const written = fact('MirrorDirtyRecorded', {
       ...{ mirror, server: 's1', generation: g0, epoch: 8, runs: [{ at: 0, length: 1_048_576 }] },
-      ...{ isComplete: true, saves: { s2: 40 } },
+      ...{ isComplete: true, covered: 'by-bitmap', saves: { s2: 40 } },
     })
-    const past = [...paired, written, sideSeen('s2', { epoch: 8, saves: 12 })]
+    const past = [...alone, written, sideSeen('s2', { epoch: 8, saves: 12 })]
     expect(next(past, s2)).toEqual({
       ...{ do: 'void', generation: g0, epoch: 8, saves: 40 },
       runs: [{ at: 0, length: 1_048_576 }],

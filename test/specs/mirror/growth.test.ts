@@ -29,11 +29,12 @@ const larger = async (): Promise<MirrorPair> => {
 
 /** Resolves with why not; null = grown. */
 const grow = async (pair: MirrorPair, name: Name): Promise<string | null | 'waits'> => {
-  const { data, partition } = pair.servers[name]
+  const { data, partition, touches } = pair.servers[name]
   if (partition === null) throw new Error(`${name} has no partition`)
   let outcome: string | null | 'waits' = 'waits'
   const ended = (because: string | null) => {
     outcome = because
+    if (because === null) touches.grow(grownBytes)
   }
   new Growth({ clock: pair.virtual.clock, data, partition, dataBytes: grownBytes, ended })
   await pair.virtual.pass(20)

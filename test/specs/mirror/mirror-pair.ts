@@ -6,6 +6,7 @@ import { type ActiveLimits, defaultActiveLimits } from '../../../src/mirror/engi
 import type { MirrorAuthority, MirrorBreak, MirrorDetach, MirrorJoin } from '../../../src/mirror/engine/authority.ts'
 import type { MirrorReport } from '../../../src/mirror/engine/report.ts'
 import { Standby } from '../../../src/mirror/engine/standby.ts'
+import { TouchedEpochs } from '../../../src/mirror/engine/touched.ts'
 import type { BlockError } from '../../../src/mirror/engine-interface.ts'
 import { type DataGeneration, dataGeneration, mirrorId } from '../../../src/mirror/generations.ts'
 import type { Geometry } from '../../../src/mirror/partition/state-record.ts'
@@ -72,6 +73,7 @@ export class Server {
   boot = 1
   session = 0
   partition: ClusterPartition | null = null
+  readonly touches = new TouchedEpochs()
 
   constructor(format: bigint) {
     ClusterPartition.format(this.metadata, geometry, format)
@@ -135,7 +137,7 @@ export class MirrorPair {
     const side = this.#sideOptions(name)
     const isLying = this.#options.broken === 'marks are cleared before the other side has flushed'
     if (isLying) side.data = Object.assign(Object.create(side.data), { flush: () => undefined })
-    this.servers[name].side = new Standby(side, (one) => this.reports.push(one))
+    this.servers[name].side = new Standby(side, (one) => this.reports.push(one), this.servers[name].touches)
   }
 
   /** As the control would: null when it may, or why not. */
@@ -163,6 +165,7 @@ export class MirrorPair {
       limits: { ...defaultActiveLimits, connectMs: 1000, reconnectMs: 1000, ackMs: 2000, ...this.#options.limits },
       changed: () => undefined,
       report: (one) => this.reports.push(one),
+      touches: this.servers[name].touches,
     })
     return null
   }

@@ -1,6 +1,6 @@
 /** What an operator or the agent may ask of the side that serves. */
 import { describe, expect, test } from 'vitest'
-import { extentBytes, mostToldRuns, Touched } from '../../../src/mirror/engine/touched.ts'
+import { mostToldRuns, Touched, TouchedEpochs } from '../../../src/mirror/engine/touched.ts'
 import { blocks, MirrorPair } from './mirror-pair.ts'
 
 const paired = async (): Promise<MirrorPair> => {
@@ -133,9 +133,13 @@ test('how often the other side saved its metadata is known from its answers', as
   expect(pair.active('alpha').peerSaves).toBe(pair.servers.beta.partition?.saves)
 })
 
+/** Of a disk of a GiB, and of larger ones. */
+const extentBytes = 1_048_576
+const GiB = 1024 * extentBytes
+
 describe('extents that were written', () => {
   test('are told until they are recorded, and not again', () => {
-    const touched = new Touched(100 * extentBytes, 1, true)
+    const touched = new Touched(GiB, 1, true)
     touched.add({ at: extentBytes / 2, length: extentBytes })
     touched.add({ at: 99 * extentBytes, length: 4096 })
     const told = touched.tell()
@@ -156,7 +160,7 @@ describe('extents that were written', () => {
   })
 
   test('that came while an answer was recorded come with the next', () => {
-    const touched = new Touched(100 * extentBytes, 1, true)
+    const touched = new Touched(GiB, 1, true)
     touched.add({ at: 0, length: 1 })
     const { number } = touched.tell()
     touched.add({ at: 5 * extentBytes, length: 1 })
@@ -165,7 +169,7 @@ describe('extents that were written', () => {
   })
 
   test('in more runs than fit are told in part, and that it is a part', () => {
-    const touched = new Touched(4096 * extentBytes, 1, true)
+    const touched = new Touched(4 * GiB, 1, true)
     for (let extent = 0; extent < 2 * (mostToldRuns + 10); extent += 2)
       touched.add({ at: extent * extentBytes, length: 1 })
     const first = touched.tell()
@@ -175,12 +179,67 @@ describe('extents that were written', () => {
   })
 
   test('are never complete when an earlier process wrote under the same epoch', async () => {
-    expect(new Touched(extentBytes, 1, false).tell().isComplete).toBe(false)
+    expect(new Touched(GiB, 1, false).tell().isComplete).toBe(false)
   })
 
   test('end at the end of the disk', () => {
-    const touched = new Touched(extentBytes + 4096, 1, true)
-    touched.add({ at: extentBytes, length: 4096 })
-    expect(touched.tell().runs).toEqual([{ at: extentBytes, length: 4096 }])
+    const touched = new Touched(GiB + 4096, 1, true)
+    touched.add({ at: GiB, length: 4096 })
+    expect(touched.tell().runs).toEqual([{ at: GiB, length: 4096 }])
+  })
+
+  test('are smaller on a small disk', () => {
+    const touched = new Touched(48 * extentBytes, 1, true)
+    touched.add({ at: 4096, length: 1 })
+    expect(touched.tell().runs).toEqual([{ at: 0, length: 65_536 }])
+  })
+
+  test('are kept for each epoch until the log has them, and that it is over', () => {
+    const touches = new TouchedEpochs()
+    const told = () => touches.tell(({ epoch }) => (epoch === 2 ? 'paired' : 'over'))
+    touches.begin(1, GiB, true).add({ at: 0, length: 1 })
+    expect(touches.begin(1, GiB, false).tell(), 'one process goes on with what it has').toMatchObject({
+      isComplete: true,
+      runs: [{ at: 0 }],
+    })
+    touches.begin(2, GiB, true).add({ at: 5 * extentBytes, length: 1 })
+    const [first, second] = told()
+    expect([first, second]).toMatchObject([
+      { epoch: 1, as: 'over', runs: [{ at: 0 }] },
+      { epoch: 2, as: 'paired', runs: [{ at: 5 * extentBytes }] },
+    ])
+    for (const one of [first, second]) if (one) touches.recorded({ ...one, isOver: one.as === 'over' })
+    expect(told()).toMatchObject([{ epoch: 2, runs: [] }])
+  })
+
+  test('are known to the side that follows, too, from the moment when both were joined', async () => {
+    const pair = await paired()
+    pair.write('alpha', 3, 1)
+    pair.write('alpha', 11, 2)
+    await pair.virtual.pass(50)
+    const { touches } = pair.servers.beta
+    const [told] = touches.tell(() => 'over')
+    expect(told).toMatchObject({ epoch: pair.log.epoch, isComplete: true })
+    expect(told?.runs).toEqual([
+      { at: 3 * 4096, length: 4096 },
+      { at: 11 * 4096, length: 4096 },
+    ])
+  })
+
+  test('are not all known to a side that was started anew: the log is asked again to join both', async () => {
+    const pair = await paired()
+    pair.write('alpha', 3, 1)
+    pair.flush('alpha')
+    await pair.virtual.pass(50)
+    const asked = () => pair.log.said.filter((one) => one === 'join').length
+    const before = asked()
+    pair.connect()
+    await pair.virtual.pass(200)
+    expect(asked(), 'the same process').toBe(before)
+    pair.follow('beta')
+    pair.connect()
+    await pair.virtual.pass(200)
+    expect(pair.active('alpha').condition).toMatchObject({ pair: 'paired' })
+    expect(asked(), 'another one').toBe(before + 1)
   })
 })
