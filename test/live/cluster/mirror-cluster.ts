@@ -27,6 +27,8 @@ export const mirrorMs = 2 * settleMs
 
 /** Until an operator looks at what does not become well by itself. */
 const byHandMs = 20_000
+/** Blocks, to see that writing goes on. */
+const enough = 20
 
 export type MirrorOptions = Omit<ClusterOptions, 'groups'> & {
   readonly sizeMiB?: number
@@ -130,11 +132,11 @@ export class MirrorCluster {
       if (ownership.phase === 'failed') await byHand('start', 'db')
       const isOnline = ownership.phase === 'online'
       const known = mirrorOf(state.mirrors, mirror)
-      if (isOnline && known?.stale === null) return true
+      const monitors = ['data', 'writer'].map((name) => state.monitors[`db.${name}`]?.servers[ownership.server])
+      if (isOnline && known?.stale === null && monitors.every((one) => one?.verdict !== 'error')) return true
       if (known?.split) await this.cluster.baton('s1', ['mirror', 'rejoin', mirror], { timeoutMs: 30_000 })
       if (isOnline && known?.detached?.server === ownership.server)
         await byHand('move', 'db', '--to', known.current ?? '')
-      const monitors = ['data', 'writer'].map((name) => state.monitors[`db.${name}`]?.servers[ownership.server])
       if (isOnline && monitors.some((one) => one?.suppressed != null) && now() - lookedAt > byHandMs) {
         lookedAt = now()
         await byHand('stop', 'db')
@@ -180,10 +182,23 @@ export class MirrorCluster {
       await truncate(join(this.cluster.host(server).stateDirectory, 'acknowledged')).catch(() => undefined)
   }
 
-  async waitUntilWritten(more = 20): Promise<void> {
-    const highest = async () => Math.max(0, ...(await this.acknowledged()).values())
-    const before = await highest()
-    await until(async () => (await highest()) >= before + more, mirrorMs, 'something more to be written')
+  /** The same, and it is written: what struck last may show late. */
+  async waitUntilServing(): Promise<void> {
+    const before = await this.#highest()
+    const isServing = async () => {
+      await this.waitUntilWell()
+      return (await this.#highest()) >= before + enough
+    }
+    await until(isServing, 2 * mirrorMs, 'the group to be well, and something more to be written')
+  }
+
+  async #highest(): Promise<number> {
+    return Math.max(0, ...(await this.acknowledged()).values())
+  }
+
+  async waitUntilWritten(more = enough): Promise<void> {
+    const before = await this.#highest()
+    await until(async () => (await this.#highest()) >= before + more, mirrorMs, 'something more to be written')
   }
 
   /** Every block that was acknowledged is there, or a newer one. Answers how many blocks were looked at. */

@@ -79,8 +79,7 @@ const runFaults = async (mirrored: MirrorCluster, chance: Chance, names: string[
     if (chance.happens(0.5)) for (const undo of undos.splice(0)) await undo()
   }
   for (const undo of undos) await undo()
-  await mirrored.waitUntilWell()
-  await mirrored.waitUntilWritten()
+  await mirrored.waitUntilServing()
   // The owner that was, and those that came.
   const owners = (await told(mirrored, 'GroupAssigned')).slice(assignedBefore - 1).map(({ data }) => data.server)
   if (isAsync && new Set(owners).size > 1) await mirrored.forgetAcknowledged()
