@@ -133,9 +133,14 @@ const devicesOf = (plan: ClusterPlan, chance: Chance): Partial<ClusterPlan> => {
 /** Of the clusters with two servers some have no witness: what is drawn for the others stays what it was. */
 const pairOf = (plan: ClusterPlan, chance: Chance): ClusterPlan => {
   if (plan.servers !== 2 || !chance.happens(pairShare)) return plan
-  return pairPlan(plan, { isSound: chance.happens(0.7), asksDisk: chance.happens(0.5) })
+  const pair = { isSound: chance.happens(0.7), asksDisk: chance.happens(0.5) }
+  const isPrompt = chance.happens(promptShare)
+  const roundPart = chance.between(0.2, 0.95)
+  return pairPlan(plan, pair.isSound && isPrompt ? { ...pair, isPrompt, roundPart } : pair)
 }
 const pairShare = 1 / 3
+/** Of the pairs: those whose targets let the other server in at once, drawn after all else. */
+const promptShare = 0.2
 /** Nothing is wished that a pair cannot be. */
 const isFree = (wish: Partial<ClusterPlan>): boolean =>
   !['pair', 'servers', 'hasWitness', 'source', 'pingTargets'].some((key) => key in wish) &&
