@@ -372,7 +372,7 @@ class Agent implements ServerAgent {
     const standing = standingOf(this.#state, group, {
       me,
       isLeased,
-      hasBarrier: recorder.hasBarrier(),
+      hasBarrier: recorder.hasBarrier() && serverOf(this.#state.servers, me).boot === this.#world.bootId(),
       stoppedEpoch: store.stoppedEpoch(group),
       running: runner.observed().flatMap((one) => (one.group === group && one.condition !== 'off' ? [one.epoch] : [])),
       isInherited: now < guardian.inherited,

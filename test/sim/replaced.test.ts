@@ -1,5 +1,6 @@
 /** Voters whose disk is lost for good: rule 3 of liveness. */
 import { expect, test } from 'vitest'
+import { places } from '../../src/sim/kit.ts'
 import { readmit, replaceDisk } from '../../src/sim/rare-faults.ts'
 import { recover } from '../../src/sim/seed.ts'
 import { minutes, runningCluster, seconds } from './clusters.ts'
@@ -36,4 +37,22 @@ test('a machine that comes back with another disk and a clock far behind is hear
   sim.powerOn('s1')
   await recover(sim)
   expect(sim.state.servers.byName.s1?.status).toBe('up')
+})
+
+// Something else that it had put on the log was its barrier, and it started groups under the generation that it had renounced.
+test('a server that has another disk starts nothing under a generation that it has given its word on', async () => {
+  const sim = await runningCluster({ timeoutMs: 10_000, intervalMs: 800 })
+  await sim.run(seconds(30))
+  const reconnect = sim.isolate('s1')
+  const hasRenounced = () => /"renounced":[1-9]/.test(sim.cluster.host('s1').disk.read(places.voterStore) ?? '')
+  expect(await sim.until(hasRenounced, seconds(9), 5)).toBe(true)
+  replaceDisk(sim, 's1')
+  reconnect()
+  sim.powerOn('s1')
+  const isItsOwn = () => sim.commits.some(({ commit }) => commit.events.some(({ type }) => type === 'ClusterResumed'))
+  const order = () => sim.cluster.program('s1', 'agent') && sim.order('s1', { do: 'resume-cluster' })
+  sim.order('s2', { do: 'suspend-cluster' })
+  for (let ms = 0; ms < seconds(2); ms += 3) sim.at(sim.now + ms, () => isItsOwn() || order())
+  expect(await sim.until(() => sim.isEverythingOnline(), seconds(20))).toBe(true)
+  expect(isItsOwn()).toBe(true)
 })
