@@ -8,13 +8,14 @@ import { pairMembersOf } from '../projections/configuration.ts'
 import { foldSides, type LogSides, sidesOf } from '../projections/log-sides.ts'
 import type { BeatOracle } from './beats.ts'
 import type { Scheduler } from './clock.ts'
+import type { timeoutsOf } from './plan.ts'
 
 export type PairTruthParts = {
   readonly now: () => number
   readonly oracle: BeatOracle
   /** In order of priority. */
   readonly members: readonly VoterName[]
-  /** T and the lease, as the slowest clock counts them, in ms. */
+  /** The largest T and the longest lease that there may be, as the slowest clock counts them, in ms. */
   readonly timeoutMs: number
   readonly leaseMs: number
   /** Between two answers, while questions are answered. */
@@ -150,9 +151,10 @@ export const pairTruthOf = (
   configuration: Configuration,
   scheduler: Scheduler,
   oracle: BeatOracle,
+  { most, longestLease }: ReturnType<typeof timeoutsOf>,
 ): PairTruth | null => {
   const members = pairMembersOf(configuration)
-  const { timeout, release, clockRateError } = configuration.heartbeat
+  const { clockRateError } = configuration.heartbeat
   const { ping, http, disk, rule } = configuration.npResolution
   const rate = 1 - clockRateError / 100
   return (
@@ -161,8 +163,8 @@ export const pairTruthOf = (
       now: () => scheduler.now,
       oracle,
       members,
-      timeoutMs: timeout / rate,
-      leaseMs: (timeout - release) / rate,
+      timeoutMs: most / rate,
+      leaseMs: longestLease / rate,
       pauseMs: 2 * answerPauseOf(configuration),
       methods: [...(ping || http ? (['targets'] as const) : []), ...(disk ? (['disk'] as const) : [])],
       rule,

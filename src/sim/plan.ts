@@ -111,12 +111,16 @@ export const heartbeatOf = ({ timeoutMs, intervalMs, clockRateError, otherTimeou
   return { ...wish, ...nearestSafe(wish) }
 }
 
-/** The smallest and the largest T that operators change to, stretched ones included. */
-export const timeoutsOf = (plan: ClusterPlan): { readonly least: number; readonly most: number } => {
+/** The smallest and the largest T that operators change to, stretched ones included; and the longest lease, T − R. */
+export const timeoutsOf = (
+  plan: ClusterPlan,
+): { readonly least: number; readonly most: number; readonly longestLease: number } => {
   const all = [plan, ...(plan.otherTimeouts ?? []).map((timeoutMs) => ({ ...plan, timeoutMs }))].map(
-    (one) => configurationOf(one).heartbeat.timeout,
+    (one) => configurationOf(one).heartbeat,
   )
-  return { least: Math.min(...all), most: Math.max(...all) }
+  const times = all.map(({ timeout }) => timeout)
+  const leases = all.map(({ timeout, release }) => timeout - release)
+  return { least: Math.min(...times), most: Math.max(...times), longestLease: Math.max(...leases) }
 }
 
 /** JSON is YAML, too. */

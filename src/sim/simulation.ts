@@ -74,7 +74,7 @@ export class Simulation {
       clockRateError: rateError,
       wordsIn: (bytes) => this.cluster.beatBytes.wordsIn(bytes),
     })
-    this.pairTruth = pairTruthOf(this.configuration, this.scheduler, oracle)
+    this.pairTruth = pairTruthOf(this.configuration, this.scheduler, oracle, timeoutsOf(plan))
     this.#chronicle = new Chronicle({
       mayFork: plan.pair?.isSound === false,
       servers: this.servers,
