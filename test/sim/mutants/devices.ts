@@ -78,6 +78,22 @@ export const deviceMutants: readonly Mutant[] = [
     faults: /isolated host|network down|noisy cable|shared disk/,
   },
   {
+    name: 'what stood on the shared disk before it could be read is heard',
+    rule: 'slot-reader.ts: the first beat proves nothing',
+    file: 'agents/heartbeats/slot-reader.ts',
+    find: 'return before === null ? null : beat',
+    instead: 'return beat',
+    seenBy: /web online on s2|takeovers are supported/,
+    plan: { hasSharedDisk: true, timeoutMs: 6000 },
+    // Its slot keeps the last beat of s1 for ever; s2 has just started, and can read it before the silence is over.
+    scene: [
+      { after: '20s', do: 'detach heartbeat disk of s2' },
+      { do: 'power off s1' },
+      { do: 'kill agent of s2' },
+      { after: '2s', do: 'attach heartbeat disk of s2', expect: 'web online on s2 within 6s' },
+    ],
+  },
+  {
     name: 'a server that NP resolution calls cut off never takes over',
     rule: 'liveness.md rule 11: a delay, never a veto',
     file: 'agents/duties.ts',
