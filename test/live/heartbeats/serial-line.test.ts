@@ -111,6 +111,29 @@ describe('two servers on a serial cable', () => {
     }
   })
 
+  liveTest(
+    'with one broken wire: one hears the other, that one nothing; both do when it is mended',
+    needs,
+    async () => {
+      await using cable = await SerialCable.create()
+      using s1 = new End('s1', cable.end(0))
+      using s2 = new End('s2', cable.end(1))
+      for (const [from, deaf, hearing] of [[0, s1, s2] as const, [1, s2, s1] as const]) {
+        await Promise.all([s1.hearsMore(), s2.hearsMore()])
+        await cable.halve(from)
+        await hearing.hearsMore()
+        const [counted, told] = [deaf.heard.length, deaf.said.length]
+        await hearing.hearsMore(20)
+        expect(deaf.heard.length).toBe(counted)
+        // What it writes goes nowhere, and it cannot know.
+        expect(deaf.said.slice(told)).toEqual([])
+        await cable.unplug()
+        await cable.plug()
+      }
+      await Promise.all([s1.hearsMore(), s2.hearsMore()])
+    },
+  )
+
   liveTest('do not hear what had waited in the line before they opened it', needs, async () => {
     await using cable = await SerialCable.create()
     const first = new End('s1', cable.end(0))

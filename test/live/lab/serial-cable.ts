@@ -30,7 +30,21 @@ export class SerialCable {
   }
 
   async plug(): Promise<void> {
-    const ends = ([0, 1] as const).map((which) => `pty,raw,echo=0,link=${this.end(which)}`)
+    await this.#join(([0, 1] as const).map((which) => this.#terminal(which)))
+  }
+
+  /** One wire is broken: only what is written at this end arrives. What the other one writes vanishes without an error. */
+  async halve(from: 0 | 1): Promise<void> {
+    await this.unplug()
+    const to = from === 0 ? 1 : 0
+    await this.#join([`${this.#terminal(from)}!!open:/dev/null,wronly`, this.#terminal(to)])
+  }
+
+  #terminal(which: 0 | 1): string {
+    return `pty,raw,echo=0,link=${this.end(which)}`
+  }
+
+  async #join(ends: readonly string[]): Promise<void> {
     // It ends with the harness, however that ends.
     this.#socat = spawn('setpriv', ['--pdeathsig', 'KILL', 'socat', ...ends], { stdio: 'ignore' })
     await until(() => existsSync(this.end(0)) && existsSync(this.end(1)), plugMs, 'the serial cable')
