@@ -5,6 +5,7 @@ import { describe, expect } from 'vitest'
 import type { PowerStatus } from '../../src/agents/fencing/driver.ts'
 import type { FenceAttempt } from '../../src/decisions/fence-server.ts'
 import type { FenceOrder } from './drivers/fence-runner.ts'
+import { startHypervisor } from './lab/hypervisor.ts'
 import { type IpmiSim, startIpmiSim } from './lab/ipmi-sim.ts'
 import { createLab, type Lab } from './lab/lab.ts'
 import { liveTest } from './lab/live-test.ts'
@@ -41,19 +42,23 @@ const withController = async (body: (scene: Scene) => Promise<void>, slowMs = 0)
     const { address, port, user } = bmc
     return { type: 'ipmi', address, port, user, passwordFile, cipher: 3, timeout: 15_000, ...more }
   }
-  const run = async <T>(order: Partial<FenceOrder>): Promise<T> => {
-    const whole = { do: 'fence', server: 's2', directory: lab.directory, fencing: {}, ...order }
-    return JSON.parse(
-      await lab.host('s1').ok([process.execPath, program, JSON.stringify(whole)], { timeoutMs: 60_000 }),
-    )
-  }
   try {
-    await body({ lab, bmc, ipmi, run })
+    await body({ lab, bmc, ipmi, run: runOn(lab) })
   } finally {
     // What was ordered late still needs the lab.
     await bmc.stop()
   }
 }
+
+/** What s1 is told to do to s2. */
+const runOn =
+  (lab: Lab) =>
+  async <T>(order: Partial<FenceOrder>): Promise<T> => {
+    const whole = { do: 'fence', server: 's2', directory: lab.directory, fencing: {}, ...order }
+    return JSON.parse(
+      await lab.host('s1').ok([process.execPath, program, JSON.stringify(whole)], { timeoutMs: 60_000 }),
+    )
+  }
 
 /** One device, alone on its level. */
 const only = (device: object, more: object = {}) => ({ devices: { one: device }, levels: { s2: [['one']] }, ...more })
@@ -143,6 +148,35 @@ describe('a management controller', () => {
       expect(text).not.toContain('secret')
       expect(await run<PowerStatus>({ do: 'ask', fencing: only(ipmi()) })).toEqual({ power: 'off' })
     })
+  })
+})
+
+describe('a hypervisor', () => {
+  liveTest('stops the machine that a server is, and tells that it has', { needs: ['lab'] }, async () => {
+    await using lab = await createLab({ hosts: ['s1', 's2', 'vmhost'] })
+    const s2 = lab.host('s2')
+    const directory = join(lab.directory, 'hypervisor')
+    const hypervisor = await startHypervisor(lab.host('vmhost'), { directory, machines: { db2: s2 } })
+    const { through, orders } = hypervisor
+    const run = runOn(lab)
+    const vm = (more: object = {}) =>
+      only({ type: 'vm', hypervisor: 'virsh', through, hostMap: { s2: 'db2' }, timeout: 15_000, ...more })
+    expect(await run<PowerStatus>({ do: 'ask', fencing: vm() })).toEqual({ power: 'on' })
+    expect(await run<FenceAttempt>({ fencing: vm() })).toMatchObject({ ok: true, level: 1, devices: ['one'] })
+    expect(s2.isOn).toBe(false)
+    // The order is refused since there is nothing to stop; what is seen counts.
+    expect(await run<FenceAttempt>({ fencing: vm() })).toMatchObject({ ok: true })
+    expect(await run({ do: 'restart', fencing: { ...vm(), action: 'reboot' } })).toEqual([])
+    await expect.poll(() => run({ do: 'ask', fencing: vm() }), { timeout: 20_000 }).toEqual({ power: 'on' })
+    expect(s2.isOn).toBe(true)
+    expect(orders).toEqual(['destroy db2', 'start db2'])
+    const unknown = await run<FenceAttempt>({ fencing: vm({ hostMap: {} }) })
+    expect(unknown.ok || unknown.because).toMatch(/one: virsh status ended with code 1: .*failed to get domain 's2'/)
+    await hypervisor.cutOff()
+    const silent = await run<FenceAttempt>({ fencing: vm() })
+    expect(silent.ok || silent.because).toMatch(/virsh status ended with code 255: .*No route to host/)
+    expect([s2.isOn, orders.length]).toEqual([true, 2])
+    await hypervisor.stop()
   })
 })
 

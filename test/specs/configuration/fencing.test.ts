@@ -3,7 +3,6 @@ import { expect, test } from 'vitest'
 import { inputOf, plugsOf } from '../../../src/agents/fencing/fence-agent.ts'
 import { commandOfAction } from '../../../src/agents/fencing/final-action.ts'
 import { ipmiCommand } from '../../../src/agents/fencing/ipmi.ts'
-import { vmCommands } from '../../../src/agents/fencing/vm.ts'
 import { machineActions } from '../../../src/events/index.ts'
 import { configurationOf, problemsOf, web } from './samples.ts'
 
@@ -130,18 +129,4 @@ test('plugs come from the host map, from Pacemaker’s own, or are the server’
   expect(plugsOf(device, 'gamma')).toEqual(['gamma'])
   // Pacemaker's own options are not the agent's.
   expect(inputOf(device, 'off', '2')).toEqual(['ip=10.0.9.9', 'plug=2', 'action=off'])
-})
-
-test('hypervisors are told to stop the machine hard, on their own host where it is another', () => {
-  const commands = (text: string) => {
-    const device = deviceOf('vm', text)
-    return device.type === 'vm' ? vmCommands(device, 'beta') : null
-  }
-  const virsh = commands('{ type: vm, hypervisor: virsh, uri: "qemu+ssh://h/system" }')
-  expect(virsh?.off.join(' ')).toBe('virsh --quiet --connect qemu+ssh://h/system destroy beta')
-  expect(virsh?.saysOff.test('shut off\n')).toBe(true)
-  expect(virsh?.saysOff.test('running\n')).toBe(false)
-  const qm = commands('{ type: vm, hypervisor: qm, through: [ssh, root@pve], hostMap: { beta: "102" } }')
-  expect(qm?.off.join(' ')).toBe('ssh root@pve qm stop 102 --skiplock 1')
-  expect(qm?.saysOff.test('status: stopped\n')).toBe(true)
 })
