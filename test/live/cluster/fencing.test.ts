@@ -227,7 +227,7 @@ const hopeless = {
   type: 'exec',
   mode: 'run-to-end',
   start: '[ "$(uname -n)" != s1 ]',
-  activation: { failovers: 0, finalAction: 'reboot' },
+  activation: { failovers: 0, finalAction: 'keepalive-reset' },
 }
 clusterTest(
   'a final action ends the server on which a group could not be started',
@@ -238,13 +238,15 @@ clusterTest(
       app: { resources: { hopeless } },
       web: webGroup(),
     },
-    more: (lab: Lab) => ({ finalActions: { reboot: `uname -n >> ${join(lab.directory, 'final')}`, wait: '10s' } }),
+    more: (lab: Lab) => ({ finalActions: { keepaliveReset: `uname -n >> ${join(lab.directory, 'final')}` } }),
   },
   async (cluster) => {
     await Promise.all(cluster.servers.map((server) => cluster.startAgent(server)))
     const ordered = async () => (await cluster.events('FinalActionOrdered', 's2').catch(() => []))[0] ?? null
-    expect((await until(ordered, settleMs, 'the final action')).data).toMatchObject({ server: 's1', action: 'reboot' })
-    // What could leave has left before.
+    expect((await until(ordered, settleMs, 'the final action')).data).toMatchObject({
+      server: 's1',
+      action: 'keepalive-reset',
+    })
     for (const group of ['web', 'app']) await cluster.waitUntilOnline(group, 's2', { by: 's2' })
     const note = async () => (await cluster.host('s2').run(['cat', join(cluster.lab.directory, 'final')])).stdout
     await until(async () => (await note()) === 's1\n', settleMs, 'the command to have run on s1')
