@@ -3,6 +3,7 @@ import { lookup } from 'node:dns/promises'
 import { Agent as PlainAgent, request as plainRequest } from 'node:http'
 import { Agent as SecureAgent, request as secureRequest } from 'node:https'
 import type { LookupFunction } from 'node:net'
+import { TLSSocket } from 'node:tls'
 import { NetworkTrouble } from './network-trouble.ts'
 import type { HttpClient } from './world.ts'
 
@@ -38,7 +39,9 @@ const ask: HttpClient['ask'] = (question) =>
         // The server gave the kept connection up in the same moment: nothing was answered on it, so ask anew.
         if (asked.reusedSocket && trouble.code === 'ECONNRESET')
           ask({ ...question, keepAlive: false }).then(resolve, reject)
-        else fail(limit.aborted ? new Error(`no answer within ${timeoutMs} ms`) : trouble)
+        else if (limit.aborted) fail(new Error(`no answer within ${timeoutMs} ms`))
+        else if (asked.socket instanceof TLSSocket && asked.socket.authorizationError) fail(new NotBelieved(trouble))
+        else fail(trouble)
       })
       asked.on('response', (response) => {
         const parts: Buffer[] = []
@@ -56,6 +59,17 @@ const ask: HttpClient['ask'] = (question) =>
       fail(cause)
     }
   })
+
+/** Which of the two it is, the reason tells: an unknown authority, or a certificate for another name or time. */
+class NotBelieved extends Error {
+  override readonly name = 'NotBelieved'
+
+  constructor(cause: Error) {
+    const remedy = 'ca has to name the authority that signed it, and it the address that was asked'
+    // What Node adds behind it is advice on how to start Node.
+    super(`its certificate is not believed (${cause.message.split(';')[0]}): ${remedy}`, { cause })
+  }
+}
 
 /** Under way, by name. */
 const lookups = new Map<string, ReturnType<typeof lookUpAll>>()

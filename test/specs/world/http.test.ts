@@ -1,5 +1,6 @@
 import { connect, createServer } from 'node:net'
-import { afterEach, expect, test } from 'vitest'
+import { afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { createAuthority, createNodeCertificate, type KeyAndCertificate } from '../../../src/cli/create/certificates.ts'
 import { realHttp } from '../../../src/world/http-client.ts'
 import { realHttpServers } from '../../../src/world/http-server.ts'
 import type { HttpAnswer, HttpRequest } from '../../../src/world/world.ts'
@@ -9,8 +10,11 @@ afterEach(() => {
   for (const server of open.splice(0)) server.close()
 })
 
-const serve = async (answer: (request: HttpRequest) => HttpAnswer): Promise<number> => {
-  const server = await realHttpServers.listen({ address: '127.0.0.1', port: 0, tls: null, largestBytes: 1000 }, answer)
+const serve = async (
+  answer: (request: HttpRequest) => HttpAnswer,
+  { tls = null, address = '127.0.0.1' }: { readonly tls?: KeyAndCertificate | null; readonly address?: string } = {},
+): Promise<number> => {
+  const server = await realHttpServers.listen({ address, port: 0, tls, largestBytes: 1000 }, answer)
   open.push(server)
   return server.port
 }
@@ -80,4 +84,52 @@ test('one address may hold a few connections, not all of them', async () => {
     ),
   )
   expect(ended).toHaveLength(20)
+})
+
+describe('by HTTPS', () => {
+  let authority: KeyAndCertificate
+  let own: KeyAndCertificate
+  beforeAll(async () => {
+    authority = await createAuthority('shop')
+    // For loopback, too.
+    own = await createNodeCertificate(authority, { name: 's1', addresses: [] })
+  })
+  const askSecurely = (port: number, ca?: string, host = '127.0.0.1') =>
+    realHttp.ask({
+      ...{ method: 'POST', url: `https://${host}:${port}/`, body: Uint8Array.of(1, 2), timeoutMs: 5000 },
+      ...(ca === undefined ? {} : { ca }),
+    })
+
+  test('a question is answered whose authority is the right one', async () => {
+    const port = await serve(echo, { tls: own })
+    expect(await askSecurely(port, authority.certificate)).toEqual({ status: 200, body: Buffer.of(1, 2) })
+    expect((await askSecurely(port, `${own.certificate}\n${authority.certificate}`)).status).toBe(200)
+  })
+
+  test('nothing is asked of one that no authority vouches for, and it is said why', async () => {
+    const port = await serve(
+      () => {
+        throw new Error('it was asked')
+      },
+      { tls: own },
+    )
+    const because = `POST https://127.0.0.1:${port}/: its certificate is not believed (unable to verify the first certificate): ca has to name the authority that signed it, and it the address that was asked`
+    await expect(askSecurely(port)).rejects.toThrow(because)
+    const other = await createAuthority('shop')
+    await expect(askSecurely(port, other.certificate)).rejects.toThrow(because)
+    await expect(askSecurely(port, 'no certificate')).rejects.toThrow('its certificate is not believed')
+  })
+
+  test('a certificate of another address is not believed', async () => {
+    const address = '127.0.0.2'
+    const port = await serve(echo, { tls: own, address })
+    const because = /its certificate is not believed \(.*IP: 127\.0\.0\.2 is not in the cert's list/
+    await expect(askSecurely(port, authority.certificate, address)).rejects.toThrow(because)
+  })
+
+  test('a server that speaks none is trouble, and so is the other way round', async () => {
+    const plain = await serve(echo)
+    await expect(askSecurely(plain, authority.certificate)).rejects.toThrow(`POST https://127.0.0.1:${plain}/: `)
+    await expect(ask(await serve(echo, { tls: own }))).rejects.toThrow('POST http://')
+  })
 })
