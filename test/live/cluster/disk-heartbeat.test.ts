@@ -2,6 +2,7 @@
 import { describe, expect, type TestContext } from 'vitest'
 import { createLab } from '../lab/lab.ts'
 import { liveTest } from '../lab/live-test.ts'
+import { giveStateDisks, resumeStateDisk, stallStateDisk } from '../lab/state-disks.ts'
 import { now, until } from '../lab/until.ts'
 import { type Cluster, createCluster, settleMs } from './cluster.ts'
 import { checked } from './cluster-test.ts'
@@ -10,6 +11,8 @@ import { untilJudged } from './judged.ts'
 
 const needs = { needs: ['lab', 'nats-server', 'losetup', 'mkfs.ext4'], timeoutMs: 150_000 } as const
 const timeoutMs = 1000
+/** Has the disk that both servers share, and can make it stand still. */
+const store = 'store'
 
 const diskTest = (
   name: string,
@@ -17,8 +20,12 @@ const diskTest = (
   { fileSystem }: { readonly fileSystem?: 'ext4' } = {},
 ): void => {
   liveTest(name, needs, async (context) => {
-    await using lab = await createLab({ hosts: ['s1', 's2', 'w'] })
-    const { device } = await lab.loopDevice({ sizeMiB: 32, ...(fileSystem ? { fileSystem } : {}) })
+    await using lab = await createLab({
+      hosts: ['s1', 's2', 'w', store],
+      prepare: (hosts) => giveStateDisks(hosts.filter((host) => host.name === store)),
+    })
+    const directory = lab.host(store).stateDirectory
+    const { device } = await lab.loopDevice({ sizeMiB: 32, directory, ...(fileSystem ? { fileSystem } : {}) })
     const cluster = await createCluster(lab, {
       perServer: { s1: { diskHeartbeat: device }, s2: { diskHeartbeat: device } },
       more: {
@@ -77,6 +84,36 @@ describe('a heartbeat disk', () => {
     await untilJudged(cluster, 's1', 'connected', 'disk: a peer is heard')
     expect(await cluster.do('s1', 'disk-heartbeat', 'show', device)).toMatch(/0 +s1 +beat \d+ of incarnation/)
   })
+
+  diskTest(
+    'that stands still is missed and said so, and holds nobody up; then it is used again',
+    async (cluster, device) => {
+      expect(await init(cluster, device)).toMatchObject({ code: 0 })
+      await cluster.start()
+      await Promise.all([hearByDisk(cluster, 's1', 's2'), hearByDisk(cluster, 's2', 's1')])
+      const watch = await cluster.watch()
+      const isSaid = (what: string) => async () =>
+        (await Promise.all(cluster.servers.map((server) => cluster.logOf(server, 'agent')))).every((log) =>
+          log.includes(what),
+        )
+      const isNoted = (type: 'PathLost' | 'PathRestored') => async () =>
+        (await cluster.events(type)).filter(({ data }) => data.path === 'disk').length === 2
+      await stallStateDisk(cluster.host(store))
+      try {
+        await until(isSaid('the heartbeat disk stalls'), settleMs, 'both to say that the disk stalls')
+        await until(isNoted('PathLost'), settleMs, 'both to miss the other by disk')
+        for (const server of cluster.servers) expect((await cluster.status(server)).lease.held).toBe(true)
+      } finally {
+        await resumeStateDisk(cluster.host(store))
+      }
+      await Promise.all([hearByDisk(cluster, 's1', 's2'), hearByDisk(cluster, 's2', 's1')])
+      await until(isNoted('PathRestored'), settleMs, 'both to hear the other by disk again')
+      expect(await isSaid('the heartbeat disk answers again')()).toBe(true)
+      await watch.waitFor('s1', settleMs)
+      expect(watch.lives()).toHaveLength(1)
+      expect(await cluster.events('ServerDeclaredDown')).toEqual([])
+    },
+  )
 
   diskTest('does not keep a dead server alive, however often its reader starts', async (cluster, device) => {
     expect(await init(cluster, device)).toMatchObject({ code: 0 })

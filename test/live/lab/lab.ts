@@ -20,6 +20,7 @@ import {
   type Place,
   type Prefix,
   placeOf,
+  rateScript,
 } from './network.ts'
 import { LabTrouble } from './trouble.ts'
 import { until } from './until.ts'
@@ -128,9 +129,16 @@ export class Lab {
     await this.#shell.execute(carrierScript([link.port], state))
   }
 
+  /** A link on which what the host receives trickles; null: as fast as ever. What does not fit into a short queue is lost. */
+  async slow(host: string, network: NetworkName, kilobitsPerSecond: number | null): Promise<void> {
+    const link = this.host(host).place.links[network]
+    if (link === undefined) throw new Error(`${host} is not on the ${network} network`)
+    await this.#shell.execute(rateScript(link.port, kilobitsPerSecond))
+  }
+
   /** A new empty disk that every host can open. Detached, and its file removed, with the lab. */
-  async loopDevice(options: LoopDeviceOptions): Promise<LoopDevice> {
-    const disk = await attachLoopDevice(join(this.directory, `disk-${++disks}.img`), options)
+  async loopDevice({ directory = this.directory, ...options }: LoopDeviceOptions): Promise<LoopDevice> {
+    const disk = await attachLoopDevice(join(directory, `disk-${++disks}.img`), options)
     // Detaching a device that is open waits for its last close. The lab's shell has it open, so from here on the
     // kernel detaches it when the lab ends, even if the harness is killed.
     await this.#shell.hold(disk.device)

@@ -8,11 +8,16 @@ const execute = promisify(execFile)
 /** A disk that every host can open: `/dev` is the machine's. All share one page cache, which real shared disks do not. */
 export type LoopDevice = { readonly device: string; readonly file: string; readonly sizeMiB: number }
 
-export type LoopDeviceOptions = { readonly sizeMiB: number; readonly fileSystem?: 'ext4' }
+export type LoopDeviceOptions = {
+  readonly sizeMiB: number
+  readonly fileSystem?: 'ext4'
+  /** Where its file is: on a disk that can stand still, for one. The lab's directory when not given. */
+  readonly directory?: string
+}
 
 export const attachLoopDevice = async (
   file: string,
-  { sizeMiB, fileSystem }: LoopDeviceOptions,
+  { sizeMiB, fileSystem }: Omit<LoopDeviceOptions, 'directory'>,
 ): Promise<LoopDevice> => {
   await writeFile(file, '')
   await truncate(file, sizeMiB * 1024 * 1024)

@@ -17,6 +17,7 @@ export type Need =
   | 'memory-cgroup'
   | 'losetup'
   | 'ipv6'
+  | 'tc'
   | 'ipmi'
   | 'socat'
   | 'fence-agents'
@@ -57,6 +58,7 @@ const checks: Record<Exclude<Need, 'lab'>, () => string | null> = {
   'fence-agents': () => onPath('fence_dummy') ?? onPath('fence_ipmilan'),
   ipmi: () => onPath('ipmi_sim') ?? onPath('ipmitool'),
   socat: () => onPath('socat') ?? onPath('setpriv'),
+  tc: () => onPath('tc'),
   ipv6: () => (existsSync('/proc/sys/net/ipv6') ? null : 'no IPv6 in this kernel'),
 }
 

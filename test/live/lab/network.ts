@@ -75,6 +75,15 @@ nsenter --net=/proc/${pid}/ns/net ${batch(['link set lo up', ...hostSide])}`
 export const carrierScript = (ports: readonly string[], state: 'up' | 'down'): string =>
   batch(ports.map((port) => `link set ${port} ${state}`))
 
+/** A packet of the largest size passes; two more may wait. */
+const burstBytes = 1600
+
+/** By tbf, since not every kernel has netem: beats come late as they do on a line that is too slow for them. */
+export const rateScript = (port: string, kilobitsPerSecond: number | null): string =>
+  kilobitsPerSecond === null
+    ? `tc qdisc del dev ${port} root`
+    : `tc qdisc add dev ${port} root tbf rate ${kilobitsPerSecond}kbit burst ${burstBytes} limit ${2 * burstBytes}`
+
 /**
  * Frees the ports' names for the next power-on. Deleting the lab's end deletes the other at once, while the host's
  * namespace takes its own end with it only some time after its processes; whichever comes first is fine.

@@ -3,10 +3,13 @@ import { execFile } from 'node:child_process'
 import { truncate, writeFile } from 'node:fs/promises'
 import { promisify } from 'node:util'
 import type { Host } from './host.ts'
+import { until } from './until.ts'
 
 const execute = promisify(execFile)
 
 const stateDiskMiB = 256
+/** A device whose file is on it is let go of some time after its last user. */
+const letGoMs = 10_000
 
 /** Mounted where the host's state is kept: seen by the host, which inherits it, and gone with this process's mounts. */
 export const giveStateDisks = async (hosts: readonly Host[]): Promise<() => Promise<void>> => {
@@ -19,7 +22,8 @@ export const giveStateDisks = async (hosts: readonly Host[]): Promise<() => Prom
     await execute('mount', ['-o', 'loop', file, stateDirectory])
   }
   return async () => {
-    for (const { stateDirectory } of hosts) await execute('umount', [stateDirectory])
+    for (const { stateDirectory } of hosts)
+      await until(() => execute('umount', [stateDirectory]), letGoMs, `${stateDirectory} to be let go of`)
   }
 }
 
