@@ -37,6 +37,8 @@ export class SimulatedHost {
   ram = new Map<string, unknown>()
   isOn = false
   isFrozen = false
+  /** The last time that it did and went on: how, and until when. */
+  stoodStill: { readonly how: 'frozen' | 'suspended'; readonly until: number } | null = null
   boots = 0
   /** Added to its wall clock: nothing may be decided by that one. */
   wallError = 0
@@ -93,6 +95,7 @@ export class SimulatedHost {
     if (this.isOn) return
     this.isOn = true
     this.isFrozen = false
+    this.stoodStill = null
     this.boots += 1
     this.#bootedAt = this.scheduler.now
     this.#uptimeBefore = 1000 + (digested(this.boots, this.name) % 5000)
@@ -121,6 +124,7 @@ export class SimulatedHost {
   thaw(): void {
     if (!this.isFrozen) return
     this.isFrozen = false
+    this.stoodStill = { how: 'frozen', until: this.scheduler.now }
     for (const process of this.processes.values()) process.wake()
   }
 
@@ -132,6 +136,7 @@ export class SimulatedHost {
     if (this.#suspendedAt === null) return
     this.#suspendedMs += this.scheduler.now - this.#suspendedAt
     this.#suspendedAt = null
+    this.stoodStill = { how: 'suspended', until: this.scheduler.now }
     for (const process of this.processes.values()) process.wake()
   }
 

@@ -26,12 +26,12 @@ export const leased: Invariant = {
       const runs = ledger.on(host)
       const [first] = runs
       if (first === undefined) return
-      const end = endOf(host) + toleranceMs
-      if (scheduler.now >= end && !isExcused(scene, host))
+      const end = Math.max(endOf(host) + toleranceMs, excusedUntil(scene, host))
+      if (scheduler.now >= end)
         violate(
           `${host} runs ${first.group}/${first.resource} (epoch ${first.epoch}) although the promises that its lease rested on have run out: the beats that a majority answered are from ${agoOf(host)} ms ago`,
         )
-      else if (scheduler.now < end && end !== Number.POSITIVE_INFINITY) {
+      else if (end !== Number.POSITIVE_INFINITY) {
         armed.add(host)
         scheduler.at(end, () => look(host))
       }
@@ -53,11 +53,17 @@ export const leased: Invariant = {
 
 /**
  * Without a watchdog nothing ends what stands still, nor with one that is suspended with its machine, as GUARANTEES.md says:
- * fencing has to. So it has where servers keep what they run without a quorum (rule 12).
+ * fencing has to. Once it goes on it is off as soon as after the end of any lease. Fencing has to as well where servers keep
+ * what they run without a quorum (rule 12).
  */
-const isExcused = ({ hasWatchdog, cluster, configuration }: Scene, name: string): boolean => {
+const excusedUntil = ({ hasWatchdog, cluster, configuration, scheduler }: Scene, name: string): number => {
   const { heartbeat, fencing } = configuration
-  const { isFrozen, isSuspended } = cluster.host(name)
-  const isFenced = fencing.policy === 'required'
-  return heartbeat.onQuorumLoss === 'keep' || (isFrozen && !hasWatchdog) || (isSuspended && isFenced)
+  const { isFrozen, isSuspended, stoodStill } = cluster.host(name)
+  if (heartbeat.onQuorumLoss === 'keep') return Number.POSITIVE_INFINITY
+  const isExcused = { frozen: !hasWatchdog, suspended: fencing.policy === 'required' }
+  const graceMs = heartbeat.stop + guardianLooksMs
+  if ((isFrozen && isExcused.frozen) || (isSuspended && isExcused.suspended)) return scheduler.now + graceMs
+  return stoodStill !== null && isExcused[stoodStill.how] ? stoodStill.until + graceMs : Number.NEGATIVE_INFINITY
 }
+/** A guardian's timers stand still with the machine: it notices this much later at most. */
+const guardianLooksMs = 200
