@@ -93,13 +93,10 @@ export const promiseDue = (
 ): Promised | null => {
   const { durable, until } = l.promises
   const { timeoutMs } = l.timing
-  // Nobody is promised anything yet: what this voter goes by until then must not bind it after its next start.
-  if (membership.longestMs === 0) return null
   if (timeoutMs > durable.ms) return { ...durable, ms: timeoutMs }
   if (now < inheritedUntil(l, membership)) return null
   if (!durable.isComplete) return membership.admitted[l.me] === store ? { ...durable, isComplete: true } : null
-  // Whenever this voter starts anew, it keeps silent for T from then.
-  const isOutstanding = Object.values(until).some((at) => now + timeoutMs < at)
+  const isOutstanding = Object.values(until).some((at) => now < at)
   return timeoutMs < durable.ms && !isOutstanding ? { ms: timeoutMs, isComplete: true } : null
 }
 

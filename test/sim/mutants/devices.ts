@@ -84,13 +84,13 @@ export const deviceMutants: readonly Mutant[] = [
     find: 'return before === null ? null : beat',
     instead: 'return beat',
     seenBy: /web online on s2|takeovers are supported/,
-    plan: { hasSharedDisk: true, timeoutMs: 6000 },
+    plan: { hasSharedDisk: true, timeoutMs: 12_000 },
     // Its slot keeps the last beat of s1 for ever; s2 has just started, and can read it before the silence is over.
     scene: [
       { after: '20s', do: 'detach heartbeat disk of s2' },
       { do: 'power off s1' },
       { do: 'kill agent of s2' },
-      { after: '2s', do: 'attach heartbeat disk of s2', expect: 'web online on s2 within 6s' },
+      { after: '2s', do: 'attach heartbeat disk of s2', expect: 'web online on s2 within 12s' },
     ],
   },
   {
