@@ -63,6 +63,11 @@ const runSequence = async (mirrored: MirrorCluster, chance: Chance): Promise<str
 const told = <T extends Event['type']>({ cluster }: MirrorCluster, type: T) =>
   until(() => cluster.events(type), mirrorMs, 'the log to be read')
 
+/** The latest first: what an earlier one waits for may be what a later one has taken away. */
+const undone = async (undos: Undo[]): Promise<void> => {
+  for (const undo of undos.splice(0).toReversed()) await undo()
+}
+
 /** Puts down in `names` what it begins. */
 const runFaults = async (mirrored: MirrorCluster, chance: Chance, names: string[]): Promise<string> => {
   const undos: Undo[] = []
@@ -72,13 +77,13 @@ const runFaults = async (mirrored: MirrorCluster, chance: Chance, names: string[
   for (let left = 1 + Math.floor(chance.between(0, mostFaults)); left > 0; left--) {
     const fault = chance.oneOf(faults)
     names.push(fault.name)
-    if (fault.needsWell) for (const undo of undos.splice(0)) await undo()
+    if (fault.needsWell) await undone(undos)
     mayCopyAll ||= fault.copiesAll === true
     undos.push(await fault.happen(mirrored, chance))
     await mirrored.pause(chance.between(0, 2500))
-    if (chance.happens(0.5)) for (const undo of undos.splice(0)) await undo()
+    if (chance.happens(0.5)) await undone(undos)
   }
-  for (const undo of undos) await undo()
+  await undone(undos)
   await mirrored.waitUntilServing()
   // The owner that was, and those that came.
   const owners = (await told(mirrored, 'GroupAssigned')).slice(assignedBefore - 1).map(({ data }) => data.server)
