@@ -69,6 +69,14 @@ export const mirrorMutants: readonly MirrorMutant[] = [
     file: 'projections/mirrors.ts',
     find: 'change(mirror, server, { known: null, seen: null })\n  return contradiction',
     instead: 'return contradiction',
+    // Where its metadata can still be written, that says the same.
+    also: [
+      {
+        file: 'mirror/engine/disk-care.ts',
+        find: 'partition.dirty.addAll()',
+        instead: '',
+      },
+    ],
     seenBy: lost,
     from: 14,
     plan: wide,
