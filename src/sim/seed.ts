@@ -109,8 +109,10 @@ const settleMirrors = async (sim: Simulation): Promise<void> => {
   throw new Violation(`mirrors do not come to rest: ${whatIsWrong(sim)}`)
 }
 
-/** What only an operator may do: groups that failed or were stopped, a suspended cluster, stopped servers. */
+/** What only an operator may do: groups that failed or were stopped, a suspended cluster, stopped servers, those that a fence has switched off. */
 const mend = (sim: Simulation, isImpatient: boolean): void => {
+  // Its copy of a mirror may be the only current one.
+  if (isImpatient) for (const host of sim.hosts) if (!sim.cluster.host(host).isOn) sim.powerOn(host)
   const { cluster, servers, groups, monitors } = sim.state
   const broken = new Set(sim.ledger.running().flatMap(({ group, isBroken }) => (isBroken ? [group] : [])))
   const orders: readonly Command[] = [

@@ -56,9 +56,12 @@ const replaceDisk = async (mirrored: MirrorCluster): Promise<void> => {
   await mirrored.waitUntilBroken()
   await mirrored.wipe(server)
   await mirrored.cluster.powerOn(server)
-  const replaced = async () =>
-    (await mirrored.cluster.baton(await mirrored.owner(), ['mirror', 'replace-disk', mirror, server, '--yes'])).code ===
-    0
+  // A copy without metadata is made anew by itself where nothing else could be meant: that may come first.
+  const replaced = async () => {
+    const order = ['mirror', 'replace-disk', mirror, server, '--yes']
+    const { code } = await mirrored.cluster.baton(await mirrored.owner(), order)
+    return code === 0 || (await mirrored.mirror())?.stale === null
+  }
   await until(replaced, mirrorMs, `the disk of ${server} to be taken in`)
   await mirrored.waitUntilWhole()
 }
