@@ -27,8 +27,6 @@ export const mirrorMs = 2 * settleMs
 
 /** Until an operator looks at what does not become well by itself. */
 const byHandMs = 20_000
-/** Blocks, to see that writing goes on. */
-const enough = 20
 
 export type MirrorOptions = Omit<ClusterOptions, 'groups'> & {
   readonly sizeMiB?: number
@@ -46,6 +44,8 @@ export const mirrorMonitors: Readonly<Record<string, Part>> = {
 }
 
 export class MirrorCluster {
+  /** To see that writing goes on. */
+  readonly enough: number = 20
   readonly cluster: Cluster
   readonly disks: Readonly<Record<string, { readonly data: LoopDevice; readonly metadata: LoopDevice }>>
 
@@ -132,7 +132,9 @@ export class MirrorCluster {
       if (ownership.phase === 'failed') await byHand('start', 'db')
       const isOnline = ownership.phase === 'online'
       const known = mirrorOf(state.mirrors, mirror)
-      const monitors = ['data', 'writer'].map((name) => state.monitors[`db.${name}`]?.servers[ownership.server])
+      const monitors = Object.entries(state.monitors).flatMap(([name, { servers }]) =>
+        name.startsWith('db.') ? [servers[ownership.server]] : [],
+      )
       if (isOnline && known?.stale === null && monitors.every((one) => one?.verdict !== 'error')) return true
       if (known?.split) await this.cluster.baton('s1', ['mirror', 'rejoin', mirror], { timeoutMs: 30_000 })
       if (isOnline && known?.detached?.server === ownership.server)
@@ -184,31 +186,59 @@ export class MirrorCluster {
 
   /** The same, and it is written: what struck last may show late. */
   async waitUntilServing(): Promise<void> {
-    const before = await this.#highest()
+    const before = await this.written()
     const isServing = async () => {
       await this.waitUntilWell()
-      return (await this.#highest()) >= before + enough
+      return (await this.written()) >= before + this.enough
     }
     await until(isServing, 2 * mirrorMs, 'the group to be well, and something more to be written')
   }
 
-  async #highest(): Promise<number> {
+  /** How much was acknowledged so far: blocks. */
+  async written(): Promise<number> {
     return Math.max(0, ...(await this.acknowledged()).values())
   }
 
-  async waitUntilWritten(more = enough): Promise<void> {
-    const before = await this.#highest()
-    await until(async () => (await this.#highest()) >= before + more, mirrorMs, 'something more to be written')
+  async waitUntilWritten(more = this.enough): Promise<void> {
+    const before = await this.written()
+    await until(async () => (await this.written()) >= before + more, mirrorMs, 'something more to be written')
   }
 
   /** Every block that was acknowledged is there, or a newer one. Answers how many blocks were looked at. */
   async expectNothingLost(server: string): Promise<number> {
-    const acknowledged = await this.acknowledged()
-    const there = await this.cluster.host(server).ok(['perl', writer, 'read', `${mountPoint}/blocks`])
-    const found = new Map(pairsIn(there))
+    return this.#expectBlocks(server, `${mountPoint}/blocks`, await this.acknowledged())
+  }
+
+  /**
+   * The copy of a server that is split off, read as a backup would: by an NBD client. As after a crash, the journal of the
+   * file system is played back; then it is clean, and every block is there that was acknowledged before.
+   */
+  async expectInSnapshot(server: string, acknowledged: ReadonlyMap<number, number>): Promise<void> {
+    const host = this.cluster.host(server)
+    const uri = 'nbd+unix:///?socket=/var/lib/baton/log/db.data.mirror.nbd'
+    const [image, blocks] = ['/var/lib/baton/snapshot', '/var/lib/baton/snapshot-blocks']
+    const exposed = async () => JSON.parse(await host.ok(['nbdinfo', '--json', uri])).exports
+    const [found] = await until(exposed, mirrorMs, `the copy of ${server} to be exposed`)
+    expect(found).toMatchObject({ is_read_only: true })
+    await host.ok(['nbdcopy', uri, image])
+    // 1: something was corrected, which is the journal's doing.
+    expect((await host.run(['fsck.ext4', '-p', image])).code).toBeLessThanOrEqual(1)
+    await host.ok(['fsck.ext4', '-f', '-n', image])
+    await host.ok(['debugfs', '-R', `dump /blocks ${blocks}`, image])
+    expect(await this.#expectBlocks(server, blocks, acknowledged), 'blocks before the split').toBeGreaterThan(0)
+    await host.ok(['rm', image, blocks])
+  }
+
+  async #expectBlocks(server: string, file: string, acknowledged: ReadonlyMap<number, number>): Promise<number> {
+    const found = new Map(pairsIn(await this.cluster.host(server).ok(['perl', writer, 'read', file])))
     const lost = [...acknowledged].filter(([block, number]) => (found.get(block) ?? 0) < number)
     expect(lost, 'blocks that were acknowledged and are lost').toEqual([])
     return acknowledged.size
+  }
+
+  /** The last one that has begun. */
+  async lastResync() {
+    return (await this.cluster.events('MirrorResyncStarted')).at(-1)?.data
   }
 
   /** What is added to the data partition of a server is no zeros: an administrator gives what he has. */

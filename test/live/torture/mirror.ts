@@ -2,9 +2,11 @@
  * Tortures a mirror disk, sequence after sequence, on one real cluster that is written to all the time, and says whether an
  * acknowledged write was lost, the copies differ, or too much was copied:
  *
- *   npm run torture:mirror -- [--trials N] [--first N] [--seed S] [--faults N] [--seconds N] [--mode async] [--only TEXT]
+ *   npm run torture:mirror -- [--trials N] [--first N] [--seed S] [--faults N] [--seconds N] [--mode async]
+ *     [--work database] [--only TEXT]
  *
- * `--seconds`: no new sequence is begun after so long. `--only`: faults that have this in their name. In asynchronous mode
+ * `--seconds`: no new sequence is begun after so long. `--work`: `blocks`, or PostgreSQL with a client and an audit table.
+ * `--only`: faults that have this in their name. In asynchronous mode
  * what was queued may be lost with the side that served, so a sequence in which the group went over demands no writes. Ends
  * with 1 when anything was wrong. The seed decides which faults are tried and when; what a machine makes of them differs from
  * run to run.
@@ -15,8 +17,9 @@ import { findTools } from '../../bench/machine.ts'
 import { type Chance, chanceOf } from '../../properties/liveness/timeline.ts'
 import { removeKits } from '../cluster/kits.ts'
 import { MirrorCluster, mirrorMs } from '../cluster/mirror-cluster.ts'
+import { MirrorDatabase } from '../cluster/mirror-database.ts'
 import { createLab } from '../lab/lab.ts'
-import { missing } from '../lab/needs.ts'
+import { missing, type Need } from '../lab/needs.ts'
 import { until } from '../lab/until.ts'
 import { mirrorFaults, type Undo } from './mirror-faults.ts'
 
@@ -28,6 +31,7 @@ const { values: flags } = parseArgs({
     faults: { type: 'string', default: '3' },
     seconds: { type: 'string', default: '86400' },
     mode: { type: 'string', default: 'sync' },
+    work: { type: 'string', default: 'blocks' },
     only: { type: 'string', default: '' },
   },
 })
@@ -39,6 +43,7 @@ const [trials = 0, first = 0, seed = 0, mostFaults = 0, seconds = 0] = [
   flags.seconds,
 ].map(Number)
 const isAsync = flags.mode === 'async'
+const isDatabase = flags.work === 'database'
 const faults = mirrorFaults.filter(({ name }) => name.includes(flags.only))
 /** The least there is: it has to fill up over a slow mirror connect. */
 const queueLimit = 1_048_576
@@ -94,17 +99,20 @@ const runFaults = async (mirrored: MirrorCluster, chance: Chance, names: string[
   await mirrored.expectEqualAndClean()
   await mirrored.cluster.doSoon('s1', ['group', 'start', 'db'], mirrorMs)
   const copied = resyncs.reduce((sum, { totalBytes }) => sum + Number(totalBytes), 0) / 1_048_576
-  return `${blocks} blocks, ${resyncs.length} resyncs of ${copied.toFixed(1)} MiB`
+  return `${blocks} acknowledged, ${resyncs.length} resyncs of ${copied.toFixed(1)} MiB`
 }
 
 findTools()
-const reasons = missing(['lab', 'nats-server', 'losetup', 'mkfs.ext4', 'fuse'])
+const needs: readonly Need[] = ['lab', 'nats-server', 'losetup', 'mkfs.ext4', 'fuse']
+const reasons = missing([...needs, ...(isDatabase ? (['postgres'] as const) : [])])
 if (reasons.length > 0) {
   say(`no torture on this machine: ${reasons.join('; ')}`)
   process.exit(2)
 }
-if (faults.length === 0 || !['sync', 'async'].includes(flags.mode)) {
-  say(`--only ${flags.only}: no fault is called so; or --mode ${flags.mode}: instead sync or async`)
+const isUnderstood = ['sync', 'async'].includes(flags.mode) && ['blocks', 'database'].includes(flags.work)
+if (faults.length === 0 || !isUnderstood) {
+  say(`--only ${flags.only}: a part of the name of a fault; --mode ${flags.mode}: sync or async;`)
+  say(`--work ${flags.work}: blocks or database`)
   process.exit(2)
 }
 // Clocks of the product keep no process alive, and for moments they are all there is.
@@ -116,7 +124,10 @@ let done = 0
 let broken: string | null = null
 // Loop devices are the machine's: those of another lab must not look like ours.
 const more = { cluster: `torture-${process.pid}` }
-const mirrored = await MirrorCluster.create(lab, { data: { ackTimeout: '3s', mode: flags.mode, queueLimit }, more })
+const mirrored = await (isDatabase ? MirrorDatabase : MirrorCluster).create(lab, {
+  data: { ackTimeout: '3s', mode: flags.mode, queueLimit },
+  more,
+})
 try {
   await mirrored.start()
   for (let number = first; number < first + trials && performance.now() - began < seconds * 1000; number++) {
