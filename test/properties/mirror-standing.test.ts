@@ -78,6 +78,8 @@ class World {
   /** The other side has what this one has; it saves the epoch before it is said to follow. */
   readonly #follow = ({ server, epoch }: Engine): boolean => {
     const target = this.#other(server)
+    // Its agent shows what it has before it lets it follow: it may have been restored.
+    this.show(target)
     const generation = this.copies[server]?.generation ?? g0
     const answer = joinMirror(this.state, {
       mirror: name,
