@@ -7,6 +7,9 @@ const liveHookMs = 120_000
 /** Whole clusters for minutes of virtual time, over many seeds. */
 const simulationTestMs = 60_000
 
+/** The rules in a model with chance: as long as simulations are. */
+const liveness = 'test/properties/liveness/liveness.test.ts'
+
 export default defineConfig({
   test: {
     watch: false,
@@ -18,6 +21,7 @@ export default defineConfig({
         test: {
           name: 'fast',
           include: ['test/{specs,golden,properties}/**/*.test.ts'],
+          exclude: [liveness],
           pool: 'forks',
           maxWorkers: '100%',
           testTimeout: 20_000,
@@ -26,7 +30,7 @@ export default defineConfig({
       {
         test: {
           name: 'simulation',
-          include: ['test/sim/**/*.test.ts'],
+          include: ['test/sim/**/*.test.ts', liveness],
           pool: 'forks',
           maxWorkers: '100%',
           testTimeout: simulationTestMs,

@@ -7,7 +7,7 @@ import {
   type ServerName,
 } from '../events/index.ts'
 import { resourceMonitor } from '../projections/configuration.ts'
-import { type MonitorOnServer, monitorOn } from '../projections/monitors.ts'
+import { hasTakenSteps, type MonitorOnServer, monitorOn } from '../projections/monitors.ts'
 import type { State } from '../projections/state.ts'
 import type { Finding } from './monitor-runner.ts'
 import type { MonitorDriver } from './monitors/driver.ts'
@@ -45,13 +45,12 @@ export const lostBefore = (
   Object.fromEntries(
     Object.entries(current?.groups ?? {}).flatMap(([group, { resources }]) =>
       Object.entries(resources)
-        .filter(([name, { type }]) => type !== 'exec' && !isForgotten(monitorOn(monitors, nameOf(group, name), me)))
+        .filter(([name, { type }]) => type !== 'exec' && isOnRecord(monitorOn(monitors, nameOf(group, name), me)))
         .map(([name]) => [nameOf(group, name), resourceMonitor(group, name)] as const),
     ),
   )
 
-const isForgotten = ({ verdict, taken }: MonitorOnServer): boolean =>
-  verdict !== 'error' && !Object.values(taken).some((count) => count > 0)
+const isOnRecord = (here: MonitorOnServer): boolean => here.verdict === 'error' || hasTakenSteps(here)
 
 /** Looked at only while it is up: whatever fells it tells so by itself. */
 export const isUpDriver: MonitorDriver = { look: async () => ({ verdict: 'normal', because: 'it is up' }) }

@@ -1,6 +1,6 @@
 /** What is recorded of a monitor's finding: the change of verdict, and in the same commit the recovery it leads to. */
 import type { Event, MonitorConfiguration, MonitorName, MonitorVerdict } from '../events/index.ts'
-import { monitorOn } from '../projections/monitors.ts'
+import { hasTakenSteps, monitorOn } from '../projections/monitors.ts'
 import type { State } from '../projections/state.ts'
 import { type Decision, type Facts, together } from './decision.ts'
 import { recover } from './recover.ts'
@@ -29,8 +29,8 @@ export const judgeMonitor = (state: State, finding: MonitorFinding, facts: Facts
     verdict === 'error' && finding.mayRecover
       ? recover(state, { monitor, configuration, because, causedBy: null }, facts)
       : null
-  const hasTaken = Object.values(known.taken).some((count) => count > 0)
-  const isHealed = verdict === 'normal' && hasTaken && finding.normalMs >= configuration.recovery.healthyAfter
+  const isLongEnough = finding.normalMs >= configuration.recovery.healthyAfter
+  const isHealed = verdict === 'normal' && hasTakenSteps(known) && isLongEnough
   const reset: readonly Event[] = isHealed ? [{ type: 'RecoveryCountsReset', data: { monitor, server: facts.me } }] : []
   return together([...changed, ...(recovery?.events ?? []), ...reset], recovery?.because ?? {}, null)
 }

@@ -134,6 +134,8 @@ export const reportResync = (state: State, progress: DataOf<'MirrorResyncProgres
 
 /** Of extents that a data plane told of. */
 export type ToldDirty = {
+  /** That is all that it knows of. */
+  readonly isComplete: boolean
   /** What it was doing with them (mirror/engine/touched.ts). */
   readonly as: 'paired' | 'alone' | 'between' | 'over'
   /** When the mirror was last broken or joined under that epoch, as it was known before the data plane was asked. */
@@ -148,7 +150,7 @@ export const recordDirty = (
   const mirror = constructedMirror(state, dirty.mirror)
   const known = mirror?.epochs.find(({ epoch }) => epoch === dirty.epoch)
   const covered =
-    mirror && known && dirty.isComplete ? coveredBy(state, { mirror, known, by: dirty.server }, told) : null
+    mirror && known && told.isComplete ? coveredBy(state, { mirror, known, by: dirty.server }, told) : null
   if (dirty.runs.length === 0 && (covered === null || covered === known?.covered)) return null
   const data = { ...dirty, runs: [...joined([], dirty.runs)], ...(covered !== null && { covered }) }
   return together([{ type: 'MirrorDirtyRecorded', data }], {}, null)

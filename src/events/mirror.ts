@@ -127,8 +127,7 @@ export const mirrorEvents = {
   }),
   /**
    * Extents that were written under `epoch` and stand in no record of it yet, told by who serves it, or, once it is over, by
-   * who followed. `isComplete`: that is all that `server` knows of. `covered`: what the log has of that epoch with this
-   * (`EpochHistory`); none: as before. `saves`: of both sides' metadata at that moment, where known.
+   * who followed. `covered`: what the log has of that epoch with this (`EpochHistory`); none: as before. `saves`: of both sides' metadata at that moment, where known.
    */
   MirrorDirtyRecorded: z.object({
     mirror,
@@ -136,7 +135,6 @@ export const mirrorEvents = {
     generation,
     epoch: decode.epoch,
     runs,
-    isComplete: z.boolean(),
     covered: z.enum(['yes', 'open', 'by-bitmap']).optional(),
     saves: z.record(z.string().min(1).max(64), bytes),
   }),

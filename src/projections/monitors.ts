@@ -37,6 +37,9 @@ const freshOnServer: MonitorOnServer = {
 export const monitorOf = (monitors: Monitors, name: string): Monitor => monitors[name] ?? fresh
 export const monitorOn = (monitors: Monitors, name: string, server: string): MonitorOnServer =>
   monitors[name]?.servers[server] ?? freshOnServer
+/** Its recovery has begun, and was not forgotten since. */
+export const hasTakenSteps = ({ taken }: Pick<MonitorOnServer, 'taken'>): boolean =>
+  Object.values(taken).some((count) => count > 0)
 export const isSuspended = (monitor: Monitor, server: string): boolean => covers(monitor.suspendedOn, server)
 export const isDummyFailing = (monitor: Monitor, server: string): boolean => covers(monitor.dummyOn, server)
 

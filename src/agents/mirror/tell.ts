@@ -96,9 +96,9 @@ const extentTeller = ({ name, me, recorder, link }: TellerParts): (() => Promise
       // Its end is told once the log knows of it.
       if (as === 'over' && ownershipOf(recorder.state(), name)?.epoch === epoch) continue
       const since = epochs.find((one) => one.epoch === epoch)?.since ?? null
-      const dirty = { mirror: name, server: me, generation, runs, isComplete, saves: found.saves, epoch }
+      const dirty = { mirror: name, server: me, generation, runs, saves: found.saves, epoch }
       const told = await recorder.submit(`dirty extents ${name} ${of}`, (state) =>
-        recordDirty(state, dirty, { as, since }),
+        recordDirty(state, dirty, { isComplete, as, since }),
       )
       if (told.answer !== 'given-up') recorded = [...recorded, { epoch, number, isOver: as === 'over' && isComplete }]
     }

@@ -26,6 +26,15 @@ export const problem = (what: string, seen: string, remedy: string): Finding => 
   remedy,
 })
 
+/** How long a certificate lasts yet, in days. One voter with another authority than the rest would be cut off from the log. */
+export const lasting = (what: string, seen: string, days: number): Finding => {
+  const remedy = 'new kits for all voters at once, with the cluster stopped: docs/operations.md, Certificates'
+  if (days < urgentDays) return problem(what, seen, remedy)
+  return days < earlyDays ? warning(what, seen, remedy) : ok(what, seen)
+}
+const urgentDays = 14
+const earlyDays = 90
+
 /** Fixed: scripts rely on it. */
 export const codeOf = (findings: readonly Finding[]): 0 | 1 | 2 => {
   if (findings.some(({ level }) => level === 'problem')) return 2

@@ -1,6 +1,6 @@
 /** What the log servers say: version, sync, clocks. */
 import type { LogServerReport } from '../../events/jetstream-servers.ts'
-import { type Finding, ok, problem, unknown, warning } from './finding.ts'
+import { type Finding, lasting, ok, problem, unknown, warning } from './finding.ts'
 
 /** The oldest whose JetStream does all that the log rests on. */
 const leastVersion = [2, 12] as const
@@ -70,9 +70,7 @@ const certificates = (reports: readonly LogServerReport[]): Finding => {
   if (known.length === 0) return unknown(what, 'no log server says when its own ends')
   const days = Math.min(...known.map((one) => one.days))
   const seen = known.map((one) => `${one.name} ${one.days < 0 ? 'ended' : `in ${one.days} days`}`).join(', ')
-  const remedy = 'new kits for all voters at once, with the cluster stopped: docs/operations.md, Certificates'
-  if (days < 14) return problem(what, seen, remedy)
-  return days < 90 ? warning(what, seen, remedy) : ok(what, seen)
+  return lasting(what, seen, days)
 }
 const dayMs = 86_400_000
 

@@ -1,5 +1,5 @@
 /** What is so on this machine: kit, keys, certificates, the disk under the log, memory, control groups. */
-import { type Finding, ok, problem, unknown, warning } from './finding.ts'
+import { type Finding, lasting, ok, problem, unknown, warning } from './finding.ts'
 
 export type DiskFacts = {
   readonly device: string
@@ -72,9 +72,7 @@ const certificates = ({ now, certificateEnds, authorityEnds }: MachineFacts): re
     if (ends === null) return unknown(what, 'it cannot be read')
     const days = Math.floor((ends - now) / dayMs)
     const seen = `it ${days < 0 ? 'ended' : 'ends'} on ${new Date(ends).toISOString().slice(0, 10)} (${days < 0 ? `${-days} days ago` : `in ${days} days`})`
-    const remedy = 'new kits for all voters at once, with the cluster stopped: docs/operations.md, Certificates'
-    if (days < 14) return problem(what, seen, remedy)
-    return days < 90 ? warning(what, seen, remedy) : ok(what, seen)
+    return lasting(what, seen, days)
   })
 
 const keys = ({ kitTrouble, looseFiles }: MachineFacts): Finding =>

@@ -50,7 +50,7 @@ const minutes = () => limitOf(world, 120_000, new AbortController().signal)
 const orders = () => readFileSync(told, 'utf8').split('end\n').filter(Boolean)
 
 describe('a fence agent that fails once, and then hangs', () => {
-  const options = { ip: '10.0.9.9', pcmk_off_timeout: '2s', pcmk_off_retries: '1' }
+  const options = { ip: '10.0.9.9', pcmk_off_timeout: '1s', pcmk_off_retries: '1' }
 
   test('is asked again, and no longer than its time: what it did not answer is no proof', async () => {
     const answer = await driver.off(targetOf(agentThatNeedsThree(), options), minutes())
@@ -72,7 +72,7 @@ describe('a fence agent that fails once, and then hangs', () => {
   test('does not know the power before it has answered, however often it is to be asked', async () => {
     const agent = agentThatNeedsThree()
     const asked = (retries: string) =>
-      driver.status(targetOf(agent, { pcmk_status_timeout: '2s', pcmk_status_retries: retries }), minutes())
+      driver.status(targetOf(agent, { pcmk_status_timeout: '1s', pcmk_status_retries: retries }), minutes())
     expect(await asked('1')).toMatchObject({ power: 'unknown' })
     expect(await asked('0')).toEqual({ power: 'on' })
   })

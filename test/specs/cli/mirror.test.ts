@@ -38,7 +38,6 @@ const dirty = fact('MirrorDirtyRecorded', {
   generation: g1,
   epoch: 8,
   runs: [{ at: 0, length: 2 * MiB }],
-  isComplete: true,
   saves: {},
 })
 const resyncStarted = fact('MirrorResyncStarted', {

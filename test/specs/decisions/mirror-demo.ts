@@ -37,7 +37,7 @@ export const written = (
   runs: readonly object[],
   covered?: 'yes' | 'open' | 'by-bitmap',
 ): Event => {
-  const told = { mirror, server, generation: g0, epoch, runs, isComplete: covered !== undefined, saves: {} }
+  const told = { mirror, server, generation: g0, epoch, runs, saves: {} }
   return fact('MirrorDirtyRecorded', covered === undefined ? told : { ...told, covered })
 }
 

@@ -24,10 +24,9 @@ const coveredBy = (
     generation: g0,
     epoch: under(epoch),
     runs: wrote,
-    isComplete,
     saves: {},
   }
-  const decision = recordDirty(stateOf(given), dirty, { as, since: known?.since ?? null })
+  const decision = recordDirty(stateOf(given), dirty, { isComplete, as, since: known?.since ?? null })
   const [event] = decision?.events ?? []
   if (event === undefined) return 'nothing'
   return event.type === 'MirrorDirtyRecorded' ? (event.data.covered ?? null) : event.type

@@ -166,7 +166,6 @@ describe('forcing a stale copy', () => {
       generation: g1,
       epoch: 8,
       runs: [{ at: 0, length: 3_145_728 }],
-      isComplete: false,
       saves: {},
     })
     const story = spec.given(...gone.slice(0, 11), written, ...gone.slice(11))

@@ -140,7 +140,7 @@ describe('a mirror whose new size the log has named', () => {
   test('grows on a copy from the past before what it lacks is marked, which may lie beyond its end', () => {
     const run = { at: mebi, length: mebi }
     const written = fact('MirrorDirtyRecorded', {
-      ...{ mirror, server: 's1', generation: g0, epoch: 8, runs: [run], isComplete: true, covered: 'yes', saves: {} },
+      ...{ mirror, server: 's1', generation: g0, epoch: 8, runs: [run], covered: 'yes', saves: {} },
     })
     const past = [...given, written, sideSeen('s2', { epoch: 8, saves: 9 }), sideSeen('s2', { epoch: 8, saves: 4 })]
     expect(next(past, s2, {})).toEqual(grows)

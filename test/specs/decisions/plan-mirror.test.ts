@@ -82,7 +82,7 @@ describe('the side that does not own the group', () => {
   test('voids a copy from the past while the other side serves, by what the log knows it to lack', () => {
     const written = fact('MirrorDirtyRecorded', {
       ...{ mirror, server: 's1', generation: g0, epoch: 8, runs: [{ at: 0, length: 1_048_576 }] },
-      ...{ isComplete: true, covered: 'by-bitmap', saves: { s2: 40 } },
+      ...{ covered: 'by-bitmap', saves: { s2: 40 } },
     })
     const past = [...alone, written, sideSeen('s2', { epoch: 8, saves: 12 })]
     expect(next(past, s2)).toEqual({
