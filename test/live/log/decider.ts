@@ -56,16 +56,27 @@ export const readWhole = async (log: EventLog, last: Position, withinMs = electi
 
 const inFlight = 128
 
-/** Appends many commits quickly: each is sent before the ones before it are acknowledged. */
-export const fill = async (connection: LogConnection, after: Position, count: number): Promise<Position> => {
+/**
+ * Appends about so many commits quickly: each is sent before the ones before it are acknowledged. What is under way while the
+ * log gets another leader is answered by nobody: then it goes on from where the log stands.
+ */
+export const fill = async (
+  log: EventLog,
+  connection: LogConnection,
+  after: Position,
+  count: number,
+): Promise<Position> => {
   let position = after
+  let acknowledged = after
   let pending: Promise<unknown>[] = []
   for (let i = 1; i <= count; i++) {
     const commit = newCommit(`filling ${i}`)
     pending.push(publishRaw(connection, position, { commit, bytes: encodeCommit(commit, position.hash) }))
     position = { sequence: sequence(position.sequence + 1), hash: world.digest(encodeCommit(commit, position.hash)) }
     if (pending.length < inFlight && i < count) continue
-    await Promise.all(pending)
+    const outcomes = await Promise.allSettled(pending)
+    if (outcomes.some(({ status }) => status === 'rejected')) position = (await decide(log, acknowledged)).position
+    acknowledged = position
     pending = []
   }
   return position

@@ -147,7 +147,7 @@ describe.skipIf(missing(['nats-server']).length > 0)('a log of three voters', ()
   })
 
   test('a reader far behind reads on while voters die', { timeout: 240_000 }, async () => {
-    end = await fill(await lab.connect('v1'), end, 200_000)
+    end = await fill(log('v1'), await lab.connect('v1'), end, 200_000)
     for (const name of ['v1', 'v2', 'v3']) {
       const from = now()
       const reader = record(log(name))
