@@ -1,6 +1,7 @@
-/** What can happen to a mirror disk, drawn by chance; each undoes itself with what it answers. */
+/** What can happen to a mirror disk; each undoes itself with what it answers. */
 import type { Chance } from '../../properties/liveness/timeline.ts'
 import { type MirrorCluster, mirror, mirrorMs, mountPoint } from '../cluster/mirror-cluster.ts'
+import type { Role } from '../cluster/voter-processes.ts'
 import { until } from '../lab/until.ts'
 import { memoryGroup, memoryHierarchy } from '../mirror/memory-group.ts'
 
@@ -11,6 +12,13 @@ export type MirrorFault = {
   readonly copiesAll?: true
   /** It begins once everything is well: what came before it is undone first. */
   readonly needsWell?: true
+  /** Writes where the file system uses nothing in the end. */
+  readonly writesAnywhere?: true
+  /**
+   * Agent or guardian of this server: not promised without a watchdog when both are gone at once (GUARANTEES.md 1). Nobody is
+   * left then who ends what runs when the lease is over, and these hosts have no service manager that starts either again.
+   */
+  readonly takes?: { readonly server: string; readonly part: 'agent' | 'guardian' }
   readonly happen: (mirrored: MirrorCluster, chance: Chance) => Promise<Undo>
 }
 
@@ -33,6 +41,23 @@ const signal = async (mirrored: MirrorCluster, server: string, what: NodeJS.Sign
 
 const yes = () => true
 const no = () => false
+
+/** Its agent runs, and answers; its guardian with it, since it starts one before it runs anything. */
+const isGuarded = async ({ cluster }: MirrorCluster, server: string): Promise<boolean> =>
+  cluster.host(server).isOn && (await cluster.status(server).then(yes, no))
+
+/** What stands still goes on with what is answered, if nobody has replaced it. */
+const standStill = async (mirrored: MirrorCluster, server: string, role: Role): Promise<Undo> => {
+  if (!(await isGuarded(mirrored, server))) return nothing
+  const pid = await mirrored.cluster.signal(server, role, 'SIGSTOP').catch(() => null)
+  return async () => {
+    try {
+      if (pid !== null) process.kill(pid, 'SIGCONT')
+    } catch {
+      // It has ended.
+    }
+  }
+}
 
 /** What an operator orders; refused where it is not possible now, and then nothing happens. */
 const order = async (mirrored: MirrorCluster, ...args: readonly string[]): Promise<void> => {
@@ -99,9 +124,51 @@ const interconnect = 'ic0'
 /** What a resize takes in. */
 const grownMiB = 4
 
+/** A file of so much, on the disk and gone again. */
+const writeMore = (mib: number): string => {
+  const file = `${mountPoint}/more`
+  return `dd if=/dev/zero of=${file} bs=1M count=${mib} conv=fsync; rm -f ${file}; sync`
+}
 /** 24 MiB of memory, and more to write than that: every page has to be written back before the next. */
-const writerMiB = 24
-const fill = `${mountPoint}/more`
+const [writerMiB, writtenMiB] = [24, 30]
+/** Many times what the queue of an asynchronous mirror holds here. */
+const overflowMiB = 8
+
+/** Of the processes that watch over what runs. */
+const processFaults = (server: string): readonly MirrorFault[] => [
+  {
+    name: `the agent of ${server} stands still`,
+    takes: { server, part: 'agent' },
+    happen: (mirrored) => standStill(mirrored, server, 'agent'),
+  },
+  {
+    name: `the guardian of ${server} stands still`,
+    takes: { server, part: 'guardian' },
+    happen: (mirrored) => standStill(mirrored, server, 'guardian'),
+  },
+  {
+    name: `the log server of ${server} stands still`,
+    happen: (mirrored) => standStill(mirrored, server, 'log server'),
+  },
+  {
+    name: `the agent of ${server} is restarted`,
+    takes: { server, part: 'agent' },
+    happen: async (mirrored) => {
+      if (await isGuarded(mirrored, server)) await mirrored.cluster.restartAgent(server)
+      return nothing
+    },
+  },
+  {
+    name: `the agent of ${server} is killed`,
+    takes: { server, part: 'agent' },
+    happen: async (mirrored) => {
+      // One that has not reached its guardian yet would be started again by the service manager, which hosts lack.
+      if (await isGuarded(mirrored, server))
+        await mirrored.cluster.signal(server, 'agent', 'SIGKILL').catch(() => undefined)
+      return nothing
+    },
+  },
+]
 
 export const mirrorFaults: readonly MirrorFault[] = [
   {
@@ -166,37 +233,7 @@ export const mirrorFaults: readonly MirrorFault[] = [
         return nothing
       },
     },
-    {
-      name: `the agent of ${server} stands still`,
-      happen: async ({ cluster }) => {
-        if (!(cluster.host(server).isOn && (await cluster.status(server).then(yes, no)))) return nothing
-        const pid = await cluster.signal(server, 'agent', 'SIGSTOP').catch(() => null)
-        return async () => {
-          try {
-            if (pid !== null) process.kill(pid, 'SIGCONT')
-          } catch {
-            // Its guardian has replaced it.
-          }
-        }
-      },
-    },
-    {
-      name: `the agent of ${server} is restarted`,
-      happen: async ({ cluster }) => {
-        const isGuarded = cluster.host(server).isOn && (await cluster.status(server).then(yes, no))
-        if (isGuarded) await cluster.restartAgent(server)
-        return nothing
-      },
-    },
-    {
-      name: `the agent of ${server} is killed`,
-      happen: async ({ cluster }) => {
-        // One that has not reached its guardian yet would be started again by the service manager, which hosts lack.
-        const isGuarded = cluster.host(server).isOn && (await cluster.status(server).then(yes, no))
-        if (isGuarded) await cluster.signal(server, 'agent', 'SIGKILL').catch(() => undefined)
-        return nothing
-      },
-    },
+    ...processFaults(server),
     {
       name: `the disk of ${server} refuses what is written`,
       // A disk that fails beneath the service is void until all of it was copied.
@@ -217,6 +254,17 @@ export const mirrorFaults: readonly MirrorFault[] = [
     },
   },
   {
+    name: 'more is written than a slow mirror connect takes',
+    writesAnywhere: true,
+    happen: async (mirrored, chance) => {
+      const host = mirrored.cluster.host((await mirrored.ownerNow()) ?? 's1')
+      if (!host.isOn) return nothing
+      const undo = await slowConnect(mirrored, chance.between(leastMbit, mostMbit))
+      await host.run(['sh', '-c', writeMore(overflowMiB)], { timeoutMs: 60_000 }).catch(() => undefined)
+      return undo
+    },
+  },
+  {
     name: 'the other side is brought up over a slow mirror connect',
     needsWell: true,
     happen: async (mirrored, chance) => {
@@ -232,7 +280,9 @@ export const mirrorFaults: readonly MirrorFault[] = [
   },
   {
     name: 'both data partitions grow, and the mirror is resized',
+    needsWell: true,
     happen: async (mirrored) => {
+      await standbyWhenWell(mirrored)
       for (const server of sides) await mirrored.enlarge(server, grownMiB)
       await order(mirrored, 'resize', mirror)
       return nothing
@@ -263,12 +313,13 @@ export const mirrorFaults: readonly MirrorFault[] = [
   },
   {
     name: 'a writer is at the limit of its memory',
+    writesAnywhere: true,
     happen: async (mirrored) => {
       const owner = (await mirrored.ownerNow()) ?? 's1'
       const host = mirrored.cluster.host(owner)
       if (memoryHierarchy() === null || !host.isOn) return nothing
       const group = memoryGroup(`baton-torture-${process.pid}`, writerMiB * 1_048_576)
-      const write = `echo 0 >${group.procs}; dd if=/dev/zero of=${fill} bs=1M count=30 conv=fsync; rm -f ${fill}; sync`
+      const write = `echo 0 >${group.procs}; ${writeMore(writtenMiB)}`
       await host.run(['sh', '-c', write], { timeoutMs: 60_000 }).catch(() => undefined)
       await group.remove()
       return nothing
