@@ -187,6 +187,8 @@ const foldStanding = (mirror: Mutable, { type, data }: Of<Standing>, moment: Mom
         part(mirror, { generation, parent: mirror.generation, server: current, epoch }, moment)
       stand(mirror, { current, generation, because, epoch }, moment)
       Object.assign(mirror, { stale, forced: null })
+      // Nobody else says so of one that had copied everything, and waited for the log to hear of it.
+      if (mirror.resync?.interrupted === null) mirror.resync = { ...mirror.resync, interrupted: because }
       know(mirror, current, { generation, epoch })
       change(mirror, current, { seen: became('active', sideOf(mirror, current).seen, data) })
       const when = { epoch, server: current, since: moment.sequence }

@@ -1,14 +1,23 @@
 /** What the agent of a server with a copy of a mirror may do, and what of it goes to the log. */
 import { describe, expect, test } from 'vitest'
-import { mayFollow, mustVoid, needsFormat, reportResync, seeSide } from '../../../src/decisions/mirror-agent.ts'
+import {
+  mayFollow,
+  mustVoid,
+  needsFormat,
+  reportResync,
+  seeSide,
+  startResync,
+} from '../../../src/decisions/mirror-agent.ts'
 import { mirrorName } from '../../../src/events/index.ts'
 import { type Given, stateOf } from '../spec.ts'
 import { s1, s2 } from './demo.ts'
 import {
   alone,
+  broken,
   claims,
   constructed,
   g1,
+  g2,
   id,
   joinedAs,
   mirror,
@@ -64,6 +73,13 @@ describe('an agent', () => {
     expect(follows(...stale, resyncStarted)).toBeNull()
     expect(follows(...stale, ordered('verify'))).not.toBeNull()
     expect(follows(...stale, joinedAs('s1', 's2', g1, 8))).toBeNull()
+  })
+
+  test('tells that a resync begins again after a break that came in the middle of it', () => {
+    const begins = (...more: readonly Given[]) =>
+      startResync(stateOf([...alone, resyncStarted, ...more]), resyncStarted.data as never)
+    expect(begins()).toBeNull()
+    expect(begins(broken('s1', 's2', g2, 8))?.events).toMatchObject([{ type: 'MirrorResyncStarted' }])
   })
 
   test('tells the progress of a resync every ten percent', () => {
