@@ -59,11 +59,12 @@ const standStill = async (mirrored: MirrorCluster, server: string, role: Role): 
   }
 }
 
-/** What an operator orders; refused where it is not possible now, and then nothing happens. */
-const order = async (mirrored: MirrorCluster, ...args: readonly string[]): Promise<void> => {
+/** What an operator orders; refused where it is not possible now: false, and then nothing happens. */
+const order = async (mirrored: MirrorCluster, ...args: readonly string[]): Promise<boolean> => {
   const owner = (await mirrored.ownerNow()) ?? 's1'
-  if (mirrored.cluster.host(owner).isOn)
-    await mirrored.cluster.baton(owner, ['mirror', ...args], { timeoutMs: 30_000 }).catch(() => undefined)
+  if (!mirrored.cluster.host(owner).isOn) return false
+  const done = mirrored.cluster.baton(owner, ['mirror', ...args], { timeoutMs: 30_000 })
+  return done.then(({ code }) => code === 0, no)
 }
 
 /** Both are on, one serves and the other has everything: what a change of disks begins with. */
@@ -336,7 +337,8 @@ export const mirrorFaults: readonly MirrorFault[] = [
   {
     name: 'the standby is split off for a backup',
     happen: async (mirrored) => {
-      await order(mirrored, 'split', mirror)
+      // Where nothing was split, nobody need be there to take it back.
+      if (!(await order(mirrored, 'split', mirror))) return nothing
       return async () => {
         // A server that was off has to be back before it is known where this is asked.
         await until(async () => (await mirrored.ownerNow()) !== null, mirrorMs, 'an owner')
