@@ -2,7 +2,14 @@
 import type { AgentStatus, PeerStatus } from '../agents/control-protocol.ts'
 import { keepsOnQuorumLoss } from '../decisions/fencing.ts'
 import type { Group } from '../projections/groups.ts'
-import { banners, groupsByServer, monitorRows, needsAttention, resourcesOf } from '../projections/overview.ts'
+import {
+  banners,
+  groupsByServer,
+  type MonitorRow,
+  monitorRows,
+  needsAttention,
+  resourcesOf,
+} from '../projections/overview.ts'
 import { isJeopardy } from '../projections/paths.ts'
 import { presenceOf, type Server, serverOf } from '../projections/servers.ts'
 import type { State } from '../projections/state.ts'
@@ -247,12 +254,16 @@ const conditionWord = (condition: string, { green, red, yellow, dim }: Colours):
   return condition === 'lost' || condition.endsWith('failed') ? red(condition) : yellow(condition)
 }
 
+const verdictPaint = ({ verdict, left }: MonitorRow, { red, green, yellow, dim }: Colours): Paint => {
+  if (left !== null) return dim
+  return verdict === 'error' ? red : verdict === 'normal' ? green : yellow
+}
+
 const monitorLines = (state: State, look: StatusLook): readonly string[] => {
   const { colours } = look
   const rows = monitorRows(state).map((monitor) => {
-    const bad = monitor.verdict === 'error'
-    const paint = bad ? colours.red : monitor.verdict === 'normal' ? colours.green : colours.yellow
     const notes = [
+      ...(monitor.left === null ? [] : [`${monitor.left} has left`]),
       ...(monitor.verdict === 'normal' ? [] : [monitor.because]),
       ...(monitor.recovery === '' ? [] : [`recovery so far: ${monitor.recovery}`]),
       ...(monitor.suppressed === '' ? [] : [`no recovery: ${monitor.suppressed}`]),
@@ -262,7 +273,7 @@ const monitorLines = (state: State, look: StatusLook): readonly string[] => {
     return row(
       monitor.name,
       `on ${monitor.server}`,
-      paint(monitor.verdict),
+      verdictPaint(monitor, colours)(monitor.verdict),
       `for ${sinceWords(monitor.since, look)}`,
       told,
     )

@@ -1,5 +1,6 @@
 /** What is so, at a glance: the rows of `baton status`, from the state alone. */
-import type { GroupName, MonitorVerdict, WallTime } from '../events/index.ts'
+import { type GroupName, groupName, type MonitorVerdict, type WallTime } from '../events/index.ts'
+import { monitorsOf } from './configuration.ts'
 import type { Group, Resource } from './groups.ts'
 import { isDummyFailing, isSuspended } from './monitors.ts'
 import { isInService } from './servers.ts'
@@ -50,6 +51,8 @@ export type MonitorRow = {
   readonly recovery: string
   readonly suppressed: string
   readonly dummy: boolean
+  /** The group that it watched there, and that has left: its last word, no more. Null: it runs there, or would. */
+  readonly left: GroupName | null
 }
 
 /** Every monitor on every server that has said something, and those that are suspended. */
@@ -66,9 +69,17 @@ export const monitorRows = (state: State): readonly MonitorRow[] =>
         recovery: taken.map(([rung, count]) => `${count} ${rung}`).join(', '),
         suppressed: here.suppressed ?? '',
         dummy: isDummyFailing(monitor, server),
+        left: leftBy(state, name, server),
       }
     }),
   )
+
+const leftBy = ({ configuration: { current }, groups }: State, name: string, server: string): GroupName | null => {
+  const monitor = current === null ? undefined : monitorsOf(current)[name]
+  if (monitor?.when !== 'active' || !monitor.target) return null
+  const ownership = groups[monitor.target.group]?.ownership
+  return ownership?.status === 'assigned' && ownership.server === server ? null : groupName(monitor.target.group)
+}
 
 /** What the cluster as a whole must be known for before anything else is read. */
 export const banners = (state: State): readonly string[] => {
@@ -126,7 +137,7 @@ export const needsAttention = (state: State): readonly string[] => {
   const failed = groups.filter(({ ownership }) => ownership.status === 'assigned' && ownership.phase === 'failed')
   const uncertain = groups.filter(({ ownership }) => ownership.status === 'assigned' && ownership.phase === 'uncertain')
   const waiting = groups.filter((group) => group.waiting !== null)
-  const errors = monitorRows(state).filter(({ verdict, dummy }) => verdict === 'error' && !dummy)
+  const errors = monitorRows(state).filter(({ verdict, dummy, left }) => verdict === 'error' && !dummy && left === null)
   return [
     ...down.map(({ name }) => `${name} is down`),
     ...failed.map(({ name }) => `${name} failed`),

@@ -113,6 +113,20 @@ describe('status shows everything at a glance', () => {
   test('of monitors it says how far their recovery has gone', async () => {
     await expect(await statusOf(ladder())).toMatchFileSnapshot('../../golden/status-monitors.txt')
   })
+
+  test('a monitor that watched a group there that has left needs no attention: that is its last word', async () => {
+    const log = ladder()
+    const died = { monitor: 'web.httpd', server: 's1', verdict: 'error', because: 'process 70 has ended' } as const
+    const look = { elapsedMs: 1, starved: false }
+    log.record({
+      afterMs: 10,
+      by: 'server:s1',
+      events: [{ type: 'MonitorVerdictChanged', data: { ...died, ...look } }],
+    })
+    const out = await statusOf(log)
+    expect(out).toMatch(/^! httpw on s1 reports an error: /m)
+    expect(out).toMatch(/^ +web\.httpd {2}on s1 {2}error {2}for .* web has left; process 70 has ended$/m)
+  })
 })
 
 test('without an agent it shows the last snapshot and says so', async () => {
