@@ -24,8 +24,6 @@ export type Decision = {
 /** A command that changes nothing: why, and what would make it possible. */
 export type Refusal = { readonly refused: string; readonly possible: string }
 
-export const isRefusal = (answer: Decision | Refusal): answer is Refusal => 'refused' in answer
-
 /** What one agent knows beside the log when it decides. */
 export type Facts = {
   readonly me: ServerName

@@ -1,5 +1,5 @@
 /** Small questions about a mirror that several decisions ask. */
-import { type MirrorConfiguration, type MirrorName, type ServerName, serverName } from '../events/index.ts'
+import { type MirrorConfiguration, type ServerName, serverName } from '../events/index.ts'
 import { type Mirror, mirrorOf } from '../projections/mirrors.ts'
 import type { State } from '../projections/state.ts'
 import { type Assigned, isOwned } from './decision.ts'
@@ -42,5 +42,3 @@ export const constructedMirror = (state: State, name: string): Mirror | null => 
   const mirror = mirrorOf(state.mirrors, name)
   return mirror?.id == null ? null : mirror
 }
-
-export type OfMirror = { readonly mirror: MirrorName }

@@ -273,6 +273,3 @@ const syncingStart = <T>(draft: Draft<State>, fold: () => T): T => {
   if (now > 0 && areAllThere) draft.cluster.starting = false
   return answer
 }
-
-/** Whether anything found on the log forbids this reader to decide: people must look first. */
-export const mayDecide = (state: State): boolean => state.watching === null && state.configuration.current !== null

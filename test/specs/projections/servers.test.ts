@@ -1,5 +1,4 @@
 import { describe, expect, test } from 'vitest'
-import { mayDecide } from '../../../src/projections/state.ts'
 import { fact } from '../../recorded-log.ts'
 import { declaredDown, joined, left, path, stateAfter, verdictIs } from './demo-cluster.ts'
 
@@ -50,11 +49,9 @@ describe('a cluster', () => {
 describe('an event of newer software', () => {
   const newer = fact('KettleBoiled', { mirror: 'data' })
 
-  test('makes this reader watch: it decides nothing more', () => {
-    expect(mayDecide(stateAfter())).toBe(true)
-    const state = stateAfter(newer)
-    expect(state.watching).toEqual({ type: 'KettleBoiled', sequence: 4 })
-    expect(mayDecide(state)).toBe(false)
+  test('makes this reader watch', () => {
+    expect(stateAfter().watching).toBe(null)
+    expect(stateAfter(newer).watching).toEqual({ type: 'KettleBoiled', sequence: 4 })
   })
 
   test('does not keep it from following what it knows', () => {
