@@ -212,7 +212,7 @@ class Watch {
   ): Promise<{ readonly sight: Sight; readonly isTimeout: boolean; readonly starved: boolean }> {
     if (this.#isDummy)
       return {
-        sight: { verdict: 'error', because: 'a dummy failure is enabled (practice)' },
+        sight: { verdict: 'error', because: 'it is to fail, for practice' },
         isTimeout: false,
         starved: false,
       }

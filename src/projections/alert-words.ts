@@ -1,5 +1,5 @@
 /** How values are worded in alerts. */
-import type { Command, Verdict } from '../events/index.ts'
+import type { Verdict } from '../events/index.ts'
 
 /** `operator:root` and `server:s1` as people say it. */
 export const authorInWords = (by: string): string => by.replace(/^operator:/, '').replace(/^server:/, 'server ')
@@ -18,19 +18,3 @@ export const whyChosen = (verdicts: readonly Verdict[]): string =>
   verdicts.find(({ fit }) => fit === 'chosen')?.because || 'no reason given'
 
 export const placeInWords = (server: string | null): string => (server === null ? 'every server' : `server ${server}`)
-
-/** `move-group web to s2`. */
-export const commandInWords = (command: Command): string => {
-  const { do: verb, ...rest } = command
-  if ('source' in rest) return rest.note === '' ? verb : `${verb} (${rest.note})`
-  const subjects = [
-    'group' in rest ? rest.group : null,
-    'resource' in rest ? rest.resource : null,
-    'monitor' in rest ? rest.monitor : null,
-    'voter' in rest ? rest.voter : null,
-    'mirror' in rest ? rest.mirror : null,
-  ].filter((one) => one !== null)
-  const server = 'server' in rest && rest.server !== null ? [rest.server] : []
-  const preposition = subjects.length > 0 && server.length > 0 ? [verb.endsWith('-group') ? 'to' : 'on'] : []
-  return [verb, ...subjects, ...preposition, ...server].join(' ')
-}

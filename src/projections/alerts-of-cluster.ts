@@ -1,8 +1,8 @@
 /** What there is to tell of events of the streams `cluster` and `operator`. */
 import type { ClusterEvent, OperationId, OperatorEvent } from '../events/index.ts'
-import { authorInWords, commandInWords, listed } from './alert-words.ts'
+import { authorInWords, listed } from './alert-words.ts'
 import type { Scene, Told } from './alerts.ts'
-import { durationInWords } from './wording.ts'
+import { describeCommand, durationInWords } from './wording.ts'
 
 export const tellCluster = ({ type, data }: ClusterEvent, { before, moment }: Scene): readonly Told[] => {
   const by = authorInWords(moment.by)
@@ -41,7 +41,7 @@ export const tellOperation = ({ type, data }: OperatorEvent, { before, moment }:
   const by = authorInWords(moment.by)
   switch (type) {
     case 'OperationRequested':
-      return [{ name: 'operationRequested', server: data.from, values: [by, data.from, commandInWords(data.command)] }]
+      return [{ name: 'operationRequested', server: data.from, values: [by, data.from, describeCommand(data.command)] }]
     case 'OperationRefused': {
       const { what, who, from } = asked(before, data.operation)
       const values = [what, data.because, `requested by ${who || by}`, data.possible || 'nothing']
@@ -69,7 +69,7 @@ export const tellOperation = ({ type, data }: OperatorEvent, { before, moment }:
 const asked = ({ operations }: Scene['before'], id: OperationId) => {
   const found = operations.findLast((operation) => operation.id === id)
   return {
-    what: found ? commandInWords(found.command) : `operation ${id}`,
+    what: found ? describeCommand(found.command) : `operation ${id}`,
     who: found ? authorInWords(found.by) : '',
     from: found?.from ?? null,
   }

@@ -66,7 +66,7 @@ export const monitorRows = (state: State): readonly MonitorRow[] =>
         verdict: isSuspended(monitor, server) ? 'suspended' : here.verdict,
         because: here.because,
         since: here.since,
-        recovery: taken.map(([rung, count]) => `${count} ${rung}`).join(', '),
+        recovery: taken.map(([rung, count]) => `${count} ${rung}${count === 1 ? '' : 's'}`).join(', '),
         suppressed: here.suppressed ?? '',
         dummy: isDummyFailing(monitor, server),
         left: leftBy(state, name, server),

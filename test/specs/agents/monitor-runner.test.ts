@@ -135,9 +135,7 @@ describe('an error counts', () => {
   test('at once when it is for practice', async () => {
     arrange({ retries: 9 }, [fact('DummyFailureEnabled', { monitor: 'look', server: null })])
     await virtual.pass(50)
-    expect(found).toMatchObject([
-      { verdict: 'error', because: 'a dummy failure is enabled (practice)', mayRecover: true },
-    ])
+    expect(found).toMatchObject([{ verdict: 'error', because: 'it is to fail, for practice', mayRecover: true }])
   })
 })
 

@@ -247,7 +247,7 @@ describe('the cluster', () => {
     })
     const refused = fact('OperationRefused', { operation: 'o1', because: 's2 is down', possible: 'start s2' })
     expect(told(asked, refused)).toEqual([
-      'op/2 warning: Refused to move-group web to s2: s2 is down.(requested by server s1; possible: start s2)',
+      'op/2 warning: Refused to move group web to s2: s2 is down.(requested by server s1; possible: start s2)',
     ])
   })
 
