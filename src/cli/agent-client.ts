@@ -15,13 +15,18 @@ const answerMs = 10_000
 
 export const socketOf = (stateDirectory: string): string => join(stateDirectory, 'run', 'control.sock')
 
-export const noAgent = (stateDirectory: string, because: string, cause?: unknown): CommandFailed =>
+const noAgent = (stateDirectory: string, because: string, cause: unknown, remedy = startIt): CommandFailed =>
   new CommandFailed(
     exitCode.unreachable,
     `no agent answers on ${socketOf(stateDirectory)} (${because})`,
-    'ask on another server; start it here (systemctl start baton-agent, on the witness baton-witness); or name its directory with --state. Commands that read take --file, an exported log',
+    `${remedy}. Commands that read take --file, an exported log`,
     { cause },
   )
+
+const startIt =
+  'ask on another server; start it here (systemctl start baton-agent, on the witness baton-witness); or name its directory with --state'
+const hangs =
+  'ask on another server; systemd replaces an agent that hangs: see journalctl -u baton-agent (on the witness baton-witness)'
 
 export const agentStatus = async (stateDirectory: string, signal?: AbortSignal): Promise<AgentStatus> => {
   const response = await ask(stateDirectory, { method: 'GET', path: '/status' }, { signal })
@@ -105,8 +110,10 @@ const ask = async (
         resolve(answer)
       },
     )
-    asked.setTimeout(answerMs, () => asked.destroy(new Error(`no answer within ${answerMs / 1000} s`)))
-    asked.on('error', (error) => reject(signal?.aborted ? error : noAgent(stateDirectory, whyOf(error), error)))
+    asked.setTimeout(answerMs, () =>
+      asked.destroy(noAgent(stateDirectory, `no answer within ${answerMs / 1000} s`, undefined, hangs)),
+    )
+    asked.on('error', (error) => reject(signal?.aborted ? error : unreachable(stateDirectory, error)))
     asked.end(body)
   })
   if (response.statusCode === 200) return answered(stateDirectory, response, signal)
@@ -127,11 +134,15 @@ async function* answered(stateDirectory: string, response: IncomingMessage, sign
   }
 }
 
-const whyOf = (error: NodeJS.ErrnoException): string => {
-  if (error.code === 'ENOENT') return 'there is no such socket: the agent is not running, or its state is elsewhere'
-  if (error.code === 'ECONNREFUSED') return 'nobody listens: the agent is not running'
-  if (error.code === 'EACCES') return 'permission denied: try as root'
-  return error.message
+const unreachable = (stateDirectory: string, error: NodeJS.ErrnoException): CommandFailed => {
+  if (error instanceof CommandFailed) return error
+  if (error.code === 'EACCES')
+    return noAgent(stateDirectory, 'permission denied', error, 'call it as root, or as the user of the agent')
+  const because: Readonly<Record<string, string>> = {
+    ENOENT: 'there is no such socket: the agent is not running, or its state is elsewhere',
+    ECONNREFUSED: 'nobody listens: the agent is not running',
+  }
+  return noAgent(stateDirectory, because[error.code ?? ''] ?? error.message, error)
 }
 
 const textOf = async (pieces: AsyncIterable<Buffer>): Promise<string> => {

@@ -5,7 +5,7 @@ import type { Command } from 'commander'
 export const exitCode = { ok: 0, failed: 1, usage: 2, refused: 3, unreachable: 4, timedOut: 5 } as const
 export type ExitCode = (typeof exitCode)[keyof typeof exitCode]
 
-/** Ends a command with a message for the person and a code for the script. */
+/** Ends a command with a message for the person, empty when it has been printed, and a code for the script. */
 export class CommandFailed extends Error {
   override readonly name = 'CommandFailed'
   readonly code: ExitCode

@@ -31,7 +31,9 @@ export const addDoctor: AddCommands = (program, deps) => {
           .join(''),
       )
     const code = codeOf(findings)
-    if (code !== 0) throw new CommandFailed(code === 2 ? exitCode.usage : exitCode.failed, totalOf(findings))
+    // The last line has said it.
+    const message = options.json ? totalOf(findings) : ''
+    if (code !== 0) throw new CommandFailed(code === 2 ? exitCode.usage : exitCode.failed, message)
   })
 }
 

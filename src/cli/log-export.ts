@@ -28,7 +28,8 @@ type Write = (text: string) => Promise<void>
 const writeLog = async (source: LogSource, options: ExportOptions, deps: Deps, write: Write): Promise<Written> => {
   const from = atOf(options.from, options, deps)
   const to = atOf(options.to, options, deps)
-  if (from?.kind === 'time') throw new CommandFailed(exitCode.usage, '--from of an export is a sequence')
+  if (from?.kind === 'time')
+    throw new CommandFailed(exitCode.usage, '--from of an export is a sequence', 'such as 1043')
   const written: Written = { commits: 0, first: 0, last: 0, hash: '' }
   await write(`${formatHeader(await source.cluster())}\n`)
   for await (const batch of readUntil(source, Math.max(0, (from?.sequence ?? 1) - 1), to)) {

@@ -6,7 +6,7 @@ import { agentStatus } from './agent-client.ts'
 import { countOf } from './alerts.ts'
 import { CommandFailed, type Deps, exitCode } from './deps.ts'
 import type { ShowOptions } from './log.ts'
-import { type LogSource, readUntil } from './log-source.ts'
+import { followAgent, type LogSource, readUntil } from './log-source.ts'
 import { atOf, withSource, zoneOf } from './options.ts'
 import type { At } from './times.ts'
 import { formatTime } from './times.ts'
@@ -16,19 +16,25 @@ export const showLog = async (options: ShowOptions, deps: Deps): Promise<void> =
   const from = atOf(options.from, options, deps)
   const to = atOf(options.to, options, deps)
   await withSource(options, deps, async (source) => {
-    if (from === null) {
-      const latest = await latestOf(source, { ...options, to }, deps)
-      await printAll(latest, options, deps)
-      return
+    let found = 0
+    for await (const batch of from === null
+      ? [await latestOf(source, { ...options, to }, deps)]
+      : wantedFrom(source, { ...options, from, to })) {
+      found += batch.length
+      await printAll(batch, options, deps)
     }
-    const after = from.kind === 'sequence' ? Math.max(0, from.sequence - 1) : 0
-    for await (const batch of readUntil(source, after, to))
-      await printAll(
-        batch.filter((one) => isFrom(one, from) && isWanted(one, options)),
-        options,
-        deps,
-      )
+    if (found === 0) deps.complain('no such commit on the log\n')
   })
+}
+
+async function* wantedFrom(
+  source: LogSource,
+  options: Pick<ShowOptions, 'group' | 'type'> & { readonly from: At; readonly to: At | null },
+): AsyncGenerator<readonly Recorded[]> {
+  const { from, to } = options
+  const after = from.kind === 'sequence' ? Math.max(0, from.sequence - 1) : 0
+  for await (const batch of readUntil(source, after, to))
+    yield batch.filter((one) => isFrom(one, from) && isWanted(one, options))
 }
 
 /** A misspelt type would show nothing, as if nothing had happened. */
@@ -64,11 +70,11 @@ const latestOf = async (
 export const followLog = async (options: ShowOptions, deps: Deps): Promise<void> => {
   mustKnow(options.type)
   await withSource(options, deps, async (source) => {
-    const latest = options.file === undefined ? await latestOf(source, { ...options, to: null }, deps) : []
+    const latest = await latestOf(source, { ...options, to: null }, deps)
     await printAll(latest, options, deps)
     const shown = latest.at(-1)?.position.sequence
     const after = shown ?? (await agentStatus(options.state, deps.signal)).knowledge.sequence
-    for await (const batch of source.follow(after))
+    for await (const batch of followAgent(options.state, after, deps.signal))
       await printAll(
         batch.filter((one) => isWanted(one, options)),
         options,

@@ -14,8 +14,6 @@ export type LogSource = {
   readonly cluster: () => Promise<string>
   /** Batches of consecutive commits after `after`, each checked. @throws DamagedExport */
   readonly read: (after: number) => AsyncIterable<readonly Recorded[]>
-  /** The same, and then what comes. */
-  readonly follow: (after: number) => AsyncIterable<readonly Recorded[]>
 }
 
 const digest = (bytes: string): Hash => hash(digestOf('sha256', bytes, 'base64url'))
@@ -24,31 +22,34 @@ export const fileSource = (path: string): LogSource => ({
   name: path,
   cluster: async () => clusterOfFile(path),
   read: (after) => readLogFile(path, after),
-  follow: () => {
-    throw new CommandFailed(exitCode.usage, 'a file cannot be followed', 'use `baton log show --file`')
-  },
 })
 
-export const agentSource = (stateDirectory: string, signal?: AbortSignal): LogSource => {
-  const read = (follow: boolean) =>
-    async function* (after: number): AsyncGenerator<readonly Recorded[]> {
-      const reader = exportReader({ after, digest })
-      const lines = lineBatchesOf(await agentLog(stateDirectory, { after, follow }, signal))
-      for await (const batch of withoutHeader(lines)) {
-        const last = batch.at(-1)
-        const isCut = last?.startsWith(incompleteMark) === true
-        const recorded = (isCut ? batch.slice(0, -1) : batch)
-          .map((line) => reader.next(line))
-          .filter((one) => one !== null)
-        if (recorded.length > 0) yield recorded
-        if (isCut) throw cutShort(last.slice(incompleteMark.length))
-      }
-    }
-  return {
-    name: `the log of the agent in ${stateDirectory}`,
-    cluster: async () => (await agentStatus(stateDirectory, signal)).state.cluster.name,
-    read: read(false),
-    follow: read(true),
+export const agentSource = (stateDirectory: string, signal?: AbortSignal): LogSource => ({
+  name: `the log of the agent in ${stateDirectory}`,
+  cluster: async () => (await agentStatus(stateDirectory, signal)).state.cluster.name,
+  read: (after) => readAgent(stateDirectory, { after, follow: false }, signal),
+})
+
+/** What an agent's log has after `after`, and then what comes. */
+export const followAgent = (
+  stateDirectory: string,
+  after: number,
+  signal: AbortSignal,
+): AsyncIterable<readonly Recorded[]> => readAgent(stateDirectory, { after, follow: true }, signal)
+
+async function* readAgent(
+  stateDirectory: string,
+  wish: { readonly after: number; readonly follow: boolean },
+  signal: AbortSignal | undefined,
+): AsyncGenerator<readonly Recorded[]> {
+  const reader = exportReader({ after: wish.after, digest })
+  const lines = lineBatchesOf(await agentLog(stateDirectory, wish, signal))
+  for await (const batch of withoutHeader(lines)) {
+    const last = batch.at(-1)
+    const isCut = last?.startsWith(incompleteMark) === true
+    const recorded = (isCut ? batch.slice(0, -1) : batch).map((line) => reader.next(line)).filter((one) => one !== null)
+    if (recorded.length > 0) yield recorded
+    if (isCut) throw cutShort(last.slice(incompleteMark.length))
   }
 }
 
@@ -118,8 +119,10 @@ export const replay = async (
 /** Names the file in what is wrong with it. */
 export const named = (source: LogSource, error: unknown): unknown => {
   if (error instanceof DamagedExport) {
-    const again = 'export the log again, from another server if need be'
-    const remedy = error.line === 1 ? again : `what stands before that line is in order; ${again}`
+    const remedy =
+      error.line === 1
+        ? 'name a file of `baton log export`; unpack it first (gunzip) when it is packed'
+        : 'what stands before that line is in order; export the log again, from another server if need be'
     return new CommandFailed(exitCode.failed, `${source.name}, ${error.message}`, remedy, { cause: error })
   }
   if (error instanceof Error && 'syscall' in error && !(error instanceof CommandFailed))

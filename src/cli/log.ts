@@ -1,7 +1,7 @@
 /** `baton log …`: the record itself. */
 import type { Command } from 'commander'
 import type { AddCommands, Deps } from './deps.ts'
-import { examples, type ReadOptions, reading } from './options.ts'
+import { examples, printing, type ReadOptions, reading, withState } from './options.ts'
 
 export type ShowOptions = ReadOptions & {
   readonly from?: string
@@ -23,8 +23,8 @@ export const addLog: AddCommands = (program, deps) => {
   addReplay(log, deps)
 }
 
-const filters = (command: Command, deps: Deps): Command =>
-  reading(command, deps)
+const filters = (command: Command): Command =>
+  command
     .option('--group <group>', 'only what is about this group')
     .option('--type <event>', 'only commits with such an event')
     .option('-v, --verbose', 'also the inputs of each decision, and what caused it')
@@ -37,7 +37,7 @@ const addShow = (log: Command, deps: Deps): void => {
     .option('--to <time|sequence>', 'up to then')
     .option('-n, --last <count>', 'without --from: how many of the latest', '50')
   examples(
-    filters(show, deps),
+    filters(reading(show, deps)),
     'baton log show',
     'baton log show --from 1000 --to 1200 --group web -v',
     'baton log show --from -1h --type GroupAssigned --json',
@@ -53,12 +53,14 @@ const addFollow = (log: Command, deps: Deps): void => {
     .command('follow')
     .description('Shows the latest commits, and then every new one as it comes, until Ctrl-C.')
     .option('-n, --last <count>', 'how many of the latest to begin with', '10')
-  examples(filters(follow, deps), 'baton log follow', 'baton log follow --group web --json').action(
-    async (options: ShowOptions) => {
-      const { followLog } = await import('./log-show.ts')
-      await followLog(options, deps)
-    },
-  )
+  examples(
+    filters(printing(withState(follow, deps))),
+    'baton log follow',
+    'baton log follow --group web --json',
+  ).action(async (options: ShowOptions) => {
+    const { followLog } = await import('./log-show.ts')
+    await followLog(options, deps)
+  })
 }
 
 const addExport = (log: Command, deps: Deps): void => {

@@ -12,10 +12,10 @@ export const withState = (command: Command, deps: Deps): Command =>
 
 /** Commands that read: `--json`, `--utc`, and a file instead of the agent. */
 export const reading = (command: Command, deps: Deps): Command =>
-  withState(command, deps)
-    .option('--file <file>', 'read an exported log instead of asking the agent')
-    .option('--json', 'print JSON')
-    .option('--utc', 'times in UTC instead of local time')
+  printing(withState(command, deps).option('--file <file>', 'read an exported log instead of asking the agent'))
+
+export const printing = (command: Command): Command =>
+  command.option('--json', 'print JSON').option('--utc', 'times in UTC instead of local time')
 
 export const zoneOf = ({ utc }: ReadOptions, deps: Deps): Zone => ({ isUtc: utc === true, zoneMs: deps.zoneMs })
 
@@ -43,9 +43,7 @@ const sayHowOld = async (state: string, deps: Deps): Promise<void> => {
     import('./agent-client.ts'),
     import('./out-of-touch.ts'),
   ])
-  // An agent that does not answer is whoever reads to tell of.
-  const status = await agentStatus(state, deps.signal).catch(() => null)
-  if (status !== null) sayOutOfTouch(status, deps)
+  sayOutOfTouch(await agentStatus(state, deps.signal), deps)
 }
 
 export const printJson = async (deps: Deps, value: unknown): Promise<void> =>

@@ -1,6 +1,7 @@
 /** The terminal, the person and the clock of a real command line. */
 import { once } from 'node:events'
 import { userInfo } from 'node:os'
+import { stripVTControlCharacters } from 'node:util'
 import colors from 'picocolors'
 import type { Deps } from './deps.ts'
 
@@ -24,7 +25,8 @@ export const realDeps = (): Deps => {
       if (!stdout.write(text)) await once(stdout, 'drain')
     },
     complain: (text) => {
-      stderr.write(text)
+      // Colours are chosen for standard output: errors may go elsewhere.
+      stderr.write(stderr.isTTY || !isTerminal ? text : stripVTControlCharacters(text))
     },
     isTerminal,
     size: () => ({ columns: stdout.columns ?? 100, rows: stdout.rows ?? 40 }),

@@ -107,6 +107,6 @@ const complain = (error: unknown, deps: Deps): void => {
     deps.complain(`${red('baton:')} ${error instanceof Error ? error.message : String(error)}\n`)
     return
   }
-  deps.complain(`${red('baton:')} ${error.message}\n`)
+  if (error.message !== '') deps.complain(`${red('baton:')} ${error.message}\n`)
   if (error.remedy !== '') deps.complain(`  ${error.remedy}\n`)
 }

@@ -58,6 +58,12 @@ const look = async (options: ReadOptions, deps: Deps): Promise<Known> => {
 
 /** Only an agent knows: what is heard is not on the log. */
 const showPaths = async (options: ReadOptions, deps: Deps): Promise<void> => {
+  if (options.file !== undefined)
+    throw new CommandFailed(
+      exitCode.usage,
+      '--paths with --file: what is heard is not on the log',
+      'leave one of them out; `baton alerts --file` tells which paths were lost',
+    )
   const status = await agentStatus(options.state, deps.signal)
   const paths = pathRows(status)
   if (options.json) await printJson(deps, paths)

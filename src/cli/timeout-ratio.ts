@@ -28,6 +28,8 @@ export const addTimeoutRatio: AddCommands = (program, deps) => {
       const chosen = [options.ratio ?? options.time, options.initialize, options.show].filter(
         (one) => one !== undefined,
       )
+      const isHalf = chosen.length === 1 && (options.ratio === undefined) !== (options.time === undefined)
+      if (isHalf) throw new CommandFailed(exitCode.usage, '-r and -t belong together', 'for example -r 40 -t 1h')
       if (chosen.length !== 1)
         throw new CommandFailed(exitCode.usage, 'what is to be done?', 'write -r and -t, -i, or -s')
       if (options.initialize) return await send({ do: 'restore-timeout' }, options, deps)

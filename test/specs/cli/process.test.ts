@@ -33,6 +33,12 @@ test('a real process ends with the code that is promised', () => {
   expect(why.stdout).not.toContain('\u001b[')
 })
 
+test('how much is not well the doctor says once', () => {
+  const { stdout, stderr } = baton('doctor', { BATON_STATE: directory })
+  expect(stdout).toMatch(/\d problems?, \d warnings?\n$/)
+  expect(stderr).toBe('')
+})
+
 test('local time follows the machine', () => {
   expect(baton(`why web --file ${file}`, { TZ: 'Asia/Tokyo' }).stdout).toContain('2026-01-02 13:04:06.847')
 })

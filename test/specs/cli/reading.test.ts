@@ -1,6 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { gzipSync } from 'node:zlib'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { type Ran, runCli } from '../../golden/command-line.ts'
 import type { HandBuiltLog } from '../../golden/hand-built-log.ts'
@@ -81,6 +82,24 @@ describe.each(readers)('`baton %s`', (line) => {
     expect(code).toBe(1)
   })
 })
+
+test('a file that is packed is to be unpacked first', async () => {
+  writeFileSync(file, gzipSync(readFileSync(file)))
+  const { code, err } = await baton(`status --file ${file}`)
+  expect(err).toMatch(/line 1: not an exported log.*\n .*gunzip/)
+  expect(code).toBe(1)
+})
+
+test.each(['--group nobody', '--type MirrorBroken', '--from 999'])(
+  '`log show %s` says that there is none',
+  async (what) => {
+    expect(await baton(`log show ${what} --file ${file}`)).toEqual({
+      code: 0,
+      out: '',
+      err: 'no such commit on the log\n',
+    })
+  },
+)
 
 test('a file that is not there is named', async () => {
   expect(await baton('status --file /nonexistent.log')).toMatchObject({
