@@ -246,12 +246,11 @@ export class ActiveSide implements Engine {
   /** Local is done. */
   readonly #took = (burst: readonly BlockRequest[], begun: readonly Begun[]): void => {
     this.#guarded(() => this.#writes.took(burst, begun))
-    if (
-      this.#options.mode === 'async' &&
-      this.#detachment.isAttached &&
-      this.#writes.inFlight.bytes > this.#options.limits.queueBytes
-    )
-      this.#breakNow('the queue is full')
+    const { mode, limits } = this.#options
+    const isFull = mode === 'async' && this.#detachment.isAttached && this.#writes.inFlight.bytes > limits.queueBytes
+    if (!isFull || this.#breaking.isUnderWay) return
+    this.#bringUp.pause('the queue is full')
+    this.#breakNow('the queue is full')
   }
 
   readonly #acknowledged = ({ sequence, at }: Frame): void => {

@@ -1,6 +1,7 @@
 /**
- * Bringing the other side up: one attempt after the other. Each ends with a join or is interrupted; what the other side
- * has refused is tried again after a pause that grows, since its disk will hardly be better at once.
+ * Bringing the other side up: one attempt after the other. Each ends with a join or is interrupted. Where the other side
+ * has refused, or does not keep up, it is tried again after a pause that grows: its disk, or the way there, will hardly be
+ * better at once.
  */
 import type { Cancel, Clock } from '../../world/world.ts'
 import { type Generations, joined } from '../generations.ts'
@@ -43,8 +44,8 @@ export class BringUp {
   /** Of the join that is not answered, and what this side said of itself before it. */
   #join: { readonly sequence: number; readonly before: Generations } | null = null
   #pauseMs = 0
-  #refusedAt = Number.NEGATIVE_INFINITY
-  #refusal: string | null = null
+  #pausedAt = Number.NEGATIVE_INFINITY
+  #hindrance: string | null = null
   #timer: Cancel = () => {}
 
   constructor(port: BringUpPort) {
@@ -62,7 +63,7 @@ export class BringUp {
 
   /** Why nothing is copied yet; null: it may begin. */
   get hindrance(): string | null {
-    return this.#refusal === null ? null : `${this.#refusal}; tried again in ${Math.ceil(this.#leftMs / 1000)} s`
+    return this.#hindrance === null ? null : `${this.#hindrance}; tried again in ${Math.ceil(this.#leftMs / 1000)} s`
   }
 
   readonly start = ({ runs }: Met, copy: 'differences' | 'everything'): void => {
@@ -75,7 +76,7 @@ export class BringUp {
       for (let n = first; n < Math.min(first + count, length); n++) partition.dirty.add(n)
     this.#attempt = new CatchUp(
       { clock, partition, data, send: writes.send, finished: this.#finish, guard, times },
-      { copy, limits, report, isRetry: this.#wasRefusedLately },
+      { copy, limits, report, isRetry: this.#hasPausedLately },
     )
   }
 
@@ -109,24 +110,29 @@ export class BringUp {
    * @throws DiskTrouble
    */
   readonly refused = (because: string): boolean => {
-    const { clock, side } = this.#port
-    const { partition } = side
+    const { partition } = this.#port.side
     const join = this.#join
     this.#join = null
     if (join !== null) partition.save({ ...partition.state, generations: join.before })
+    this.pause(because)
+    return join !== null
+  }
+
+  /** Not at once again: the other side does not keep up, and would be left behind as soon as it was brought up. */
+  readonly pause = (because: string): void => {
+    const { clock } = this.#port
     this.interrupt(because)
-    this.#pauseMs = this.#wasRefusedLately ? Math.min(longestPauseMs, this.#pauseMs * 2) : firstPauseMs
-    this.#refusedAt = clock.now()
-    this.#refusal = because
+    this.#pauseMs = this.#hasPausedLately ? Math.min(longestPauseMs, this.#pauseMs * 2) : firstPauseMs
+    this.#pausedAt = clock.now()
+    this.#hindrance = because
     this.#timer()
     this.#timer = clock.after(this.#pauseMs, this.atOnce)
-    return join !== null
   }
 
   /** Waits no longer. */
   readonly atOnce = (): void => {
     this.#timer()
-    this.#refusal = null
+    this.#hindrance = null
     this.#port.guard(this.#port.again)
   }
 
@@ -136,12 +142,12 @@ export class BringUp {
   }
 
   get #leftMs(): number {
-    return Math.max(0, this.#refusedAt + this.#pauseMs - this.#port.clock.now())
+    return Math.max(0, this.#pausedAt + this.#pauseMs - this.#port.clock.now())
   }
 
   /** Longer ago, it has nothing to do with what is now. */
-  get #wasRefusedLately(): boolean {
-    return this.#port.clock.now() - this.#refusedAt <= 2 * longestPauseMs
+  get #hasPausedLately(): boolean {
+    return this.#port.clock.now() - this.#pausedAt <= 2 * longestPauseMs
   }
 
   /** Saved before it is sent: from here on the other side may have everything. */

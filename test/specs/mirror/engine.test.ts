@@ -374,4 +374,21 @@ describe('asynchronous mode', () => {
       because: expect.stringMatching(/queue is full/),
     })
   })
+
+  test('brings a side that does not keep up, up again after pauses that grow', async () => {
+    const pair = await paired({ mode: 'async', limits: { queueBytes: 3 * 4096 } })
+    pair.filter = (one) => (one.kind === 'ack' && pair.active('alpha').condition.pair === 'paired' ? null : one)
+    const breaks: number[] = []
+    let was = 'paired'
+    for (let passed = 0; passed < 200_000; passed += 100) {
+      // As the connector does it: at once when a connection is over.
+      if (pair.servers.alpha.link === null) pair.connect()
+      for (let block = 0; block < 4; block++) pair.write('alpha', block, 1)
+      await pair.virtual.pass(100)
+      const { pair: now } = pair.active('alpha').condition
+      if (now === 'alone' && was !== 'alone') breaks.push(passed / 1000)
+      was = now
+    }
+    expect(breaks).toEqual([0, 1, 3, 7, 15, 31, 63, 123, 183])
+  })
 })
