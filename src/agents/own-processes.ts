@@ -27,7 +27,13 @@ export const ownProcesses = (world: Pick<World, 'clock' | 'bootId'>): OwnProcess
   let isTelling = false
   let parts: OwnProcessParts | null = null
   let count = 0
+  let latestMs = -1
 
+  /** Of two deaths in one millisecond, the second is stamped with the next: the log knows a death by its moment. */
+  const momentMs = (): number => {
+    latestMs = Math.max(latestMs + 1, Math.round(world.clock.sinceBoot()))
+    return latestMs
+  }
   const tell = async ({ me, recorder, reachable }: OwnProcessParts): Promise<void> => {
     const [death] = waiting
     if (death === undefined || isTelling) return
@@ -46,7 +52,7 @@ export const ownProcesses = (world: Pick<World, 'clock' | 'bootId'>): OwnProcess
   }
   return {
     died: (process, because) => {
-      const death = { process, because, boot: world.bootId(), sinceBootMs: Math.round(world.clock.sinceBoot()) }
+      const death = { process, because, boot: world.bootId(), sinceBootMs: momentMs() }
       if (waiting.length < mostWaiting) waiting = [...waiting, death]
       tellMore()
     },

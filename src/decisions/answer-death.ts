@@ -5,7 +5,8 @@ import type { State } from '../projections/state.ts'
 import { type Decision, type Facts, together } from './decision.ts'
 import { endServer } from './final-action.ts'
 
-/** `boot` and `sinceBootMs`: of the machine, by a clock that nobody sets. Earlier lives of it count no more. */
+/** `boot` and `sinceBootMs`: of the machine, by a clock that nobody sets. Earlier lives of it count no more. Together
+ *  with `process` they are the death's name: no two deaths share them. */
 export type Death = {
   readonly process: OwnProcess
   readonly because: string
@@ -13,6 +14,7 @@ export type Death = {
   readonly sinceBootMs: number
 }
 
+/** Null where the log holds that very death: told again, since it had not become known that the log took it. */
 export const answerDeath = (
   state: State,
   { process, because, boot, sinceBootMs }: Death,
@@ -22,6 +24,7 @@ export const answerDeath = (
   const settings = state.configuration.current?.ownProcesses
   const within = settings?.within ?? 0
   const earlier = serverOf(state.servers, me).deaths?.[process] ?? []
+  if (earlier.some((one) => one.boot === boot && one.sinceBootMs === sinceBootMs)) return null
   const isRecent = (one: DeathAt) => one.boot === boot && sinceBootMs - one.sinceBootMs < within
   const count = earlier.filter(isRecent).length + 1
   const died: Event = { type: 'OwnProcessDied', data: { server: me, process, because, count, boot, sinceBootMs } }

@@ -27,6 +27,12 @@ test.each(['agent', 'guardian', 'log-server', 'mirror'] as const)(
   },
 )
 
+test('a death that the log holds already is not recorded again, and does not count twice', () => {
+  const story = configured({ action: 'reboot', deaths: 2 }).after(died())
+  story.when(died()).thenNothing()
+  story.when(died('guardian', { minutes: 1 })).thenFollows(recorded(2), that('FinalActionOrdered'))
+})
+
 describe('an action that is configured', () => {
   test('follows at once, with the reason', () => {
     configured({ action: 'reboot' })
