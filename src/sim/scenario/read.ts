@@ -104,7 +104,8 @@ const scriptOf = (written: Written, source: Source, vocabulary: Vocabulary): Ans
         source.report({ path: [...path, 'after'], place: 'key', message: 'at and after exclude each other' }),
       )
     const deeds = deedsOf(one, read)
-    if (deeds.length === 0 && one.at === undefined && one.after === undefined)
+    const hasDeeds = one.do !== undefined || one.order !== undefined || one.expect !== undefined
+    if (!hasDeeds && one.at === undefined && one.after === undefined)
       problems.push(source.report({ path, message: 'the step does nothing', remedy: 'add do:, order: or expect:' }))
     const { line } = source.report({ path, message: '' })
     const at = one.at === undefined ? null : (parseDuration(one.at) ?? 0)

@@ -84,6 +84,10 @@ describe('a scenario', () => {
   })
 })
 
+test('a sentence that is not understood is one mistake', () => {
+  expect(problemsOf('steps:\n- powr off s1\n- expect: web onlin\n')).toHaveLength(2)
+})
+
 test('every sentence can be said, and means itself', () => {
   const sample: Readonly<Record<string, string>> = { duration: '5s', percent: '30%', other: 's2' }
   const said = (text: string) =>
