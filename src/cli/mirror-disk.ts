@@ -20,10 +20,11 @@ export const addMirrorDisk: AddCommands = (program, deps) => {
   examples(command, 'baton mirror-disk --config /run/baton/mirror-db.json').action(async (options: MirrorOptions) => {
     const { formatMirror, runMirror } = await import('../mirror/process/mirror-process.ts')
     const { realWorld } = await import('../world/real.ts')
+    const bytes = bytesOf(options)
     const settings = await readSettings(options.config)
     const world = realWorld()
     if (options.format) {
-      formatMirror(world, settings, options.bytes === undefined ? null : Number(options.bytes))
+      formatMirror(world, settings, bytes)
       return
     }
     const { takeOwnMemory } = await import('../world/memory-groups.ts')
@@ -39,6 +40,13 @@ export const addMirrorDisk: AddCommands = (program, deps) => {
   })
 }
 
+const bytesOf = ({ bytes, format }: MirrorOptions): number | null => {
+  if (bytes === undefined) return null
+  if (!format) throw new CommandFailed(exitCode.usage, '--bytes is for --format alone')
+  if (/^[1-9]\d{0,14}$/.test(bytes)) return Number(bytes)
+  throw new CommandFailed(exitCode.usage, `--bytes ${bytes} is not a number of bytes`, 'such as 1073741824')
+}
+
 const readSettings = async (path: string): Promise<MirrorSettings> => {
   const { mirrorSettings } = await import('../mirror/process/settings.ts')
   const { z } = await import('zod')
@@ -48,6 +56,7 @@ const readSettings = async (path: string): Promise<MirrorSettings> => {
     throw new CommandFailed(exitCode.usage, `${path}: ${z.prettifyError(parsed.error)}`, 'see docs/mirror-process.md')
   } catch (error) {
     if (error instanceof CommandFailed) throw error
-    throw new CommandFailed(exitCode.usage, `${path}: ${String(error)}`, 'see docs/mirror-process.md')
+    const because = error instanceof Error ? error.message : String(error)
+    throw new CommandFailed(exitCode.usage, `${path} cannot be read: ${because}`, 'see docs/mirror-process.md')
   }
 }

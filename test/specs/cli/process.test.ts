@@ -49,6 +49,9 @@ test('a reader that has seen enough is no trouble', () => {
 })
 
 test.each([
+  ['mirror-disk --config c --format --bytes 1G', '--bytes 1G is not a number of bytes'],
+  ['mirror-disk --config c --bytes 4096', '--bytes is for --format alone'],
+  ['mirror-disk --config /nonexistent', '/nonexistent cannot be read: ENOENT'],
   ['witness-web --cluster x --key k --http nonsense', '--http nonsense is not address:port'],
   ['witness-web --cluster x --key k --http 127.0.0.1:70000', '--http 127.0.0.1:70000 is not address:port'],
   [
