@@ -28,11 +28,11 @@ import { notAdmitted } from './status.ts'
 import type { Voter } from './voter/voter.ts'
 import { readVoterKit } from './voter/voter-kit.ts'
 import {
-  checkRole,
   joinVoters,
   type ProcessOptions,
   serveNode,
   startAlerts,
+  takeRole,
   untilAborted,
 } from './voter/voter-process.ts'
 
@@ -186,15 +186,15 @@ const takeLeave = (guardian: GuardianLink, isNeeded: boolean): void => {
 const withheld = (guardian: GuardianLink, { configuration }: State): string | null =>
   guardian.trouble() ?? missingWatchdog(configuration.current, guardian.watchdog())
 
-/** First of all what nobody guards; reading the log may take longer than the lease of what an earlier agent left. */
+/** First of all, but for another agent, what nobody guards; reading the log may take longer than the lease of what an earlier agent left. */
 const openServer = async (
   machine: Machine,
   { stateDirectory }: ProcessOptions,
   { deaths, say }: { readonly deaths: OwnProcesses; readonly say: Say },
 ): Promise<{ readonly node: Node; readonly trace: AgentTrace }> => {
   const { world, openLog } = machine
+  await takeRole(world, stateDirectory, 'server')
   await endWhatIsUnguarded(machine, stateDirectory, say)
-  await checkRole(world, stateDirectory, 'server')
   const logServerDied = (because: string) => deaths.died('log-server', because)
   const node = await openNode(world, { stateDirectory, openLog, logServerDied, say })
   return { node, trace: await beginTrace(world, node.places.trace) }

@@ -32,6 +32,7 @@ export const placesIn = (stateDirectory: string) => ({
   voterStore: `${stateDirectory}/voter.json`,
   snapshot: `${stateDirectory}/snapshot.json`,
   setAside: `${stateDirectory}/set-aside.json`,
+  lock: `${stateDirectory}/agent.lock`,
   run: `${stateDirectory}/run`,
   control: `${stateDirectory}/run/control.sock`,
   guardian: `${stateDirectory}/run/guardian.sock`,

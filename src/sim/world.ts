@@ -91,7 +91,15 @@ const simulatedFiles = (process: SimulatedProcess): Files => {
     list: (path) => process.answer(disk.readMs(), () => disk.list(path)),
     size: (path) => process.answer(disk.readMs(), () => disk.read(path)?.length ?? 0),
     rename: (from, to) => done(() => disk.rename(from, to)),
+    lock: async (path) => lock(process, path),
   }
+}
+
+const lock = ({ host, identity: { pid } }: SimulatedProcess, path: string): number | null => {
+  const holder = host.ram.get(`lock ${path}`)
+  if (typeof holder === 'number' && holder !== pid && host.processes.has(holder)) return holder
+  host.ram.set(`lock ${path}`, pid)
+  return null
 }
 
 const simulatedDatagrams = (process: SimulatedProcess, post: Post): Datagrams => ({

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { closeSync, ftruncateSync, openSync, readFileSync, writeSync } from 'node:fs'
 import {
   appendFile,
   chmod,
@@ -14,6 +15,7 @@ import {
   truncate,
 } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
+import { lockDescriptor } from './libc.ts'
 import { findUser } from './users.ts'
 import type { Files } from './world.ts'
 
@@ -90,6 +92,19 @@ const rotate: Files['rotate'] = async (path) => {
   await orWhenMissing(truncate(path), undefined)
 }
 
+/** Its descriptor stays open until the end: the kernel gives the lock back then, and to nobody's children before. */
+const lock = (path: string): number | null => {
+  const fd = openSync(path, 'a+', 0o600)
+  if (!lockDescriptor(fd)) {
+    const holder = Number(readFileSync(path, 'utf8').trim())
+    closeSync(fd)
+    return holder
+  }
+  ftruncateSync(fd)
+  writeSync(fd, `${process.pid}\n`)
+  return null
+}
+
 /** The file system of this machine. A file that is not there is no trouble: empty, null, nothing to remove. */
 export const realFiles: Files = {
   read: (path) => orWhenMissing<string | null>(readFile(path, 'utf8'), null),
@@ -104,4 +119,5 @@ export const realFiles: Files = {
   list: (path) => orWhenMissing<readonly string[]>(readdir(path), []),
   size: async (path) => (await orWhenMissing<{ size: number } | null>(stat(path), null))?.size ?? 0,
   rename: (from, to) => rename(from, to),
+  lock: async (path) => lock(path),
 }

@@ -61,6 +61,7 @@ const raw = {
   fallocate: bind<(fd: number, mode: number, at: number, length: number) => number>(
     'int fallocate(int, int, int64_t, int64_t)',
   ),
+  flock: bind<(fd: number, operation: number) => number>('int flock(int, int)'),
   ioctl: bind<(fd: number, request: number, at: 'void *', argument: Bytes) => number>(
     'int ioctl(int, unsigned long, ...)',
   ),
@@ -200,6 +201,15 @@ export const receiveFrom = (fd: number, into: Buffer): { readonly bytes: Buffer;
   const size = raw.recvfrom(fd, into, into.length, 0, from, length)
   if (Number(size) < 0) return null
   return { bytes: into.subarray(0, Number(size)), from: from.subarray(0, length[0]) }
+}
+
+const [exclusively, atOnce] = [2, 4]
+/** flock(2), until the descriptor is closed; false when another one has it. @throws SystemCallFailed */
+export const lockDescriptor = (fd: number): boolean => {
+  if (raw.flock(fd, exclusively | atOnce) === 0) return true
+  const failure = koffi.errno()
+  if (failure === errno.EAGAIN) return false
+  throw new SystemCallFailed('flock', failure)
 }
 
 const keepSize = 1

@@ -98,6 +98,8 @@ export type Files = {
   readonly list: (path: string) => Promise<readonly string[]>
   readonly size: (path: string) => Promise<number>
   readonly rename: (from: string, to: string) => Promise<void>
+  /** Keeps the file for this process until it ends, however it ends. Null: that is done; else the pid of who has it. */
+  readonly lock: (path: string) => Promise<number | null>
 }
 
 export type Datagrams = {

@@ -54,15 +54,27 @@ export class WrongRole extends Error {
   override readonly name = 'WrongRole'
 }
 
-/** Before anything is started in the other's place. @throws WrongRole, KitUnusable */
-export const checkRole = async (
+/** Another process is this voter. */
+export class RunsAlready extends Error {
+  override readonly name = 'RunsAlready'
+}
+
+/**
+ * Before anything is started in the place of another voter, or beside itself: two agents of one server would each start its
+ * groups, and give the word of one voter twice. @throws WrongRole, RunsAlready, KitUnusable
+ */
+export const takeRole = async (
   { files }: Pick<World, 'files'>,
   stateDirectory: string,
   role: KitVoter['role'],
 ): Promise<void> => {
-  const { own } = await readVoterKit(files, placesIn(stateDirectory).kit)
+  const { kit, lock } = placesIn(stateDirectory)
+  const { own } = await readVoterKit(files, kit)
   const command = own.role === 'server' ? 'agent' : 'witness'
   if (own.role !== role) throw new WrongRole(`${own.name} is a ${own.role}: start it with baton ${command}`)
+  const pid = await files.lock(lock)
+  if (pid !== null)
+    throw new RunsAlready(`${own.name} runs already, as process ${pid} with ${stateDirectory}: end that one first`)
 }
 
 type ServedParts = Omit<StatusParts, 'node' | 'mirrors'> & {

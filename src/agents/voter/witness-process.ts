@@ -13,7 +13,7 @@ import { type Node, openNode } from '../node.ts'
 import { serviceManager } from '../service-manager.ts'
 import { notAdmitted } from '../status.ts'
 import type { Voter } from './voter.ts'
-import { checkRole, joinVoters, type ProcessOptions, serveNode, untilAborted } from './voter-process.ts'
+import { joinVoters, type ProcessOptions, serveNode, takeRole, untilAborted } from './voter-process.ts'
 import { startWitnessWeb } from './witness-web.ts'
 
 /** The witness: log server, beats, grants and supports; nothing else. */
@@ -23,7 +23,7 @@ export const runWitness = async (machine: Machine, options: ProcessOptions): Pro
   const startedAt = world.clock.now()
   const manager = serviceManager(world, { socket: options.notifySocket, watchdogMs: options.watchdogMs })
   let alarms: LocalAlarms | null = null
-  await checkRole(world, options.stateDirectory, 'witness')
+  await takeRole(world, options.stateDirectory, 'witness')
   const node = await openNode(world, {
     stateDirectory: options.stateDirectory,
     openLog: machine.openLog,

@@ -64,14 +64,18 @@ export class Cluster {
   }
 
   async startAgent(voter: string): Promise<void> {
-    const host = this.host(voter)
-    const isWitness = !this.servers.includes(voter)
-    const command = [baton, isWitness ? 'witness' : 'agent', '--state', state, '--nats-server', natsServer()]
     const env = this.#options.environment ?? {}
-    await host.spawn([...command, ...(isWitness ? [] : ['--respawn'])], {
-      logFile: this.#logFileOf(voter, 'agent'),
-      env,
-    })
+    await this.host(voter).spawn(this.#agentCommand(voter), { logFile: this.#logFileOf(voter, 'agent'), env })
+  }
+
+  /** Beside the one that runs: what becomes of it. */
+  async runAnotherAgent(voter: string): Promise<RunResult> {
+    return this.host(voter).run(this.#agentCommand(voter), { timeoutMs: settleMs })
+  }
+
+  #agentCommand(voter: string): readonly string[] {
+    const role = this.servers.includes(voter) ? ['agent', '--respawn'] : ['witness']
+    return [baton, ...role, '--state', state, '--nats-server', natsServer()]
   }
 
   /** By itself, as its unit does, or an agent that was killed before it had reached it. */

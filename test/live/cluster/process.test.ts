@@ -8,17 +8,28 @@ import { calm } from './configuration.ts'
 import { pidsWith } from './voter-processes.ts'
 
 describe('the death of', () => {
-  clusterTest('an agent interrupts nothing: the next one adopts what runs', { timing: calm }, async (cluster) => {
-    const watch = await cluster.watch()
-    await watch.waitFor('s1', settleMs)
-    const before = await cluster.ownership('web')
-    const pid = await cluster.signal('s1', 'agent', 'SIGKILL')
-    await cluster.waitForAnother('s1', 'agent', pid)
-    await cluster.waitUntilSettled()
-    await watch.waitFor('s1', settleMs)
-    expect(await cluster.ownership('web', 's1')).toMatchObject({ epoch: epochOf(before), phase: 'online' })
-    expect(watch.lives()).toHaveLength(1)
-  })
+  clusterTest(
+    'an agent interrupts nothing: the next one adopts what runs, and none starts beside another',
+    { timing: calm },
+    async (cluster) => {
+      const watch = await cluster.watch()
+      await watch.waitFor('s1', settleMs)
+      const before = await cluster.ownership('web')
+      for (const voter of ['s1', 'w']) {
+        const { code, stderr } = await cluster.runAnotherAgent(voter)
+        expect({ code, stderr }).toEqual({
+          code: 1,
+          stderr: expect.stringMatching(`${voter} runs already, as process \\d+`),
+        })
+      }
+      const pid = await cluster.signal('s1', 'agent', 'SIGKILL')
+      await cluster.waitForAnother('s1', 'agent', pid)
+      await cluster.waitUntilSettled()
+      await watch.waitFor('s1', settleMs)
+      expect(await cluster.ownership('web', 's1')).toMatchObject({ epoch: epochOf(before), phase: 'online' })
+      expect(watch.lives()).toHaveLength(1)
+    },
+  )
 
   clusterTest('a log server, or of a guardian, interrupts nothing', { timing: calm }, async (cluster) => {
     const watch = await cluster.watch()

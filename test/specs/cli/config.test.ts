@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { CommandProgress } from '../../../src/agents/control-protocol.ts'
-import { checkRole } from '../../../src/agents/voter/voter-process.ts'
+import { takeRole } from '../../../src/agents/voter/voter-process.ts'
 import { checkConfiguration } from '../../../src/decisions/check-configuration.ts'
 import { realFiles } from '../../../src/world/files.ts'
 import { type Ran, runCli } from '../../golden/command-line.ts'
@@ -166,7 +166,7 @@ describe('cluster create', () => {
       await runCli(['cluster', 'create', '--config', file, '--out', join(out, 'kits')])
       renameSync(join(out, 'kits', voter), join(out, 'kit'))
     }
-    const check = (at: string, role: 'server' | 'witness') => checkRole({ files: realFiles }, join(directory, at), role)
+    const check = (at: string, role: 'server' | 'witness') => takeRole({ files: realFiles }, join(directory, at), role)
     await check('a', 'server')
     await check('b', 'witness')
     await expect(check('a', 'witness')).rejects.toThrow('s1 is a server: start it with baton agent')
