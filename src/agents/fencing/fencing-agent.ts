@@ -40,6 +40,8 @@ export const fencingAgent = (world: World, parts: FencingAgentParts): FencingAge
   })
   return {
     tend: (state) => {
+      // Rule 7c: a fold that lags may hold orders that have been carried out, and servers as down that have joined again.
+      if (!parts.recorder.hasBarrier()) return
       keeper.tend(state)
       finalAction.tend(state)
     },

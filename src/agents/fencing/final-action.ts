@@ -41,15 +41,23 @@ const isOrderly = (action: MachineAction): boolean => action === 'shutdown' || a
 export const finalActionRunner = (world: World, { me, recorder, say, wake }: FinalActionParts): FinalActionRunner => {
   let known: { readonly sequence: number; readonly until: number } | null = null
   let done: number | null = null
+  let failure: { readonly of: OrderedAction; readonly because: string } | null = null
   let cancel: Cancel = () => {}
 
-  const failed = async ({ action }: OrderedAction, because: string): Promise<void> => {
-    say('a final action has failed', { action, because })
-    await recorder.submit('final action failed', (latest) => {
+  const failed = (ordered: OrderedAction, because: string): void => {
+    say('a final action has failed', { action: ordered.action, because })
+    failure = { of: ordered, because }
+    wake()
+  }
+  /** At every turn until the log has it: as long as it has not, the server counts as one that is being ended. */
+  const tell = (): void => {
+    if (failure === null) return
+    const { of, because } = failure
+    void recorder.submit('final action failed', (latest) => {
       const ordered = latest.fencing.finalActions[me]
-      if (!ordered || ordered.sequence !== done || ordered.failed !== null) return null
+      if (ordered?.sequence !== of.sequence || ordered.failed !== null) return null
       return {
-        events: [{ type: 'FinalActionFailed', data: { server: me, action, because } }],
+        events: [{ type: 'FinalActionFailed', data: { server: me, action: of.action, because } }],
         because: {},
         causedBy: ordered.sequence,
       }
@@ -58,14 +66,14 @@ export const finalActionRunner = (world: World, { me, recorder, say, wake }: Fin
   const carryOut = async (ordered: OrderedAction, commands: Configuration['finalActions']): Promise<void> => {
     const { action, because } = ordered
     const command = commandOfAction(action, commands)
-    if (command === null) return await failed(ordered, 'no command is configured for it')
+    if (command === null) return failed(ordered, 'no command is configured for it')
     say('carrying out a final action', { action, because })
     const result = await world.processes.run(['/bin/sh', '-c', command], { timeoutMs: commandMs })
     if (result.code !== 0 || result.timedOut) {
       const said = result.stderr.trim().slice(0, 200)
-      return await failed(ordered, `its command ended with ${result.signal ?? `code ${result.code}`}: ${said}`)
+      return failed(ordered, `its command ended with ${result.signal ?? `code ${result.code}`}: ${said}`)
     }
-    cancel = world.clock.after(stillHereMs, () => void failed(ordered, 'the machine still runs two minutes later'))
+    cancel = world.clock.after(stillHereMs, () => failed(ordered, 'the machine still runs two minutes later'))
   }
 
   return {
@@ -74,7 +82,7 @@ export const finalActionRunner = (world: World, { me, recorder, say, wake }: Fin
       const commands = state.configuration.current?.finalActions
       // An order of before a restart of the machine is done: it was meant for that boot.
       if (!ordered || !commands || ordered.failed !== null || ordered.boot !== world.bootId()) return
-      if (done === ordered.sequence) return
+      if (done === ordered.sequence) return tell()
       const now = world.clock.now()
       if (known?.sequence !== ordered.sequence) {
         known = { sequence: ordered.sequence, until: now + commands.wait }

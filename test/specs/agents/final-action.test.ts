@@ -2,7 +2,7 @@
 import { beforeEach, describe, expect, test } from 'vitest'
 import { type FinalActionRunner, finalActionRunner } from '../../../src/agents/fencing/final-action.ts'
 import { type Recorder, startRecorder } from '../../../src/agents/log/recorder.ts'
-import { type Event, type MachineAction, machineActions } from '../../../src/events/index.ts'
+import { type Event, type EventLog, type MachineAction, machineActions } from '../../../src/events/index.ts'
 import { memoryLog } from '../../../src/events/memory-log.ts'
 import { fold, initialState } from '../../../src/projections/state.ts'
 import type { Processes, RunResult, World } from '../../../src/world/world.ts'
@@ -22,10 +22,13 @@ const content: RunResult = { code: 0, signal: null, stdout: '', stderr: '', time
 let virtual: VirtualWorld
 let recorder: Recorder
 let runner: FinalActionRunner
+/** Another, which has done nothing yet. */
+let startAgent: () => void
 /** What was run, and when, in ms since the order. */
 let ran: [command: string, at: number][]
 let outcome: Partial<RunResult>
 let configured: object
+let isLogAway: boolean
 
 const ordered = (action: MachineAction, boot = 'boot-1'): Event =>
   fact('FinalActionOrdered', { server: 's1', action, boot, because: 'web/httpd could not be started' })
@@ -34,20 +37,33 @@ const ordered = (action: MachineAction, boot = 'boot-1'): Event =>
 const begin = (...given: readonly Given[]): void => {
   const all = [...cluster({ cluster: { finalActions: configured } }), ...given]
   const log = storyOf(all.map((one) => (isCommit(one) ? one : [one])))
-  recorder = startRecorder(virtual.world, memoryLog(digestOf, log), { by: 'server:s1', from: fold(initialState, log) })
+  const kept = memoryLog(digestOf, log)
+  const append: EventLog['append'] = async (after, commit) =>
+    isLogAway ? { result: 'unavailable', because: 'no majority' } : await kept.append(after, commit)
+  recorder = startRecorder(virtual.world, { ...kept, append }, { by: 'server:s1', from: fold(initialState, log) })
   const began = virtual.now
   const run: Processes['run'] = async (words) => {
     ran.push([words.join(' '), virtual.now - began])
     return { ...content, ...outcome }
   }
   const world: World = { ...virtual.world, processes: { ...virtual.world.processes, run } }
-  const tend = (): void => runner.tend(recorder.state())
-  runner = finalActionRunner(world, { me: s1, recorder, say: () => {}, wake: tend })
-  recorder.onFold(tend)
-  tend()
+  startAgent = () => {
+    const tend = (): void => runner.tend(recorder.state())
+    runner = finalActionRunner(world, { me: s1, recorder, say: () => {}, wake: tend })
+    recorder.onFold(tend)
+    tend()
+  }
+  startAgent()
 }
 const isCommit = (given: Given): given is readonly [Event, ...Event[]] => Array.isArray(given)
 const add = (event: Event) => recorder.submit('more', () => ({ events: [event], because: {}, causedBy: null }))
+/** The agent looks for what to do, once a second. */
+const turns = async (count: number): Promise<void> => {
+  for (let turn = 0; turn < count; turn++) {
+    runner.tend(recorder.state())
+    await virtual.pass(1000)
+  }
+}
 const failure = () => recorder.state().fencing.finalActions.s1?.failed
 
 beforeEach(() => {
@@ -55,6 +71,7 @@ beforeEach(() => {
   ran = []
   outcome = {}
   configured = finalActions
+  isLogAway = false
 })
 
 describe('the command of a final action', () => {
@@ -138,6 +155,21 @@ describe('a machine that goes on', () => {
     await virtual.pass(1)
     expect(failure()).toBe('the machine still runs two minutes later')
     await virtual.pass(200_000)
+    expect(ran).toHaveLength(1)
+  })
+
+  test('says so once the log is back, and the next agent does not do it again', async () => {
+    outcome = { code: 1, stderr: 'no such device' }
+    isLogAway = true
+    begin(ordered('bmc-reset'))
+    await turns(60)
+    expect(failure()).toBeNull()
+    isLogAway = false
+    await turns(2)
+    expect(failure()).toBe('its command ended with code 1: no such device')
+    runner.stop()
+    startAgent()
+    await turns(2)
     expect(ran).toHaveLength(1)
   })
 
