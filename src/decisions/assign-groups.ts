@@ -1,11 +1,11 @@
 /** Groups that should run and belong to nobody are given to a server: at start-up, after a stop, when a server returns. */
-import type { AssignReason, Event, ServerName } from '../events/index.ts'
+import type { AssignReason, Event, ServerName, Verdict } from '../events/index.ts'
 import type { Group } from '../projections/groups.ts'
 import { presenceOf, serverOf } from '../projections/servers.ts'
 import type { State } from '../projections/state.ts'
 import { awaitsAnyReturn } from './await-return.ts'
 import { type Decision, type Facts, together, withOwner } from './decision.ts'
-import { placeGroup } from './place-group.ts'
+import { notHeard, placeGroup } from './place-group.ts'
 
 /** Assigns every group that can be placed, and records (once) why another cannot. Null = nothing new. */
 export const assignGroups = (state: State, facts: Facts): Decision | null => {
@@ -33,10 +33,24 @@ const assignOne = (state: State, group: Group, facts: Facts): Event | null => {
     const reason: AssignReason = ownerWentDown ? 'failover' : 'startup'
     return { type: 'GroupAssigned', data: { group: group.name, server: chosen, reason, verdicts: [...verdicts] } }
   }
-  const isNews = JSON.stringify(group.waiting?.verdicts) !== JSON.stringify(verdicts)
-  return isNews
+  return isNews(verdicts, group.waiting?.verdicts)
     ? { type: 'GroupWaiting', data: { group: group.name, because: 'no server fits', verdicts: [...verdicts] } }
     : null
+}
+
+/**
+ * Servers that do not hear each other must not contradict each other on the log without end: a verdict is compared where it
+ * goes by the log on both sides. Who hears every server may say what another could not.
+ */
+const isNews = (verdicts: readonly Verdict[], told: readonly Verdict[] | undefined): boolean => {
+  if (told === undefined || told.length !== verdicts.length) return true
+  const hearsAll = verdicts.every(({ because }) => because !== notHeard)
+  return verdicts.some((verdict, place) => {
+    const known = told[place]
+    if (verdict.server !== known?.server) return true
+    if (verdict.because === notHeard || (known.because === notHeard && !hearsAll)) return false
+    return verdict.because !== known.because || verdict.fit !== known.fit
+  })
 }
 
 /** P3: ends the start-sync wait once it has lasted long enough. Groups then start without the missing servers. */

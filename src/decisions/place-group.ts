@@ -17,6 +17,9 @@ export type PlacementWish = {
   readonly only?: ServerName
 }
 
+/** The one verdict that goes by who places the group, and not by the log. It hides what else speaks against the server. */
+export const notHeard = 'it has not been heard lately'
+
 type Candidate = {
   readonly server: ServerName
   readonly place: number
@@ -68,7 +71,7 @@ const unfitness = (state: State, name: GroupName, server: ServerName, wish: Plac
   if (final && final.failed === null) return 'it is being ended by its final action'
   const avoided = wish.avoid?.[server]
   if (avoided !== undefined) return avoided
-  if (!wish.reachable.has(server)) return 'it has not been heard lately'
+  if (!wish.reachable.has(server)) return notHeard
   const mirror = mirrorsAgainst(state, name, server)
   if (mirror !== null) return mirror
   const rival = exclusiveRival(state, name, server, 'absolute')

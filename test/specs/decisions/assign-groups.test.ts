@@ -14,6 +14,7 @@ import {
   left,
   s1,
   s2,
+  s3,
   stopped,
   stopping,
   that,
@@ -53,6 +54,24 @@ describe('groups that belong to nobody', () => {
       .and(declaredDown('s1', 2))
       .when(alone)
       .thenFollows(that('GroupWaiting', { group: 'web' }))
+  })
+  test('that nobody can take are not told of again and again by servers that do not hear each other', () => {
+    const exclusive = { exclusion: 'absolute', servers: ['s1', 's2'] }
+    const full = spec.given(
+      ...cluster({ web: exclusive, db: exclusive }),
+      assigned('db', 's1'),
+      fact('ServerStopOrdered', { server: 's2' }),
+    )
+    const hearsNobody = (state: State) => assignGroups(state, knows(s3, { hears: [] }))
+    const hearsAll = (state: State) => assignGroups(state, knows(s3, { hears: ['s1', 's2'] }))
+    const verdicts = (...because: readonly string[]) =>
+      that('GroupWaiting', { verdicts: because.map((one) => ({ because: one })) })
+    const [unheard, rival] = ['it has not been heard lately', 'db is there, and both exclude each other absolutely']
+    const told = full.after(hearsNobody)
+    full.when(hearsNobody).thenFollows(verdicts(unheard, 'it is stopped'))
+    told.when(hearsAll).thenFollows(verdicts(rival, 'it is stopped'))
+    told.after(hearsAll).when(hearsNobody).thenNothing()
+    told.and(declaredDown('s1', 2)).when(hearsNobody).thenFollows(verdicts('it is down', 'it is stopped'))
   })
   test('that are assigned, or stay stopped, are left alone', () => {
     spec
