@@ -149,9 +149,8 @@ export class ActiveSide implements Engine {
     }
     if (this.#heldBack.take(burst)) return
     const begun = this.#guarded(() => this.#writes.perform(burst))
-    if (begun === null) this.#writes.failed(burst)
-    else this.#took(burst, begun)
-    this.#detachment.fence()
+    if (begun !== null) this.#took(burst, begun)
+    else if (!this.#heldBack.take(burst)) this.#writes.failed(burst)
   }
 
   readonly linkUp = (link: PeerLink): void => {
@@ -218,12 +217,13 @@ export class ActiveSide implements Engine {
       return run()
     } catch (error) {
       if (!(error instanceof DiskTrouble)) throw error
-      if (this.#detach(error)) this.#detachment.fence()
-      else {
+      if (!this.#detach(error)) {
         this.#care.tell(error)
         this.stop(`the local disk: ${error.message}`)
       }
       return null
+    } finally {
+      this.#detachment.fence()
     }
   }
 
@@ -232,6 +232,7 @@ export class ActiveSide implements Engine {
     const isWhole = this.#pair === 'paired' && this.#isJoined && this.#link !== null
     if (!isWhole || this.#isLeaving || this.#options.onDiskError === 'fail-over') return false
     this.#care.stopVerify('the local disk has failed')
+    this.#heldBack.hold()
     this.#detachment.begin(`the local disk: ${trouble.message}`)
     this.#care.tell(trouble)
     return true

@@ -1,8 +1,9 @@
 /**
  * A disk of the active side fails while both sides have everything: it goes on with the disk of the other side alone.
- * 1. From here on nothing is done to its own disks; all goes to the other side, and no write is acknowledged. 2. The other
- * side has done and flushed everything that was sent. 3. The log records that its copy is current, and that of this side is
- * not. 4. Only now writes are acknowledged. There is no way back: this copy is made anew once the other side serves.
+ * 1. From here on nothing is done to its own disks, and what was not marked there before is not sent either: it is held
+ * back; nothing is acknowledged. 2. The other side has done and flushed everything that was sent. 3. The log records that
+ * its copy is current, and that of this side is not. 4. Only now all goes to the other side, and is acknowledged. There is
+ * no way back: this copy is made anew once the other side serves.
  */
 import { type Frame, frame } from '../peer/frame.ts'
 import type { Asker } from './asker.ts'

@@ -11,7 +11,7 @@ export type RemoteReadsPort = {
   /** This side's own disk is in use: only bad blocks of it are read there. */
   readonly isAttached: () => boolean
   readonly send: (frames: readonly Frame[]) => void
-  /** Writes here what was read; the region is marked first. */
+  /** Writes here what was read; the region is marked first. @throws DiskTrouble when it cannot be marked */
   readonly repair: (at: number, bytes: Uint8Array) => void
 }
 
@@ -66,8 +66,12 @@ export class RemoteReads {
     of.leftBytes -= length
     if (of.leftBytes !== 0) return
     this.#waiting = this.#waiting.filter((one) => one !== of)
-    if (!of.isOverwritten) this.#port.repair(of.request.at, of.request.into)
-    of.request.settle(null)
+    try {
+      if (!of.isOverwritten) this.#port.repair(of.request.at, of.request.into)
+    } finally {
+      // It was read, whatever this side's disks do.
+      of.request.settle(null)
+    }
   }
 
   /** These are written now. */

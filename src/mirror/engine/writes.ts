@@ -56,14 +56,14 @@ export class Writes {
     return this.#sequence
   }
 
-  /** Marks, sends, writes; nothing is settled here. @throws DiskTrouble */
+  /** Marks, sends, writes; nothing is settled here. @throws DiskTrouble: nothing was sent, or this side has to end */
   readonly perform = (burst: readonly BlockRequest[]): readonly Begun[] => {
     this.#port.statistics.requests.set(this.inFlight.waiting + burst.length)
     const changes = burst.filter(isChange)
     const frames: Frame[] = []
     const begun = changes.map((one) => this.#begin(one, frames))
     const ranges = changes.map((one) => ({ at: one.at, length: lengthOf(one) }))
-    if (ranges.length > 0) this.#here(() => this.intents.begin(ranges, this.#sequence))
+    if (ranges.length > 0 && this.#port.isAttached()) this.intents.begin(ranges, this.#sequence)
     for (const range of ranges) {
       this.#port.touched.add(range)
       this.#port.statistics.writtenBytes += range.length

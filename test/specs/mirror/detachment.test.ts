@@ -1,0 +1,99 @@
+/** From the failure of a disk until the log has recorded that the side that serves goes on without it. */
+import { describe, expect, test } from 'vitest'
+import { DiskTrouble } from '../../../src/mirror/disk.ts'
+import { badBlock, failWrites, paired, read } from './failing-disks.ts'
+import { blockBytes, type MirrorPair } from './mirror-pair.ts'
+
+const disks = ['data', 'metadata'] as const
+type FailingDisk = (typeof disks)[number]
+
+const contentOf = (pair: MirrorPair, blocks: readonly number[]) =>
+  (['alpha', 'beta'] as const).map((name) => blocks.map((block) => pair.valueOf(name, block)))
+
+/** The log does not answer; a write has met the failing disk, and another one came after it. */
+const halfDetached = async (disk: FailingDisk): Promise<MirrorPair> => {
+  const pair = await paired()
+  pair.log.isWritable = false
+  failWrites(pair, disk)
+  pair.write('alpha', 20, 9)
+  await pair.virtual.pass(5)
+  pair.write('alpha', 40, 9)
+  await pair.virtual.pass(5)
+  return pair
+}
+
+describe('before the log knows that a disk of the active side has failed', () => {
+  test.each(disks)('nothing is sent that is not marked here (%s)', async (disk) => {
+    const pair = await halfDetached(disk)
+    expect(contentOf(pair, [20, 40])[1]).toEqual([disk === 'data' ? 9 : 0, 0])
+  })
+
+  test.each(disks)(
+    'what came is done in its order once the log has it, and everybody is answered (%s)',
+    async (disk) => {
+      const pair = await halfDetached(disk)
+      const later = [pair.write('alpha', 40, 10), pair.flush('alpha'), pair.write('alpha', 41, 11, true)]
+      const got = read(pair, 40)
+      await pair.virtual.pass(500)
+      expect([...later, got].map(({ answer }) => answer)).toEqual(['waits', 'waits', 'waits', 'waits'])
+      pair.log.isWritable = true
+      await pair.virtual.pass(1000)
+      expect([...later, got].map(({ answer }) => answer)).toEqual([null, null, null, null])
+      expect(got.into[0]).toBe(10)
+      expect(contentOf(pair, [20, 40, 41])[1]).toEqual([9, 10, 11])
+      expect(pair.active('alpha').condition).toMatchObject({ pair: 'detached' })
+    },
+  )
+
+  test.each(disks)('a crash of its server leaves nothing that differs unnoticed (%s)', async (disk) => {
+    const pair = await halfDetached(disk)
+    pair.crash('alpha', { keeps: () => true })
+    pair.log.isWritable = true
+    expect(pair.activate('beta')).toBeNull()
+    pair.follow('alpha')
+    pair.connect()
+    await pair.virtual.pass(4000)
+    expect(pair.active('beta').condition).toMatchObject({ pair: 'paired' })
+    expect([...pair.log.current].toSorted()).toEqual(['alpha', 'beta'])
+    const [alpha, beta] = contentOf(pair, [5, 20, 40])
+    expect(alpha).toEqual(beta)
+  })
+
+  test.each(disks)('neither does a lost connection, after which the same side serves again (%s)', async (disk) => {
+    const pair = await halfDetached(disk)
+    const late = pair.write('alpha', 41, 9)
+    pair.cut()
+    await pair.virtual.pass(5)
+    expect(pair.active('alpha').condition.pair).toBe('stopped')
+    expect(late.answer, 'nobody waits for ever').toBe('ESHUTDOWN')
+    pair.servers.alpha[disk].before = () => undefined
+    pair.log.isWritable = true
+    expect(pair.activate('alpha')).toBeNull()
+    pair.connect()
+    await pair.virtual.pass(4000)
+    expect(pair.active('alpha').condition).toMatchObject({ pair: 'paired' })
+    const [alpha, beta] = contentOf(pair, [5, 20, 40, 41])
+    expect(alpha).toEqual(beta)
+  })
+
+  test('a flush that nobody asked for is enough, and the log is asked', async () => {
+    const pair = await paired()
+    failWrites(pair)
+    const settled = pair.active('alpha').settled()
+    await pair.virtual.pass(100)
+    expect(pair.log.said.at(-1)).toBe('detach alpha')
+    expect(await settled).toMatch(/the mirror is detached/)
+  })
+})
+
+test('a read that the other side has answered is answered, though nothing can be marked here any more', async () => {
+  const pair = await paired()
+  badBlock(pair, 'alpha', 30)
+  pair.servers.alpha.metadata.before = ({ do: call, at, length }) => {
+    if (call !== 'read') throw new DiskTrouble('disk', call, 'EIO', { operation: call, at, length })
+  }
+  const got = read(pair, 30)
+  await pair.virtual.pass(1000)
+  expect([got.answer, got.into.length]).toEqual([null, blockBytes])
+  expect(pair.active('alpha').condition).toMatchObject({ pair: 'detached' })
+})
