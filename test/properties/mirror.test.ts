@@ -1,9 +1,10 @@
 /**
- * Random writes, crashes, power cuts, lost connections, a log without quorum. Whenever a side is activated that the log
+ * Random writes, crashes, power cuts, lost connections, disks that fail for a while, a log without quorum. Whenever a side is activated that the log
  * calls current it has every acknowledged write; only a power cut of that very machine may take what was not flushed.
  * And each rule that is broken on purpose is noticed.
  */
 import { describe, expect, test } from 'vitest'
+import { failWrites } from '../specs/mirror/failing-disks.ts'
 import { type Broken, blocks, MirrorPair, type Name, other } from '../specs/mirror/mirror-pair.ts'
 
 /** A small generator of its own, so that a seed names a run for ever. */
@@ -72,7 +73,8 @@ class Run {
     else if (roll < 0.72) this.pair.cut()
     else if (roll < 0.82) this.pair.connect()
     else if (roll < 0.88) this.#crash(this.#random.chance(0.5) ? 'alpha' : 'beta')
-    else if (roll < 0.97) this.#repair()
+    else if (roll < 0.95) this.#repair()
+    else if (roll < 0.98) this.#failOrMend()
     else this.pair.log.isWritable = !this.pair.log.isWritable
   }
 
@@ -99,26 +101,50 @@ class Run {
     this.#flushes = this.#flushes.filter(({ outcome }) => outcome.answer === 'waits')
   }
 
-  readonly #crash = (name: Name): void => {
+  readonly #crash = (name: Name, losesPower = this.#random.chance(0.6)): void => {
     this.#noteFlushes()
-    const losesPower = this.#random.chance(0.6)
     this.pair.crash(name, losesPower ? { keeps: () => this.#random.chance(0.3) } : 'kept')
     if (losesPower) this.#powerLostAt[name] = this.#turn
     if (this.#active === name) this.#active = null
   }
 
+  /** A disk writes nothing any more, or those that failed are well again. */
+  readonly #failOrMend = (): void => {
+    const { servers } = this.pair
+    const isMended = this.#random.chance(0.4)
+    for (const server of Object.values(servers)) if (isMended) server.mend()
+    if (isMended) return
+    const name = this.#random.chance(0.8) ? (this.#active ?? 'alpha') : 'beta'
+    failWrites(this.pair, this.#random.chance(0.5) ? 'data' : 'metadata', name)
+  }
+
   /** Somebody is activated where nobody is, whoever is left follows. */
   readonly #repair = (): void => {
+    if (this.#active !== null && this.#isOver(this.#active)) this.#crash(this.#active, false)
     for (const name of this.#random.chance(0.5) ? (['alpha', 'beta'] as const) : (['beta', 'alpha'] as const)) {
       if (this.#active === null) this.#activate(name)
-      else if (this.#active !== name && this.pair.servers[name].side === null) this.pair.follow(name)
+      else if (this.#active !== name && this.pair.servers[name].side === null) this.#follow(name)
     }
     this.pair.connect()
+  }
+
+  /** It serves nothing any more; or with the disk of the other side, where the group is moved to. */
+  readonly #isOver = (name: Name): boolean => {
+    const { pair } = this.pair.active(name).condition
+    return pair === 'stopped' || (pair === 'detached' && this.pair.servers[other(name)].side !== null)
+  }
+
+  readonly #follow = (name: Name): void => {
+    this.pair.servers[name].mend()
+    // What it had is void, as its agent knows.
+    if (this.pair.log.detached === name) this.pair.servers[name].format()
+    this.pair.follow(name)
   }
 
   readonly #activate = (name: Name): void => {
     // Who follows is told to serve: its process begins anew.
     if (this.pair.servers[name].side !== null) this.pair.crash(name)
+    this.pair.servers[name].mend()
     if (this.pair.activate(name) !== null) return
     this.#active = name
     this.#isUnread = true
@@ -157,6 +183,7 @@ class Run {
   /** Faults stop: the mirror becomes whole by itself, and both sides are equal. */
   readonly #heal = async (): Promise<void> => {
     this.pair.log.isWritable = true
+    for (const server of Object.values(this.pair.servers)) server.mend()
     for (let attempt = 0; attempt < 4; attempt++) {
       this.#repair()
       await this.pair.virtual.pass(20_000)

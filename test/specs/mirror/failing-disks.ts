@@ -37,8 +37,8 @@ export const read = (pair: MirrorPair, block: number, count = 1) => {
 }
 
 /** From here on every write and every flush of this disk fails; reads give what is there. */
-export const failWrites = (pair: MirrorPair, disk: 'data' | 'metadata' = 'data'): void => {
-  pair.servers.alpha[disk].before = ({ do: call, at, length }) => {
+export const failWrites = (pair: MirrorPair, disk: 'data' | 'metadata' = 'data', name: Name = 'alpha'): void => {
+  pair.servers[name][disk].before = ({ do: call, at, length }) => {
     if (call !== 'read') throw new DiskTrouble('disk', call, 'EIO', { operation: call, at, length })
   }
 }

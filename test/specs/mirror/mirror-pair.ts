@@ -35,6 +35,8 @@ export class Log implements MirrorAuthority {
   epoch = 1
   holder: Name = 'alpha'
   isWritable = true
+  /** Its copy is void, because its disk failed while it served. */
+  detached: Name | null = null
   readonly said: string[] = []
 
   readonly breakMirror = async (event: MirrorBreak): Promise<'recorded' | 'refused'> => {
@@ -51,6 +53,7 @@ export class Log implements MirrorAuthority {
     if (!this.isWritable) throw new Error('no quorum')
     if (event.epoch !== this.epoch || event.server !== this.holder || this.current.size !== 2) return 'refused'
     this.current = new Set([event.current as Name])
+    this.detached = event.server as Name
     this.said.push(`detach ${event.server}`)
     return 'recorded'
   }
@@ -60,6 +63,7 @@ export class Log implements MirrorAuthority {
     if (event.epoch !== this.epoch) return 'refused'
     if (this.generation !== null && event.generation !== this.generation) return 'refused'
     this.current = new Set<Name>(['alpha', 'beta'])
+    this.detached = null
     this.said.push('join')
     return 'recorded'
   }
@@ -75,8 +79,22 @@ export class Server {
   partition: ClusterPartition | null = null
   readonly touches = new TouchedEpochs()
 
+  #format: bigint
+
   constructor(format: bigint) {
-    ClusterPartition.format(this.metadata, geometry, format)
+    this.#format = format
+    this.format()
+  }
+
+  /** Its cluster partition begins anew. */
+  readonly format = (): void => {
+    ClusterPartition.format(this.metadata, geometry, this.#format)
+    this.#format += 2n
+  }
+
+  /** Both disks do what they are told again. */
+  readonly mend = (): void => {
+    for (const disk of [this.data, this.metadata]) disk.before = () => undefined
   }
 
   readonly open = (): ClusterPartition => {
@@ -146,7 +164,7 @@ export class MirrorPair {
     const isCurrent = this.log.current.has(name)
     const answer = mayActivate(side.partition.state, side.boot, {
       isCurrent,
-      wasLast: this.log.holder === name,
+      wasLast: (this.log.detached ? other(this.log.detached) : this.log.holder) === name,
       generation: this.log.generation,
     })
     if (!answer.may && !force) return answer.because
@@ -243,9 +261,12 @@ export class MirrorPair {
   /** The process ends; what the kernel and the disk have stays, unless the machine loses its power. */
   readonly crash = (name: Name, power: 'kept' | { readonly keeps: () => boolean } = 'kept'): void => {
     const server = this.servers[name]
+    const { side } = server
     server.side = null
     this.cut()
-    for (const disk of [server.data, server.metadata]) disk.before = () => undefined
+    // What is dead writes to no disk and asks no log.
+    if (side instanceof ActiveSide) side.stop('it was killed')
+    server.mend()
     if (power === 'kept') return
     server.boot += 1
     server.data.losePower(power.keeps)
