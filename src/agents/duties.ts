@@ -31,6 +31,7 @@ import {
   voterName,
 } from '../events/index.ts'
 import { membersOf } from '../projections/configuration.ts'
+import type { PendingFence } from '../projections/fencing.ts'
 import { serverOf } from '../projections/servers.ts'
 import type { State } from '../projections/state.ts'
 import type { Voter } from './voter/voter.ts'
@@ -56,6 +57,8 @@ export type Sight = {
   readonly conditions: () => ConditionFacts
   /** Since this agent saw that the heartbeat time-out is stretched. */
   readonly stretchedMs: number
+  /** For how long this agent has seen nothing new of a request to fence. */
+  readonly fenceSilentMs: (request: PendingFence) => number
   /** Null in topologies other than `pair`. */
   readonly pair: PairSight | null
 }
@@ -98,7 +101,7 @@ export const duties: readonly Duty[] = [
     key: 'take over fencing',
     needs: 'lease',
     inTurn: true,
-    decide: (state, { facts }) => takeOverFencing(state, facts),
+    decide: (state, { facts, fenceSilentMs }) => takeOverFencing(state, facts, fenceSilentMs),
   },
   {
     key: 'end start-sync',

@@ -359,6 +359,7 @@ class Agent implements ServerAgent {
       joinedMs: now - this.#joinedAt,
       startingMs: now - this.#startingSince,
       stretchedMs: now - this.#stretchedSince,
+      fenceSilentMs: this.#fencing.silentMs,
       np: this.#partition.resolution,
       conditions: () => conditionFacts(this.#parts),
       pair: this.#pair?.sight(now) ?? null,
@@ -389,12 +390,11 @@ class Agent implements ServerAgent {
   }
 
   #minded(now: Instant, isLeased: boolean): void {
-    const facts = {
+    this.#lease.mind(this.#state.configuration.current, {
       now,
       isLeased,
       mayStart: mayStart(this.#state, this.#parts.me),
       hasBarrier: this.#parts.recorder.hasBarrier(),
-    }
-    this.#lease.mind(this.#state.configuration.current, facts)
+    })
   }
 }

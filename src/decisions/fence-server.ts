@@ -1,8 +1,17 @@
 /** What becomes of a server that must be proven off: proven, not proven, or not any more to be; its groups go on with it. */
-import type { Command, Event, Generation, ServerName } from '../events/index.ts'
+import {
+  type Command,
+  type Event,
+  type FencingConfiguration,
+  type Generation,
+  type Sequence,
+  type ServerName,
+  serverName,
+} from '../events/index.ts'
 import { type PendingFence, pendingOf } from '../projections/fencing.ts'
 import { serverOf } from '../projections/servers.ts'
 import type { State } from '../projections/state.ts'
+import { heartbeatOf } from '../projections/timing.ts'
 import { type Decision, type Facts, groupsOn, together } from './decision.ts'
 import { needsFence } from './fencing.ts'
 import { knowsServer, type Operated, unknownName } from './operate-group.ts'
@@ -16,6 +25,8 @@ export type FenceAttempt =
 export type Attempted = {
   readonly server: ServerName
   readonly generation: Generation
+  /** The request it was made for; another is answered by attempts of its own alone. */
+  readonly requestedBy: Sequence
   readonly attempt: number
   readonly outcome: FenceAttempt
 }
@@ -23,11 +34,11 @@ export type Attempted = {
 /** The outcome of an attempt, with what follows from it for the groups, as one commit. Null when it is of no use any more. */
 export const recordAttempt = (
   state: State,
-  { server, generation, attempt, outcome }: Attempted,
+  { server, generation, requestedBy, attempt, outcome }: Attempted,
   facts: Facts,
 ): Decision | null => {
   const open = openFor(state, server, generation)
-  if (!open) return null
+  if (open?.requestedBy !== requestedBy) return null
   const which = { server, generation }
   if (outcome.ok) {
     const { level, devices, ms } = outcome
@@ -68,15 +79,56 @@ export const endFencing = (state: State, facts: Facts): Decision | null => {
   return null
 }
 
-/** The executor is gone, so this server takes its place. */
-export const takeOverFencing = (state: State, facts: Facts): Decision | null => {
+/** Soon after the first failures, slowly after that; never given up. */
+export const pauseAfter = ({ retries, pause, retryEvery }: FencingConfiguration, attempts: number): number =>
+  attempts === 0 ? 0 : attempts <= retries ? pause : retryEvery
+
+/**
+ * This server takes the executor's place. `silentMs`: for how long this server has seen nothing new of a request. Whom it
+ * hears is no reason: two servers that do not hear each other would take a request from each other without end.
+ */
+export const takeOverFencing = (
+  state: State,
+  facts: Facts,
+  silentMs: (request: PendingFence) => number,
+): Decision | null => {
   if (state.cluster.suspended) return null
-  const orphan = Object.values(state.fencing.pending).find(
-    ({ executor }) =>
-      executor !== facts.me && (serverOf(state.servers, executor).status !== 'up' || !facts.reachable.has(executor)),
+  for (const open of Object.values(state.fencing.pending)) {
+    const because = whyReplaced(state, open, facts.me, silentMs(open))
+    if (because !== null) return together([requestAgain(open, facts.me, because)], {}, open.requestedBy)
+  }
+  return null
+}
+
+/** Once every server has tried soon and in vain, each tries so often, slowly, before it is the next one's turn again. */
+const lateAttempts = 5
+
+/** One that is gone is replaced at once. One that is up may hang, or not reach the device, which answers another: then the
+ *  next server's turn comes, and T later that of the one after it. */
+const whyReplaced = (state: State, open: PendingFence, me: ServerName, silentMs: number): string | null => {
+  const { current } = state.configuration
+  const timeoutMs = heartbeatOf(state)?.timeout
+  const { executor, attempts } = open
+  if (!current || timeoutMs === undefined || executor === me) return null
+  const turn = successorsOf(state, open).indexOf(me)
+  if (turn < 0) return null
+  if (serverOf(state.servers, executor).status !== 'up') return `${executor} is gone`
+  const { fencing } = current
+  const waitMs = turn * timeoutMs
+  const isNew = open.failures?.[me] === undefined
+  if (attempts > fencing.retries + (isNew ? 0 : lateAttempts) && silentMs >= waitMs)
+    return `${attempts} attempts by ${executor} failed`
+  const mostMs = pauseAfter(fencing, attempts) + fencing.timeout + timeoutMs
+  return silentMs >= mostMs + waitMs ? `nothing came of it by ${executor} for ${Math.round(silentMs / 1000)} s` : null
+}
+
+/** Servers that are up, in the order of the configuration, from the executor on. */
+const successorsOf = (state: State, { executor, server }: PendingFence): readonly ServerName[] => {
+  const names = (state.configuration.current?.servers ?? []).map(({ name }) => serverName(name))
+  const after = names.indexOf(executor) + 1
+  return [...names.slice(after), ...names.slice(0, after)].filter(
+    (name) => name !== executor && name !== server && serverOf(state.servers, name).status === 'up',
   )
-  if (!orphan) return null
-  return together([requestAgain(orphan, facts.me, `${orphan.executor} is gone`)], {}, orphan.requestedBy)
 }
 
 /** `baton server confirm-off`: a person answers for what no device could tell. */

@@ -18,16 +18,19 @@ export const tellFencing = ({ type, data }: FencingEvent, { before, moment }: Sc
   if (type === 'FinalActionOrdered') return told('finalActionOrdered', actionInWords[data.action], data.because)
   if (type === 'FinalActionFailed') return told('finalActionFailed', data.action, data.because)
   const open = pendingOf(before.fencing, data)
-  if (type === 'FencingRequested')
-    return open
-      ? told('fencingTakenOver', data.executor, data.because)
-      : told('fencingRequested', listed(data.groups), data.executor, data.because)
+  if (type === 'FencingRequested') {
+    if (!open) return told('fencingRequested', listed(data.groups), data.executor, data.because)
+    // Servers that have failed try in turn, for ever.
+    return open.failures?.[data.executor] ? [] : told('fencingTakenOver', data.executor, data.because)
+  }
   // What is late has no effect.
   if (!open) return []
   switch (type) {
     case 'FencingFailed':
       // Told again only when the reason is another: it is tried for ever.
-      return open.lastFailure === data.because ? [] : told('fencingFailed', String(data.attempt), data.because)
+      return open.failures?.[data.executor] === data.because
+        ? []
+        : told('fencingFailed', String(data.attempt), data.because)
     case 'FencingConfirmed':
       return told('fencingConfirmed', listed(data.devices), String(data.level), secondsOf(data.ms), data.by)
     case 'FencingConfirmedByOperator':

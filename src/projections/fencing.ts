@@ -23,6 +23,8 @@ export type PendingFence = {
   readonly requestedBy: Sequence
   readonly attempts: number
   readonly lastFailure: string | null
+  /** The latest failure of each server that has tried, whoever the executor is now. A snapshot of an earlier version has none. */
+  readonly failures?: Readonly<Record<string, string>>
 }
 
 export type FenceOutcome = 'confirmed' | 'by operator' | 'unneeded' | 'forgone' | 'came back'
@@ -80,13 +82,17 @@ export const foldFencing = (draft: FencingState, { type, data }: FencingEvent, m
         requestedBy: moment.sequence,
         attempts: 0,
         lastFailure: earlier?.lastFailure ?? null,
+        failures: earlier?.failures ?? {},
       }
       return null
     }
     case 'FencingFailed': {
       const known = pendingOf(draft, data)
       const pending: ByName<PendingFence> = state.pending
-      if (known) pending[data.server] = { ...known, attempts: data.attempt, lastFailure: data.because }
+      if (!known) return null
+      const { attempt: attempts, because: lastFailure, executor } = data
+      const failures = { ...known.failures, [executor]: lastFailure }
+      pending[data.server] = { ...known, attempts, lastFailure, failures }
       return null
     }
     case 'FencingConfirmed':

@@ -1,6 +1,6 @@
 /** Carries out the fences that the log gave to this server, with pauses between attempts, and tells what came of them. */
 import type { Facts } from '../../decisions/decision.ts'
-import { type FenceAttempt, recordAttempt } from '../../decisions/fence-server.ts'
+import { type FenceAttempt, pauseAfter, recordAttempt } from '../../decisions/fence-server.ts'
 import { type Instant, instant, type ServerName } from '../../events/index.ts'
 import type { PendingFence } from '../../projections/fencing.ts'
 import type { State } from '../../projections/state.ts'
@@ -72,11 +72,14 @@ export class FenceKeeper {
     const known = this.#cases.get(keyOf(pending))
     if (known) return known
     // An attempt of an earlier agent may have failed a moment ago: then the pause is kept.
-    const pauseMs = pending.attempts === 0 ? 0 : pauseAfter(state, pending.attempts)
-    const nextAt = instant(this.#world.clock.now() + pauseMs)
+    const nextAt = this.#after(state, pending.attempts)
     const fresh: Case = { attempt: pending.attempts, nextAt, isRunning: false, found: null }
     this.#cases.set(keyOf(pending), fresh)
     return fresh
+  }
+
+  #after({ configuration: { current } }: State, attempts: number): Instant {
+    return instant(this.#world.clock.now() + (current ? pauseAfter(current.fencing, attempts) : 0))
   }
 
   #begin(state: State, { server }: PendingFence, one: Case): void {
@@ -101,8 +104,8 @@ export class FenceKeeper {
     const { recorder, hasLease, facts, wake } = this.#parts
     const key = keyOf(pending)
     if (recorder.isPending(key)) return
-    const { server, generation } = pending
-    const told = { server, generation, attempt: one.attempt, outcome }
+    const { server, generation, requestedBy } = pending
+    const told = { server, generation, requestedBy, attempt: one.attempt, outcome }
     const decide = (latest: State) => (hasLease() ? recordAttempt(latest, told, facts()) : null)
     void recorder.submit(key, decide).then(({ answer }) => {
       if (answer === 'recorded') this.#recorded(pending, one, outcome)
@@ -115,18 +118,11 @@ export class FenceKeeper {
     const state = recorder.state()
     const { current } = state.configuration
     one.found = null
-    one.nextAt = instant(this.#world.clock.now() + pauseAfter(state, one.attempt))
+    one.nextAt = this.#after(state, one.attempt)
     if (!outcome.ok || !current) return
     const tellOf = (trouble: unknown) => say('a fenced server could not be switched on again', { server, trouble })
     void fencer.restart(server, outcome.level, current.fencing, this.#ending.signal).then((trouble) => {
       if (trouble.length > 0) tellOf(trouble)
     }, tellOf)
   }
-}
-
-/** Soon after the first failures, slowly after that; never given up. */
-const pauseAfter = (state: State, attempt: number): number => {
-  const fencing = state.configuration.current?.fencing
-  if (!fencing) return 0
-  return attempt <= fencing.retries ? fencing.pause : fencing.retryEvery
 }

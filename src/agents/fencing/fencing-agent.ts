@@ -1,6 +1,7 @@
 /** The part of a server's agent that fences others, watches the devices for it, and ends its own machine when ordered to. */
 import type { Facts } from '../../decisions/decision.ts'
-import type { ServerName } from '../../events/index.ts'
+import type { Instant, ServerName } from '../../events/index.ts'
+import type { PendingFence } from '../../projections/fencing.ts'
 import type { State } from '../../projections/state.ts'
 import type { World } from '../../world/world.ts'
 import type { Recorder } from '../log/recorder.ts'
@@ -25,6 +26,8 @@ export type FencingAgentParts = {
 export type FencingAgent = {
   /** Starts what is due. */
   readonly tend: (state: State) => void
+  /** For how long nothing new was seen of a request, on our own clock; 0 of one that has not been seen yet. */
+  readonly silentMs: (request: PendingFence) => number
   readonly stop: () => void
 }
 
@@ -38,10 +41,13 @@ export const fencingAgent = (world: World, parts: FencingAgentParts): FencingAge
     fencer: fences,
     isMyTurn: () => hasLease() && parts.isFirst(),
   })
+  const silence = requestWatch(world)
   return {
+    silentMs: silence.lasts,
     tend: (state) => {
       // Rule 7c: a fold that lags may hold orders that have been carried out, and servers as down that have joined again.
       if (!parts.recorder.hasBarrier()) return
+      silence.look(state)
       keeper.tend(state)
       finalAction.tend(state)
     },
@@ -49,6 +55,23 @@ export const fencingAgent = (world: World, parts: FencingAgentParts): FencingAge
       keeper.stop()
       finalAction.stop()
       stopWatch()
+    },
+  }
+}
+
+/** Since when each open request has been as it is. While the cluster is suspended nobody fences: that does not count. */
+const requestWatch = ({ clock }: World) => {
+  let seen: ReadonlyMap<string, Instant> = new Map()
+  const keyOf = ({ server, requestedBy, attempts }: PendingFence): string => `${server} ${requestedBy} ${attempts}`
+  return {
+    look: ({ cluster, fencing }: State): void => {
+      const now = clock.now()
+      const open = cluster.suspended ? [] : Object.values(fencing.pending).map(keyOf)
+      seen = new Map(open.map((key) => [key, seen.get(key) ?? now]))
+    },
+    lasts: (request: PendingFence): number => {
+      const now = clock.now()
+      return now - (seen.get(keyOf(request)) ?? now)
     },
   }
 }

@@ -15,6 +15,7 @@ import {
   type ServerName,
   sequence,
 } from '../../../src/events/index.ts'
+import type { PendingFence } from '../../../src/projections/fencing.ts'
 import { serverOf } from '../../../src/projections/servers.ts'
 import type { State } from '../../../src/projections/state.ts'
 import { faultsMs, giveUpMs, groups, intervalMs, type Machine, offMs, type Pending, path, resource } from './machine.ts'
@@ -40,6 +41,7 @@ export abstract class Agents extends Operators {
     this.retime(m)
     Object.assign(m, { hasBarrier: false, joinedAt: now, askedToJoinAt: Number.NEGATIVE_INFINITY, inbox: [] })
     m.fencing.clear()
+    m.requestsSeen.clear()
     Object.assign(m, { leasedUnder: null, hadLease: false, hasLapsed: false, lastLoop: now, pending: null })
     const { life } = m
     this.timeline.after(this.chance.between(0, intervalMs), () => this.tick(m, life))
@@ -315,13 +317,19 @@ export abstract class Agents extends Operators {
 
   /** Whoever is to, switches off what was declared down and may still run; then that is written down. */
   fence(m: Machine, state: State, facts: Facts): Decision | null {
-    const other = endFencing(state, facts) ?? takeOverFencing(state, facts)
+    const silentMs = (request: PendingFence): number => {
+      const key = `${request.requestedBy} ${request.attempts}`
+      const since = m.requestsSeen.get(key) ?? facts.now
+      m.requestsSeen.set(key, since)
+      return facts.now - since
+    }
+    const other = endFencing(state, facts) ?? takeOverFencing(state, facts, silentMs)
     const due = Object.values(state.fencing.pending).find(({ executor }) => executor === m.name)
     if (other || !due) return other
-    const { server, generation, requestedBy } = due
+    const { server, requestedBy } = due
     const known = m.fencing.get(requestedBy)
     const outcome = { ok: true, level: 1, devices: ['plug'], ms: 1 } as const
-    if (known === 'off') return this.rules.recordAttempt(state, { server, generation, attempt: 1, outcome }, facts)
+    if (known === 'off') return this.rules.recordAttempt(state, { ...due, attempt: 1, outcome }, facts)
     if (known === 'under way') return null
     m.fencing.set(requestedBy, 'under way')
     const { life } = m

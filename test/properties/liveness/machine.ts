@@ -7,6 +7,7 @@ import {
   type GroupName,
   groupName,
   type Incarnation,
+  type Instant,
   pathName,
   resourceName,
   storedConfiguration,
@@ -90,6 +91,8 @@ export class Machine {
   pending: Pending | null = null
   /** Servers that are being switched off from here, or are, by the request. */
   readonly fencing = new Map<number, 'under way' | 'off'>()
+  /** Since when each request to fence has been as it is, on the local clock. */
+  readonly requestsSeen = new Map<string, Instant>()
   inbox: Beat[] = []
 
   constructor(name: VoterName, isServer: boolean, { chance, drift }: { chance: Chance; drift: number }, l: Liveness) {
@@ -136,6 +139,8 @@ export const configurationOf = ({ servers, witness }: Size, rho: number, setting
     },
     ...(voters ? { voters } : {}),
     startSync: 0,
+    // An attempt takes up to 4 s there.
+    fencing: { timeout: 4000 },
     groups: { web: group(names), db: group(names.toReversed()) },
   })
 }

@@ -139,6 +139,16 @@ test('a server that joined again meanwhile is left alone, and what was found of 
   expect([tried, restarted]).toEqual([[0], 0])
 })
 
+test.each(['s2', 's3'])('what was found for one request answers no other: given to %s', async (executor) => {
+  const found = Promise.withResolvers<FenceAttempt>()
+  outcomes = [found.promise]
+  begin([requested('s2'), declaredDown('s1', 2)])
+  await recorder.submit('again', () => ({ events: [requested(executor)], because: {}, causedBy: null }))
+  found.resolve(off)
+  await virtual.pass(500)
+  expect([owner(), restarted]).toEqual(['uncertain on s1', 0])
+})
+
 test('an operator who asks does not wait for the pause', async () => {
   begin([requested('s2'), declaredDown('s1', 2)])
   await virtual.pass(10_000)

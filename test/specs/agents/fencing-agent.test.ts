@@ -60,7 +60,9 @@ const begin = ({ read, rest = [] }: { readonly read: readonly Given[]; readonly 
     await recorder.submit('join', () => ({ events: [joined('s2', 'boot-1')], because: {}, causedBy: null }))
     tend()
   }
-  return { virtual, ran, commit, tend, stop: agent.stop }
+  const silentMs = () => Object.values(recorder.state().fencing.pending).map(agent.silentMs)
+  const add = (event: Event) => recorder.submit('more', () => ({ events: [event], because: {}, causedBy: null }))
+  return { virtual, ran, commit, add, silentMs, tend, stop: agent.stop }
 }
 const down: readonly Given[] = [...cluster({ cluster: { fencing } }), ...webOnS1, [requested, declaredDown('s1', 2)]]
 
@@ -81,5 +83,22 @@ test('what the rest of the log takes back is not done', async () => {
   await story.commit()
   await story.virtual.pass(1000)
   expect(story.ran).toEqual([])
+  story.stop()
+})
+
+test('it counts for how long nothing new was seen of a request, but not while the cluster is suspended', async () => {
+  const elsewhere = fact('FencingRequested', { ...requested.data, executor: 's3' })
+  const story = begin({ read: [...down, elsewhere] })
+  await story.commit()
+  await story.virtual.pass(60_000)
+  expect(story.silentMs()).toEqual([60_000])
+  await story.add(fact('FencingFailed', { server: 's1', generation: 2, executor: 's3', attempt: 1, because: 'x' }))
+  await story.virtual.pass(5000)
+  expect(story.silentMs()).toEqual([5000])
+  await story.add(fact('ClusterSuspended'))
+  await story.virtual.pass(60_000)
+  await story.add(fact('ClusterResumed'))
+  await story.virtual.pass(7000)
+  expect(story.silentMs()).toEqual([7000])
   story.stop()
 })

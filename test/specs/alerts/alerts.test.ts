@@ -273,3 +273,21 @@ test('texts of any length harm nothing', () => {
   const [message] = told(assigned('s1'), activationFailed(4, 'x'.repeat(1_000_000)))
   expect(message?.length).toBeLessThan(5000)
 })
+
+describe('a server that cannot be fenced', () => {
+  const to = (executor: string) =>
+    fact('FencingRequested', { server: 's1', generation: 2, groups: ['web'], executor, because: 'x' })
+  const failedBy = (executor: string, because: string) =>
+    fact('FencingFailed', { server: 's1', generation: 2, executor, attempt: 1, because })
+  const inVain = [to('s2'), failedBy('s2', 'no answer'), to('s3'), failedBy('s3', 'no route')]
+
+  test('is told of once for each server that tries, and for each reason', () => {
+    expect(told(...inVain.slice(0, 3))).toEqual(['fc/7 warning: Fencing server s1 goes on by server s3.(x)'])
+    expect(told(...inVain)).toEqual([
+      'fc/3 error: Server s1 could not be fenced: its groups stay uncertain.(attempt 1: no route)',
+    ])
+    expect(told(...inVain, to('s2'))).toEqual([])
+    expect(told(...inVain, to('s2'), failedBy('s2', 'no answer'))).toEqual([])
+    expect(told(...inVain, to('s2'), failedBy('s2', 'it is still on'))).toHaveLength(1)
+  })
+})

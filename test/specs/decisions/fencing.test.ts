@@ -1,11 +1,11 @@
 /** A server that must be proven off before its groups may run elsewhere. */
 import { describe, expect, test } from 'vitest'
 import { assignGroups } from '../../../src/decisions/assign-groups.ts'
-import { endFencing, recordAttempt, takeOverFencing } from '../../../src/decisions/fence-server.ts'
+import { type Attempted, endFencing, recordAttempt } from '../../../src/decisions/fence-server.ts'
 import { needsFence } from '../../../src/decisions/fencing.ts'
 import { operate } from '../../../src/decisions/operate.ts'
 import { takeOver } from '../../../src/decisions/take-over.ts'
-import { type Generation, generationOf, sequence, serverName } from '../../../src/events/index.ts'
+import { generationOf, sequence, serverName } from '../../../src/events/index.ts'
 import type { State } from '../../../src/projections/state.ts'
 import { fact } from '../../recorded-log.ts'
 import { type Given, spec } from '../spec.ts'
@@ -50,11 +50,13 @@ const requested = (more: object = {}) =>
   fact('FencingRequested', { server: 's1', generation: 2, groups: ['web'], executor: 's2', because: 'policy', ...more })
 const uncertain: readonly Given[] = [...cluster(fenced), ...webOnS1, [requested(), declaredDown('s1', 2)]]
 const knowsS2 = knows(s2, { hears: ['s3'] })
-const attempt = (outcome: Parameters<typeof recordAttempt>[1]['outcome'], of: Generation = generation) => ({
+const attempt = (outcome: Attempted['outcome'], of: Partial<Attempted> = {}): Attempted => ({
   server: s1,
-  generation: of,
+  generation,
+  requestedBy: sequence(7),
   attempt: 1,
   outcome,
+  ...of,
 })
 const proven = attempt({ ok: true, level: 1, devices: ['bmc'], ms: 12.6 })
 const unproven = attempt({ ok: false, because: 'level 1: bmc: no answer' })
@@ -167,10 +169,20 @@ describe('an attempt', () => {
     const again = [joined('s1'), [requested({ generation: 8 }), declaredDown('s1', 8)]] as const
     const story = spec.given(...uncertain, ...again)
     story.when((state) => recordAttempt(state, proven, knowsS2)).thenNothing()
-    const late = attempt({ ok: true, level: 1, devices: ['bmc'], ms: 1 }, generationOf(sequence(8)))
+    const of = { generation: generationOf(sequence(8)), requestedBy: sequence(9) }
+    const late = attempt({ ok: true, level: 1, devices: ['bmc'], ms: 1 }, of)
     story
       .when((state) => recordAttempt(state, late, knowsS2))
       .thenFollows(that('FencingConfirmed', { generation: 8 }), that('GroupAssigned', { server: 's2' }))
+  })
+
+  test('answers no other request for the same life: not one that another server has been given, nor an operator’s', () => {
+    const taken = spec.given(...uncertain, requested({ executor: 's3' }))
+    for (const outcome of [proven, unproven])
+      taken.when((state) => recordAttempt(state, outcome, knowsS2)).thenNothing()
+    taken
+      .when((state) => recordAttempt(state, { ...proven, requestedBy: sequence(8) }, knows(s3)))
+      .thenFollows(that('FencingConfirmed', { by: 's3' }), that('GroupAssigned'))
   })
 
   test('frees a group that nobody wants started, without starting it', () => {
@@ -250,28 +262,18 @@ describe('a request ends without a fence', () => {
   })
 })
 
-describe('the executor', () => {
-  test('is one server: another only takes its place when it is gone', () => {
-    const story = spec.given(...uncertain)
-    story.when((state) => takeOverFencing(state, knows(s3, { hears: ['s2'] }))).thenNothing()
-    story
-      .when((state) => takeOverFencing(state, knows(s3, { hears: [] })))
-      .thenFollows(that('FencingRequested', { server: 's1', generation: 2, executor: 's3', because: 's2 is gone' }))
-  })
-
-  test('begins anew when an operator asks for it', () => {
-    spec
-      .given(
-        ...uncertain,
-        fact('FencingFailed', { server: 's1', generation: 2, executor: 's2', attempt: 3, because: 'x' }),
-      )
-      .when((state) => operate(state, ask({ do: 'fence-server', server: s1 }), knowsS2))
-      .thenAccepted(that('FencingRequested', { server: 's1', executor: 's2', because: 'an operator asked for it' }))
-    spec
-      .given(...cluster(fenced))
-      .when((state) => operate(state, ask({ do: 'fence-server', server: s1 }), knowsS2))
-      .thenRefused(/nothing waits for s1/, /declared down while it held groups/)
-  })
+test('an executor begins anew when an operator asks for it', () => {
+  spec
+    .given(
+      ...uncertain,
+      fact('FencingFailed', { server: 's1', generation: 2, executor: 's2', attempt: 3, because: 'x' }),
+    )
+    .when((state) => operate(state, ask({ do: 'fence-server', server: s1 }), knowsS2))
+    .thenAccepted(that('FencingRequested', { server: 's1', executor: 's2', because: 'an operator asked for it' }))
+  spec
+    .given(...cluster(fenced))
+    .when((state) => operate(state, ask({ do: 'fence-server', server: s1 }), knowsS2))
+    .thenRefused(/nothing waits for s1/, /declared down while it held groups/)
 })
 
 describe('an operator’s word that a server is off', () => {
@@ -328,6 +330,6 @@ test('groups of two servers are uncertain apart from each other', () => {
   ]
   spec
     .given(...commits)
-    .when((state) => recordAttempt(state, proven, knowsS2))
+    .when((state) => recordAttempt(state, { ...proven, requestedBy: sequence(9) }, knowsS2))
     .thenFollows(that('FencingConfirmed', { server: 's1' }), that('GroupAssigned', { group: 'web' }))
 })
