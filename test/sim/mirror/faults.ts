@@ -148,6 +148,20 @@ const strikeDuringResync = (joint: Joint, chance: Chance): void => {
   look()
 }
 
+/** The second failure, before the log knows that a disk has failed; and that is well again. */
+const strikeBeforeTheLogKnows = (joint: Joint, chance: Chance, { name, path }: { name: Name; path: string }): void => {
+  const ms = chance.magnitude(5, 900)
+  joint.isLogSilent = true
+  joint.scheduler.after(ms, () => {
+    joint.disks.mend(name, path)
+    if (chance.happens(0.5)) losePower(joint, chance, name)
+    else joint.kill(name, 'mirror')
+    joint.scheduler.after(200, () => {
+      joint.isLogSilent = false
+    })
+  })
+}
+
 const disks: readonly JointFault[] = [
   {
     name: 'disk trouble',
@@ -167,6 +181,8 @@ const disks: readonly JointFault[] = [
       const path = chance.happens(0.8) ? '/dev/data' : '/dev/meta'
       joint.fail(serving, path, chance.pick(['write', 'write', 'flush']))
       joint.scheduler.after(while_(chance), () => joint.disks.mend(serving, path))
+      const own = joint.chance.split(`second failure ${joint.now}`)
+      if (own.happens(0.3)) strikeBeforeTheLogKnows(joint, own, { name: serving, path })
     },
   },
   {
