@@ -39,8 +39,8 @@ export type KeeperParts = {
 const lookMs = 500
 const againMs = 1000
 const orderMs = 15_000
-/** Of the time to leave: so long both sides may take to agree that nothing differs. */
-const inStepPart = 0.5
+/** Of the time to leave: so long both sides may take to agree that nothing differs; and the log, once more, to hear that it does. */
+const inStepPart = 0.4
 /** Marking everything, or formatting a large partition. */
 const rewriteMs = 60_000
 
@@ -116,17 +116,17 @@ export class MirrorKeeper {
     return { ok: false, because: because ?? 'the data plane has gone' }
   }
 
-  /** Serves it no longer. False: the data plane could not be told in time. */
-  readonly leave = async (timeoutMs: number): Promise<boolean> => {
+  /** Serves it no longer. `refused`: not yet; anything else but `done`: the data plane could not be told in time. */
+  readonly leave = async (timeoutMs: number): Promise<OrderAnswer> => {
     this.#isFresh = false
     this.#wanted = null
-    if (this.#link.status === null) return false
+    if (this.#link.status === null) return { answer: 'lost', because: 'the data plane is not reached' }
     this.#claims.change()
-    const { answer } = await this.#link.order({ do: 'leave', withinMs: timeoutMs * inStepPart }, timeoutMs)
+    const left = await this.#link.order({ do: 'leave', withinMs: timeoutMs * inStepPart }, timeoutMs)
     this.#claims.change()
-    if (answer === 'done') void this.#teller.left()
+    if (left.answer === 'done') void this.#teller.left()
     this.wake()
-    return answer === 'done'
+    return left
   }
 
   /** Calls once when it is served no longer though nobody has told it to leave; soon, if that was so before anybody looked. */

@@ -21,7 +21,7 @@ import type { Serving } from './hindrance.ts'
 import { type KeeperParts, MirrorKeeper } from './keeper.ts'
 import { mountTimesKept } from './mount-times.ts'
 import { mirrorPlaces, mirrorsOn, placeOfMirror, settingsEnding } from './places.ts'
-import { endPlane } from './plane-link.ts'
+import { endPlane, type OrderAnswer } from './plane-link.ts'
 import { type Sampled, sampleMirrors } from './sampler.ts'
 import type { MountTimes } from './statistics-rows.ts'
 
@@ -31,8 +31,8 @@ type Which = { readonly group: GroupName; readonly resource: ResourceName }
 export type Mirrors = {
   /** Serves it under this ownership; done once it may be mounted. */
   readonly serve: (mirror: Which & { readonly epoch: Epoch }, limit: Limit) => Promise<Serving>
-  /** False: it cannot be told, or not in time. */
-  readonly leave: (mirror: Which, timeoutMs: number) => Promise<boolean>
+  /** `refused`: it must not go yet, and says why. `lost`: it cannot be told, or not in time. */
+  readonly leave: (mirror: Which, timeoutMs: number) => Promise<OrderAnswer>
   readonly onLoss: (mirror: Which, lost: (because: string) => void) => Cancel
   /** It is mounted now; `leaving`: it is about to be unmounted. Neither takes time. */
   readonly mounted: (mirror: Which) => void

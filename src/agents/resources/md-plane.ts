@@ -4,26 +4,38 @@ import type { Mirrors } from '../mirror/mirrors.ts'
 import { mirrorPlaces } from '../mirror/places.ts'
 import { endPlane } from '../mirror/plane-link.ts'
 import type { Outcome, ResourceContext, StopLimit } from './driver.ts'
-import { stall } from './outcome.ts'
+import { failure, stall } from './outcome.ts'
 
 /** Of the time to stop, until what does not do as it is told is ended. */
 export const patientPart = 0.5
 
 export const cannotEnd = stall('the data plane of the mirror cannot be ended')
 
-/** The data plane lets go, or is ended: it must not be active while another server is. */
+/**
+ * The data plane lets go, or is ended: it must not be active while another server is. One that says that it must not go yet,
+ * because the other copy may lack what was acknowledged, is ended only by force.
+ */
 export const letGo = async (
   world: World,
   mirrors: Mirrors | null,
   context: ResourceContext,
-  { timeoutMs, urgent }: StopLimit,
+  { timeoutMs, urgent, signal }: StopLimit,
 ): Promise<Outcome> => {
   const { tag } = mirrorPlaces(context)
-  if (mirrors !== null && (await mirrors.leave(context, timeoutMs * patientPart))) return { ok: true }
   const patienceMs = timeoutMs * patientPart
+  const left = mirrors && (await Promise.race([mirrors.leave(context, patienceMs), aborted(signal)]))
+  if (left?.answer === 'done') return { ok: true }
+  if (!urgent && left?.answer === 'refused') return failure(left.because)
+  if (!urgent && signal.aborted) return failure('cancelled while the data plane of the mirror was told to leave')
   const isGone = await endPlane(world, tag, urgent ? patienceMs * patientPart : patienceMs)
   return isGone ? { ok: true } : cannotEnd
 }
+
+const aborted = (signal: AbortSignal): Promise<null> =>
+  new Promise((resolve) => {
+    signal.addEventListener('abort', () => resolve(null), { once: true })
+    if (signal.aborted) resolve(null)
+  })
 
 /** `lost`: once, when it is served no longer though nobody wanted that. */
 export const watchPlane = (

@@ -18,6 +18,7 @@ import { Detachment } from './detachment.ts'
 import { DiskCare } from './disk-care.ts'
 import { HeldBack } from './held-back.ts'
 import type { Begun } from './in-flight.ts'
+import { InStep } from './in-step.ts'
 import { markedBlocks } from './intents.ts'
 import { Meeting, type Met, meet } from './meeting.ts'
 import { Operator } from './operator.ts'
@@ -28,7 +29,6 @@ import { type Touched, TouchedEpochs } from './touched.ts'
 import { Writes } from './writes.ts'
 
 export class ActiveSide implements Engine {
-  readonly blockBytes: number
   readonly touched: Touched
   readonly statistics: Statistics
   /** What an operator may order. */
@@ -41,7 +41,6 @@ export class ActiveSide implements Engine {
   /** The log has not recorded that this side goes on alone, so it must before anything is acknowledged without the other. */
   #mustAsk = true
   readonly #heldBack = new HeldBack()
-  #isLeaving = false
   #isJoined = false
   readonly #asker: Asker
   readonly #breaking: Break
@@ -52,6 +51,7 @@ export class ActiveSide implements Engine {
   #session: string | null = null
   readonly #bringUp: BringUp
   readonly #care: DiskCare
+  readonly #inStep: InStep
   /** Saves of the other side's metadata, as it said last. */
   peerSaves: number | null = null
   #patience: Cancel
@@ -64,7 +64,6 @@ export class ActiveSide implements Engine {
     this.#options = options
     this.#asker = new Asker(options)
     this.statistics = options.statistics ?? new Statistics()
-    this.blockBytes = side.data.blockBytes
     const { touches = new TouchedEpochs(), epoch } = options
     this.touched = touches.begin(epoch, this.size, partition.state.epoch !== epoch)
     // What it had acknowledged as standby has no marks here.
@@ -121,12 +120,17 @@ export class ActiveSide implements Engine {
       refused: () => this.stop('the log refuses that this side goes on with the disk of the other one'),
       recorded: (because, sequence) => this.#detached(because, sequence),
     })
-    const own = { condition: () => this.condition, breakNow: this.#breakNow }
-    this.operator = new Operator({ ...parts, ...own, bringUp: this.#bringUp, care: this.#care })
+    const own = { ...parts, condition: () => this.condition, breakNow: this.#breakNow }
+    this.#inStep = new InStep({ ...own, mode: options.mode, writes: this.#writes })
+    this.operator = new Operator({ ...own, bringUp: this.#bringUp, care: this.#care })
     // What was being written when this side last stopped may differ on the other.
     for (const block of markedBlocks(partition)) partition.dirty.add(block)
     this.#patience = options.clock.after(options.limits.connectMs, () => this.#break('the other side did not come'))
     this.#tick = options.clock.after(lookEveryMs(options.limits), this.#look)
+  }
+
+  get blockBytes(): number {
+    return this.#side.data.blockBytes
   }
 
   get size(): number {
@@ -143,7 +147,7 @@ export class ActiveSide implements Engine {
   }
 
   readonly submit = (burst: readonly BlockRequest[]): void => {
-    if (this.#pair === 'stopped' || this.#isLeaving) {
+    if (this.#pair === 'stopped' || this.#inStep.isLeaving) {
       for (const { settle } of burst) settle('ESHUTDOWN')
       return
     }
@@ -185,18 +189,15 @@ export class ActiveSide implements Engine {
     })
   }
 
-  /**
-   * Nobody uses it any more. Where both sides are in step, and say so in time, nothing is marked afterwards, so nothing has
-   * to be copied when they meet again. Otherwise the marks say where to look.
-   */
-  readonly leaveInStep = async (because: string, limitMs: number): Promise<void> => {
-    const { clock } = this.#options
-    this.#isLeaving = true
-    const inTime = new Promise<string>((resolve) => void clock.after(limitMs, () => resolve('not in time')))
-    const lacks = limitMs > 0 ? await Promise.race([this.settled(), inTime]) : 'not asked'
-    if (lacks === null && this.#pair === 'paired') this.#guarded(() => this.#writes.tidyUp())
-    this.stop(because)
+  /** Nobody uses it any more. Null: it has stopped; or why it must not yet, after twice this time. */
+  readonly leaveInStep = async (because: string, limitMs: number): Promise<string | null> => {
+    const hindrance = await this.#inStep.leave(limitMs)
+    if (hindrance === null) this.stop(because)
+    return hindrance
   }
+
+  /** Once the other side has everything durably that was written so far. Null, or why it will not. */
+  readonly settled = (): Promise<string | null> => this.#inStep.settled()
 
   /** Serves nothing any more: another epoch, a disk that fails, an order. What was not acknowledged is refused. */
   readonly stop = (because: string): void => {
@@ -230,7 +231,7 @@ export class ActiveSide implements Engine {
   /** True: this side goes on without its disks, and nothing that was begun is lost. */
   readonly #detach = (trouble: DiskTrouble): boolean => {
     const isWhole = this.#pair === 'paired' && this.#isJoined && this.#link !== null
-    if (!isWhole || this.#isLeaving || this.#options.onDiskError === 'fail-over') return false
+    if (!isWhole || this.#inStep.isLeaving || this.#options.onDiskError === 'fail-over') return false
     this.#care.stopVerify('the local disk has failed')
     this.#heldBack.hold()
     this.#detachment.begin(`the local disk: ${trouble.message}`)
@@ -343,14 +344,6 @@ export class ActiveSide implements Engine {
     })
   }
 
-  /** Once the other side has everything durably that was written so far. Null, or why it will not. */
-  readonly settled = (): Promise<string | null> =>
-    new Promise((resolve) => {
-      const no = (): string => `the other side may lack something; the mirror is ${this.#pair}: ${this.#because}`
-      if (this.#pair !== 'paired') resolve(no())
-      else this.#guarded(() => this.#writes.drain(() => resolve(this.#pair === 'paired' ? null : no())))
-    })
-
   readonly #report = (one: MirrorReport): void => this.#options.report?.(one)
 
   readonly #breakNow = (because: string): void => {
@@ -396,5 +389,6 @@ export class ActiveSide implements Engine {
     this.#because = because
     this.#options.changed(this.condition)
     if (pair !== 'holding') this.#heldBack.release(this.submit)
+    this.#inStep.changed()
   }
 }

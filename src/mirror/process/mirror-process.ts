@@ -146,8 +146,7 @@ class MirrorProcess {
       case 'activate':
         return doneUnless(await this.#activate(said))
       case 'leave':
-        await this.#leaveInStep(said.withinMs)
-        return done
+        return doneUnless(await this.#leaveInStep(said.withinMs))
       case 'expose':
         return doneUnless(await this.#expose())
       case 'format':
@@ -263,14 +262,16 @@ class MirrorProcess {
     }
   }
 
-  /** Nobody is served from here on; both sides may agree for so long that nothing differs. */
-  readonly #leaveInStep = async (withinMs: number): Promise<void> => {
+  /** Nobody is served from here on; both sides may agree for so long that nothing differs. Null, or why it has not left. */
+  readonly #leaveInStep = async (withinMs: number): Promise<string | null> => {
     const side = this.#side
     if (side instanceof ActiveSide) {
       this.#closeFrontEnds()
-      await side.leaveInStep('this side leaves', withinMs)
+      const hindrance = await side.leaveInStep('this side leaves', withinMs)
+      if (hindrance !== null) return hindrance
     }
     if (side === this.#side) this.#leave()
+    return null
   }
 
   readonly #closeFrontEnds = (): void => {

@@ -86,7 +86,10 @@ const failed = (because: string) => ({ ok: false, because }) as const
 /** As the agent does it, with a log that has nothing to object. */
 const mirrors: Mirrors = {
   serve,
-  leave: async () => (await alpha.order({ do: 'leave', withinMs: 1000 })).say === 'done',
+  leave: async () => {
+    const said = await alpha.order({ do: 'leave', withinMs: 1000 })
+    return said.say === 'done' ? { answer: 'done', more: said } : { answer: 'refused', because: String(said.because) }
+  },
   onLoss: () => () => undefined,
   mounted: () => undefined,
   leaving: () => undefined,

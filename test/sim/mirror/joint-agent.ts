@@ -107,7 +107,7 @@ export class JointAgent {
 
   readonly #takeDown = async (): Promise<void> => {
     await this.#parts.unmount()
-    if (!(await this.#keeper.leave(leaveMs))) this.#parts.kill()
+    if ((await this.#keeper.leave(leaveMs)).answer !== 'done') this.#parts.kill()
   }
 
   readonly #work = async (): Promise<void> => {

@@ -1,8 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { DiskTrouble } from '../../../src/mirror/disk.ts'
-import type { MirrorJoin } from '../../../src/mirror/engine/authority.ts'
-import { Standby } from '../../../src/mirror/engine/standby.ts'
-import { MirrorPair, type Name, other, type PairOptions } from './mirror-pair.ts'
+import { MirrorPair, type PairOptions } from './mirror-pair.ts'
 
 const paired = async (options: PairOptions = {}): Promise<MirrorPair> => {
   const pair = new MirrorPair(options)
@@ -249,71 +247,6 @@ describe('after a takeover', () => {
       pair: 'alone',
       because: expect.stringMatching(/both sides went on/),
     })
-  })
-})
-
-describe('after an orderly leave', () => {
-  /** Alpha has written, not flushed, and leaves; the power of both goes. */
-  const afterLeave = async () => {
-    const pair = await paired()
-    for (const block of [3, 9, 40]) pair.write('alpha', block, 7)
-    const left = pair.active('alpha').leaveInStep('this side leaves', 1000)
-    expect(pair.write('alpha', 5, 1).answer, 'nobody is served any more').toBe('ESHUTDOWN')
-    await pair.virtual.pass(100)
-    await left
-    expect(pair.servers.alpha.side).toMatchObject({ condition: { pair: 'stopped' } })
-    const { beta } = pair.servers
-    if (beta.side instanceof Standby) beta.side.leave()
-    for (const name of ['alpha', 'beta'] as const) pair.crash(name, { keeps: () => false })
-    pair.log.said.length = 0
-    return pair
-  }
-  const servedBy = async (pair: MirrorPair, name: Name): Promise<number> => {
-    let copied = 0
-    pair.filter = (one) => {
-      if (one.isResync) copied += 1
-      return one
-    }
-    pair.follow(other(name))
-    expect(pair.activate(name)).toBeNull()
-    pair.connect()
-    const written = pair.write(name, 11, 9)
-    await pair.virtual.pass(500)
-    expect([written.answer, pair.active(name).condition.pair, pair.areEqual()]).toEqual([null, 'paired', true])
-    expect([pair.valueOf(name, 3), pair.valueOf(name, 40)]).toEqual([7, 7])
-    return copied
-  }
-
-  test.each(['alpha', 'beta'] as const)('nothing is copied, and nothing breaks, when %s serves next', async (name) => {
-    const pair = await afterLeave()
-    expect(await servedBy(pair, name)).toBe(0)
-    expect(pair.log.said).toEqual(['join'])
-  })
-
-  test('the side that follows next has saved the epoch before the log calls it current', async () => {
-    const pair = await afterLeave()
-    pair.follow('alpha')
-    expect(pair.activate('beta')).toBeNull()
-    const { joinMirror } = pair.log
-    const epochs: (number | undefined)[] = []
-    Reflect.set(pair.log, 'joinMirror', async (event: MirrorJoin) => {
-      epochs.push(pair.servers.alpha.partition?.state.epoch)
-      return joinMirror(event)
-    })
-    pair.connect()
-    await pair.virtual.pass(500)
-    expect([epochs, pair.log.said]).toEqual([[pair.log.epoch], ['join']])
-  })
-
-  test('of a side that cannot reach the other one in time the marks stay', async () => {
-    const pair = await paired()
-    pair.write('alpha', 3, 7)
-    pair.filter = (one) => (one.kind === 'ack' ? null : one)
-    const left = pair.active('alpha').leaveInStep('this side leaves', 50)
-    await pair.virtual.pass(100)
-    await left
-    const { partition } = pair.servers.alpha
-    expect([partition?.state.role, [...(partition?.intent.marks.indexes() ?? [])]]).toEqual(['active', [0]])
   })
 })
 
