@@ -1,7 +1,7 @@
 /**
  * Keeps one link to the other side over the best of several networks. One side connects, in order of priority, and goes
  * back to a better network when that answers again; the other side listens on all and takes the newest that has proved
- * itself.
+ * itself. While either side keeps the link that it has, no other takes its place.
  */
 import type { Cancel, Clock } from '../../world/world.ts'
 import type { Frame } from './frame.ts'
@@ -19,6 +19,8 @@ export type LinkOwner = {
   readonly linkUp: (link: PeerLink, path: number) => void
   readonly received: (one: Frame) => void
   readonly linkDown: (because: string) => void
+  /** It would not survive the end of the link in use: not even a better one is wanted. */
+  readonly keepsLink: () => boolean
 }
 
 export type ConnectorOptions = {
@@ -31,6 +33,9 @@ export type ConnectorOptions = {
   /** How often a better path than the one in use is tried. */
   readonly improveMs: number
 }
+
+/** Told to one that is not wanted. */
+const keptBecause = 'the connection in use is kept'
 
 /** The one link in use, whoever opened it. */
 export class LinkSlot {
@@ -45,11 +50,20 @@ export class LinkSlot {
     return this.#link?.path ?? null
   }
 
-  /** What a link over this path has to call. The newest replaces the one in use. */
+  /** The one in use stays. */
+  get isKept(): boolean {
+    return this.#link !== null && this.#owner.keepsLink()
+  }
+
+  /** What a link over this path has to call. The newest replaces the one in use, unless that is kept. */
   readonly user = (path: number, over: (because: string) => void = () => {}): PathUser => {
     let own: PeerLink | null = null
     return {
       opened: (link) => {
+        if (this.isKept) {
+          link.close(keptBecause)
+          return
+        }
         own = link
         const former = this.#link
         this.#link = null
@@ -71,6 +85,12 @@ export class LinkSlot {
     }
   }
 
+  /** Somebody connects. One that is not wanted is closed before it has proved anything: then that side keeps the one it has, too. */
+  readonly accept = (path: number, link: (user: PathUser) => PeerLink): void => {
+    const accepted = link(this.user(path))
+    if (this.isKept) accepted.close(keptBecause)
+  }
+
   readonly close = (because: string): void => this.#link?.link.close(because)
 }
 
@@ -86,9 +106,9 @@ export const keepConnected = (clock: Clock, slot: LinkSlot, open: OpenLink, opti
     timer()
     if (!isOver) timer = clock.after(delayMs, () => tryPath(path))
   }
-  /** Only paths better than the one in use are tried. */
+  /** Only paths better than the one in use are tried, and none where that is kept. */
   const tryPath = (path: number): void => {
-    if (path >= (slot.path ?? options.paths)) {
+    if (slot.isKept || path >= (slot.path ?? options.paths)) {
       again(slot.path === null ? options.retryMs : options.improveMs, 0)
       return
     }

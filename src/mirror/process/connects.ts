@@ -34,7 +34,7 @@ export const openConnects = async (
   }
   const stops: Cancel[] = []
   for (const [path, { own }] of connects.entries())
-    stops.push(await listen(own, tls, (open) => void linkOf(slot.user(path), open)))
+    stops.push(await listen(own, tls, (open) => slot.accept(path, (user) => linkOf(user, open))))
   return () => {
     for (const stop of stops) stop()
     slot.close('this side ends')

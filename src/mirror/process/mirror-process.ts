@@ -105,6 +105,7 @@ class MirrorProcess {
         this.#link = null
         this.#side?.linkDown(because)
       },
+      keepsLink: () => this.#side instanceof ActiveSide && this.#side.condition.pair === 'detached',
     })
   }
 

@@ -135,6 +135,33 @@ test.each(['/dev/data', '/dev/meta'])(
   },
 )
 
+// The one whose name sorts first connects, so each has its own reason to leave the network as it is.
+test.each(servers)(
+  'without a disk of its own %s goes on over the network in use when a better one is there again',
+  { timeout: timeoutMs },
+  async (name) => {
+    const plan = { connects: networks, mode: 'sync', initial: 'none', writesEvery: [20, 60] } as const
+    const joint = new Joint(9, { ...planOf(new Chance(9)), ...plan })
+    for (const one of servers) joint.powerOn(one)
+    const isWhole = (): boolean => joint.serving !== null && joint.state.mirrors[mirror]?.stale === null
+    expect(await joint.until(isWhole, 60_000)).toBe(true)
+    if (joint.serving !== name) order(joint, joint.chance, { do: 'move-group', group, server: serverName(name) })
+    expect(await joint.until(() => isWhole() && joint.serving === name, 30_000)).toBe(true)
+    const writer = joint.writerOf(name)
+    const mends = servers.map((one) => joint.network.cut('cross', one, otherOf(one)))
+    // Until the connection is over, and made anew over the other network.
+    await joint.run(8000)
+    expect([isWhole(), joint.writerOf(name) === writer]).toEqual([true, true])
+    joint.fail(name, '/dev/data', 'write')
+    expect(await joint.until(() => joint.state.mirrors[mirror]?.detached?.server === name, 10_000)).toBe(true)
+    for (const mend of mends) mend()
+    await joint.run(45_000)
+    expect([joint.serving, joint.writerOf(name) === writer]).toEqual([name, true])
+    joint.heal()
+    await recover(joint)
+  },
+)
+
 // Seed 407: what a side claimed was read before it left, and recorded after the log knew of the marks that it had cleared.
 test.each([407, 421])(
   'a side that has left is believed, whatever it claimed just before: seed %i',

@@ -12,12 +12,14 @@ const sides = () => {
   const world = { ...virtual.world, nonce: () => (++nonces).toString(16).padStart(64, '0') }
   const up = [true, true]
   const connections: SimulatedConnection[] = []
+  const keeps = { alpha: false, beta: false }
   const seen = { alpha: [] as string[], beta: [] as string[] }
   const slotOf = (name: 'alpha' | 'beta') =>
     new LinkSlot({
       linkUp: (_link, path) => seen[name].push(`up ${path}`),
       received: () => undefined,
       linkDown: () => seen[name].push('down'),
+      keepsLink: () => keeps[name],
     })
   const slots = { alpha: slotOf('alpha'), beta: slotOf('beta') }
   const identity = { mirror: mirrorId('0'.repeat(32)), key: Buffer.from('key') }
@@ -28,8 +30,10 @@ const sides = () => {
     const own = { ...identity, server: 'alpha', peer: 'beta', side: 'connecting' as const }
     const other = { ...identity, server: 'beta', peer: 'alpha', side: 'accepting' as const }
     if (up[path]) {
-      const options = { identity: other, limits: defaultLinkLimits, user: slots.beta.user(path) }
-      new PeerLink(world, options, connection.open(1))
+      slots.beta.accept(path, (user) => {
+        const options = { identity: other, limits: defaultLinkLimits, user }
+        return new PeerLink(world, options, connection.open(1))
+      })
     }
     return new PeerLink(world, { identity: own, limits: defaultLinkLimits, user }, connection.open(0))
   }
@@ -38,7 +42,7 @@ const sides = () => {
     up[path] = isUp
     if (!isUp) connections[path]?.reset()
   }
-  return { virtual, seen, slots, set, stop }
+  return { virtual, seen, slots, set, stop, keeps }
 }
 
 describe('two mirror connects', () => {
@@ -71,6 +75,33 @@ describe('two mirror connects', () => {
     expect(seen.alpha).toEqual(['up 0', 'down'])
     set(1, true)
     await virtual.pass(5000)
+    expect(seen.alpha).toEqual(['up 0', 'down', 'up 1'])
+  })
+
+  // A side that serves without a disk of its own ends with its connection.
+  test.each(['alpha', 'beta'] as const)('no better one is used while %s keeps the one in use', async (name) => {
+    const { virtual, seen, set, keeps } = sides()
+    await virtual.pass(100)
+    set(0, false)
+    await virtual.pass(3000)
+    keeps[name] = true
+    set(0, true)
+    await virtual.pass(60_000)
+    expect(seen.alpha).toEqual(['up 0', 'down', 'up 1'])
+    expect(seen.beta).toEqual(seen.alpha)
+    keeps[name] = false
+    await virtual.pass(30_000)
+    expect(seen.alpha.slice(3)).toEqual(['down', 'up 0'])
+    expect(seen.beta).toEqual(seen.alpha)
+  })
+
+  test('what is kept and lost is replaced by any that answers', async () => {
+    const { virtual, seen, set, keeps } = sides()
+    await virtual.pass(100)
+    keeps.alpha = true
+    keeps.beta = true
+    set(0, false)
+    await virtual.pass(3000)
     expect(seen.alpha).toEqual(['up 0', 'down', 'up 1'])
   })
 
