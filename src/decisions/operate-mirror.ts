@@ -234,7 +234,24 @@ const replaceDisk = (state: State, mirror: Mirror, { server }: Of<'replace-mirro
       possible: `baton mirror break ${name} first, then replace the disk`,
     }
   if (other === null || !facts.reachable.has(server)) return notHeard(server)
+  const objection = stale === server ? null : mirrorObjection(state, name, other)
+  if (objection !== null) return notInstead(state, mirror, { server, other, objection })
   return ordered(mirror, server, 'replace-disk')
+}
+
+/** The log does not know yet that the disk is gone, and the other copy may not take its place as it is. */
+const notInstead = (
+  state: State,
+  { name }: Mirror,
+  { server, other, objection }: { readonly server: ServerName; readonly other: ServerName; readonly objection: string },
+): Refusal => {
+  const force = `baton mirror force ${name} ${other}, which says what is lost with that disk`
+  const bringUp = `baton group start ${groupOfMirror(name)} --on ${server}, which brings ${other} up; if its disk is gone, baton server stop ${server}, then ${force}`
+  const isGood = mirrorObjection(state, name, server) === null
+  return {
+    refused: `${other} cannot be what ${server} is brought up from: ${objection}`,
+    possible: isGood ? bringUp : force,
+  }
 }
 
 /** Why this server should not be stopped now: a group of its would have no other place (step 7 of the evaluation). */

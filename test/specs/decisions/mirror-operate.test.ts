@@ -329,6 +329,16 @@ describe('an operator', () => {
       .given(...paired)
       .when(replace(s2))
       .thenRefused(/written on both sides/, /mirror break/)
+    const doubtful = [...paired, ...stop, sideSeen('s2', { role: 'standby', isSameBoot: false, epoch: 8 })]
+    spec
+      .given(...doubtful, left('s1', 2))
+      .when(asking(of('force-mirror', { server: s2 })))
+      .thenAccepted(that('MirrorForced', { server: 's2' }))
+    const forced = fact('MirrorForced', { mirror, server: 's2', generation: g0, lostBytes: null, lost: 'some' })
+    spec
+      .given(...doubtful, left('s1', 2), forced, joined('s1', 's1-boot-2'))
+      .when(replace(s1))
+      .thenAccepted(that('MirrorOrdered', { order: 'replace-disk', server: 's1' }))
     const after = stateOf([...paired, ...stop, ordered('replace-disk', 's2')])
     expect(mirrorObjection(after, mirror, s2)).toMatch(/stale/)
   })

@@ -3,7 +3,20 @@ import { describe, test } from 'vitest'
 import { fact } from '../../recorded-log.ts'
 import { type Given, spec } from '../spec.ts'
 import { assigned, knows, left, s1, s2, s3 } from './demo.ts'
-import { alone, asking, broken, constructed, g0, g1, mirror, mirrored, of, paired, stop } from './mirror-demo.ts'
+import {
+  alone,
+  asking,
+  broken,
+  constructed,
+  g0,
+  g1,
+  mirror,
+  mirrored,
+  of,
+  paired,
+  sideSeen,
+  stop,
+} from './mirror-demo.ts'
 
 const split = fact('MirrorSplit', { mirror, server: 's2', generation: g0, epoch: 8 })
 const stopped = [...paired, ...stop]
@@ -62,6 +75,20 @@ describe('is refused:', () => {
       [...alone, ...stop],
       /^the disk of s1 is the only one/,
       /force web.data s2/,
+    ],
+    [
+      'a replaced disk while what the other copy acknowledged may be lost',
+      replace('s1'),
+      [...stopped, sideSeen('s2', { role: 'standby', isSameBoot: false, epoch: 8 })],
+      /^s2 cannot be what s1 is brought up from: .*restarted while it followed s1 .*may be lost$/,
+      /^baton group start web --on s1, .*; if .*, baton server stop s1, then baton mirror force web.data s2, which/,
+    ],
+    [
+      'a replaced disk while the other copy is not believed',
+      replace('s1'),
+      [...stopped, sideSeen('s1', { generation: 'd'.repeat(16) }), sideSeen('s2', { generation: 'e'.repeat(16) })],
+      /^s2 cannot be what s1 is brought up from: its copy .* is not believed/,
+      /^baton mirror force web.data s2, /,
     ],
     [
       'a first copy from the server that does not run the group',
