@@ -5,6 +5,7 @@ import { missingWatchdog } from '../decisions/watchdog.ts'
 import { groupName, type MonitorName, resourceName, type ServerName, serverName } from '../events/index.ts'
 import { monitorsOf } from '../projections/configuration.ts'
 import type { State } from '../projections/state.ts'
+import { untilAborted } from '../world/until-aborted.ts'
 import type { World } from '../world/world.ts'
 import { type AgentTrace, beginTrace } from './agent-trace.ts'
 import { logAlarm, majorityAlarm, storeAlarm } from './alerts/alarms.ts'
@@ -27,14 +28,7 @@ import { serviceManager } from './service-manager.ts'
 import { notAdmitted } from './status.ts'
 import type { Voter } from './voter/voter.ts'
 import { readVoterKit } from './voter/voter-kit.ts'
-import {
-  joinVoters,
-  type ProcessOptions,
-  serveNode,
-  startAlerts,
-  takeRole,
-  untilAborted,
-} from './voter/voter-process.ts'
+import { joinVoters, type ProcessOptions, serveNode, startAlerts, takeRole } from './voter/voter-process.ts'
 
 /** The agent of a server; resolves when it was told to end. @throws KitUnusable, VoterStoreDamaged, GuardianMissing */
 export const runAgent = async (machine: Machine, options: ProcessOptions): Promise<void> => {

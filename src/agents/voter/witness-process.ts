@@ -2,6 +2,7 @@
 import { silence } from '../../decisions/liveness.ts'
 import type { Instant } from '../../events/index.ts'
 import type { Told } from '../../projections/alerts.ts'
+import { untilAborted } from '../../world/until-aborted.ts'
 import type { World } from '../../world/world.ts'
 import { type LocalAlarms, localAlarms } from '../alerts/local-alarms.ts'
 import { alertTargets } from '../alerts/targets.ts'
@@ -13,7 +14,7 @@ import { type Node, openNode } from '../node.ts'
 import { serviceManager } from '../service-manager.ts'
 import { notAdmitted } from '../status.ts'
 import type { Voter } from './voter.ts'
-import { joinVoters, type ProcessOptions, serveNode, takeRole, untilAborted } from './voter-process.ts'
+import { joinVoters, type ProcessOptions, serveNode, takeRole } from './voter-process.ts'
 import { startWitnessWeb } from './witness-web.ts'
 
 /** The witness: log server, beats, grants and supports; nothing else. */

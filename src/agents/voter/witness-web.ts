@@ -1,4 +1,5 @@
 /** `baton witness-web`, and the witness's own `--http`: the sockets of the web witness. */
+import { untilAborted } from '../../world/until-aborted.ts'
 import type { World } from '../../world/world.ts'
 import { largestBeat } from '../heartbeats/beat-codec.ts'
 import { witnessDesk } from '../heartbeats/witness-desk.ts'
@@ -39,10 +40,7 @@ export const runWitnessWeb = async (
   const key = clusterKeyOf(await text(machine.world, keyFile))
   if (key === null) throw new KitUnusable(`${keyFile} is no cluster key: copy cluster.key from a kit of the cluster`)
   const server = await startWitnessWeb(machine.world, { ...web, key, say: machine.diary('witness-web') })
-  await new Promise<void>((resolve) => {
-    if (signal.aborted) resolve()
-    else signal.addEventListener('abort', () => resolve(), { once: true })
-  })
+  await untilAborted(signal)
   server.close()
 }
 

@@ -8,12 +8,22 @@ import type { Ground } from './ground.ts'
 import { randomHex } from './random-hex.ts'
 import type { MirrorSettings } from './settings.ts'
 
-/** @throws when an address cannot be listened on, or a file not be read. */
+export type Connects = {
+  readonly stop: Cancel
+  /** Where nobody can be heard now, and why; each is tried again. */
+  readonly deafAt: () => readonly string[]
+}
+export const noConnects: Connects = { stop: () => {}, deafAt: () => [] }
+
+/** Where the network of an address comes late. */
+const listenAgainMs = 1000
+
+/** Resolves once every address was tried. @throws when a file cannot be read. */
 export const openConnects = async (
   world: World,
   { dial, listen, readFile }: Ground,
   { settings, slot }: { readonly settings: MirrorSettings; readonly slot: LinkSlot },
-): Promise<Cancel> => {
+): Promise<Connects> => {
   const { server, peer, connects, keyFile, tls: files, pingMs, silenceMs } = settings
   const tls: TlsIdentity | null = files && {
     ca: readFile(files.ca).toString('utf8'),
@@ -30,13 +40,51 @@ export const openConnects = async (
       const { own, peer: there } = connects[path]!
       return linkOf(user, (end) => dial(there, { from: own.address, tls }, end))
     }
-    return keepConnected(world.clock, slot, open, { paths: connects.length, ...defaultConnector })
+    return {
+      ...noConnects,
+      stop: keepConnected(world.clock, slot, open, { paths: connects.length, ...defaultConnector }),
+    }
   }
-  const stops: Cancel[] = []
-  for (const [path, { own }] of connects.entries())
-    stops.push(await listen(own, tls, (open) => slot.accept(path, (user) => linkOf(user, open))))
-  return () => {
-    for (const stop of stops) stop()
-    slot.close('this side ends')
+  const listening = connects.map(
+    ({ own }, path) =>
+      new Listening(world, () => listen(own, tls, (open) => slot.accept(path, (user) => linkOf(user, open)))),
+  )
+  await Promise.all(listening.map((one) => one.attempt()))
+  return {
+    stop: () => {
+      for (const one of listening) one.stop()
+      slot.close('this side ends')
+    },
+    deafAt: () => listening.flatMap(({ trouble }) => trouble ?? []),
+  }
+}
+
+/** On one network: an address that is not there keeps nobody from the others. */
+class Listening {
+  trouble: string | null = null
+  readonly #world: Pick<World, 'clock'>
+  readonly #listen: () => Promise<Cancel>
+  #isOver = false
+  #cancel: Cancel = () => {}
+
+  constructor(world: Pick<World, 'clock'>, listen: () => Promise<Cancel>) {
+    this.#world = world
+    this.#listen = listen
+  }
+
+  readonly attempt = async (): Promise<void> => {
+    try {
+      this.#cancel = await this.#listen()
+      this.trouble = null
+    } catch (trouble) {
+      this.trouble = String(trouble)
+      this.#cancel = this.#world.clock.after(listenAgainMs, () => void this.attempt())
+    }
+    if (this.#isOver) this.#cancel()
+  }
+
+  readonly stop = (): void => {
+    this.#isOver = true
+    this.#cancel()
   }
 }

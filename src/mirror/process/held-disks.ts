@@ -21,12 +21,16 @@ export class HeldDisks {
     const { data, metadata, direct, exclusive } = settings
     this.#settings = settings
     this.data = openDisk(data, { direct, exclusive })
+    let opened: Disk | null = null
     try {
-      this.#metadata = clusterPartition(openDisk(metadata, { direct, exclusive }))
+      opened = openDisk(metadata, { direct, exclusive })
+      this.#metadata = clusterPartition(opened)
       // What a process wrote that died before its flush can be read, and lost with the power: nobody may be told of it before.
       this.#metadata.flush()
       this.#opened = ClusterPartition.open(this.#metadata)
     } catch (trouble) {
+      // What is kept open would be in use when it is tried again.
+      opened?.close()
       this.data.close()
       throw trouble
     }

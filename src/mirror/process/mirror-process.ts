@@ -1,5 +1,6 @@
 /** The process of one mirror disk: opens the partitions, keeps the connection, serves while it is active. */
-import type { Cancel, World } from '../../world/world.ts'
+import { untilAborted } from '../../world/until-aborted.ts'
+import type { World } from '../../world/world.ts'
 import { defaultBlockBytes, defaultRegionBytes } from '../cluster-partition.ts'
 import { mayActivate, named } from '../engine/activation.ts'
 import { ActiveSide } from '../engine/active.ts'
@@ -12,7 +13,7 @@ import { LinkSlot } from '../peer/connector.ts'
 import type { PeerLink } from '../peer/link.ts'
 import { plainEngine } from '../plain-engine.ts'
 import { AgentChannel, type Order } from './agent-channel.ts'
-import { openConnects } from './connects.ts'
+import { noConnects, openConnects } from './connects.ts'
 import { noFrontEnds, openFrontEnds } from './front-ends.ts'
 import { type Ground, realGround } from './ground.ts'
 import { Growing } from './growing.ts'
@@ -52,12 +53,12 @@ export const runMirror = async (
   ground = realGround,
 ): Promise<void> => {
   const running = new MirrorProcess(world, settings, ground)
-  await running.start()
-  await new Promise<void>((resolve) => {
-    if (signal.aborted) resolve()
-    else signal.addEventListener('abort', () => resolve(), { once: true })
-  })
-  running.end()
+  try {
+    await running.start()
+    await untilAborted(signal)
+  } finally {
+    running.end()
+  }
 }
 
 /** `done` may say more. */
@@ -78,7 +79,7 @@ class MirrorProcess {
   #link: PeerLink | null = null
   #side: ActiveSide | Standby | null = null
   #frontEnds = noFrontEnds
-  #stopConnecting: Cancel = () => {}
+  #connects = noConnects
   readonly #touches = new TouchedEpochs()
   readonly #statistics = new Statistics()
   readonly #growing: Growing
@@ -116,7 +117,7 @@ class MirrorProcess {
 
   readonly end = (): void => {
     this.#leave()
-    this.#stopConnecting()
+    this.#connects.stop()
     this.#growing.stop()
     this.#agent.close()
     if (typeof this.#disks !== 'string') this.#disks.close()
@@ -300,15 +301,16 @@ class MirrorProcess {
     }
     this.#isParted = true
     if (side instanceof ActiveSide) side.operator.part(because)
-    this.#stopConnecting()
+    this.#connects.stop()
     return null
   }
 
   readonly #allowConnect = async (): Promise<Answer> => {
     if (!this.#isParted) return done
     this.#isParted = false
-    await this.#connect()
-    return done
+    const failed = await this.#connect().catch(String)
+    this.#isParted = failed !== undefined
+    return doneUnless(failed ?? null)
   }
 
   readonly #tellStatistics = ({ sample }: Extract<Order, { do: 'statistics' }>): Answer => {
@@ -381,10 +383,10 @@ class MirrorProcess {
       intentRegions: found?.intent.marks.count ?? 0,
       damagedPages: (found?.dirty.damagedPages ?? 0) + (found?.intent.damagedPages ?? 0),
       path: this.#slot.path,
+      deafAt: this.#connects.deafAt(),
       link: this.#link?.statistics ?? null,
       does: side instanceof ActiveSide ? 'serve' : side instanceof Standby ? 'follow' : 'nothing',
-      isExposed: this.#isExposed,
-      isParted: this.#isParted,
+      ...{ isExposed: this.#isExposed, isParted: this.#isParted },
       diskErrors: this.#statistics.diskErrors,
       growth: this.#growing.status,
       statistics: this.#statistics.told(),
@@ -393,7 +395,6 @@ class MirrorProcess {
   }
 
   readonly #connect = async (): Promise<void> => {
-    const parts = { settings: this.#settings, slot: this.#slot }
-    this.#stopConnecting = await openConnects(this.#world, this.#ground, parts)
+    this.#connects = await openConnects(this.#world, this.#ground, { settings: this.#settings, slot: this.#slot })
   }
 }

@@ -1,6 +1,7 @@
 /** D8: several mirror connects, and what goes over which. And a mirror of 1 TiB. */
 import { execFile } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
 import { mkdtemp, open, readFile, rm, writeFile } from 'node:fs/promises'
 import { connect, createServer, type Server, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -96,6 +97,31 @@ const verified = async (alpha: Plane): Promise<unknown> => {
     'the comparison to end',
   )
 }
+
+liveTest(
+  'an address that cannot be listened on yet keeps nobody from the second connect, and is used once it can be',
+  { needs: [], timeoutMs: 240_000 },
+  async () => {
+    const places = await Promise.all(['alpha', 'beta'].map(async () => [await freePort(), await freePort()] as const))
+    const place = (port = 0) => ({ address: '127.0.0.1', port })
+    const connectsOf = (name: 'alpha' | 'beta') => {
+      const [own, peer] = name === 'alpha' ? places : places.toReversed()
+      return [0, 1].map((path) => ({ own: place(own?.[path]), peer: place(peer?.[path]) }))
+    }
+    const other = createServer((socket) => socket.destroy()).listen(places[1]?.[0], '127.0.0.1')
+    await once(other, 'listening')
+    await withPair({ sizeBytes: mib, connectsOf }, async (alpha, beta) => {
+      await pairUp(alpha, beta, mib)
+      expect(await beta.order({ do: 'status' })).toMatchObject({
+        path: 1,
+        deafAt: [expect.stringMatching('EADDRINUSE')],
+      })
+      other.close()
+      await until(async () => (await pathOf(beta)) === 0, limitMs, 'the first connect')
+      expect(await beta.order({ do: 'status' })).toMatchObject({ deafAt: [] })
+    })
+  },
+)
 
 liveTest(
   'what is mirrored goes over the second connect while the first is cut, and back, and travels compressed where that is set',

@@ -3,8 +3,9 @@ import { mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, expect, test } from 'vitest'
+import { DiskTrouble } from '../../../src/mirror/disk.ts'
 import { mayActivate } from '../../../src/mirror/engine/activation.ts'
-import { realGround } from '../../../src/mirror/process/ground.ts'
+import { type Ground, realGround } from '../../../src/mirror/process/ground.ts'
 import { HeldDisks } from '../../../src/mirror/process/held-disks.ts'
 import { mirrorSettings } from '../../../src/mirror/process/settings.ts'
 
@@ -18,7 +19,7 @@ const id = 'a'.repeat(32)
 let ids = 0
 const world = { random: { id: () => Buffer.alloc(16, ++ids).toString('base64url'), fraction: () => 0 } }
 
-const held = (mirror = id, folder = made()) => {
+const held = (mirror = id, folder = made(), ground: Pick<Ground, 'openDisk'> = realGround) => {
   const settings = mirrorSettings.parse({
     mirror,
     server: 's1',
@@ -32,7 +33,7 @@ const held = (mirror = id, folder = made()) => {
     control: '/none',
     connects: [{ own: { address: '10.0.0.1', port: 1 }, peer: { address: '10.0.0.2', port: 1 } }],
   })
-  return { disks: new HeldDisks(realGround, settings), folder }
+  return { disks: new HeldDisks(ground, settings), folder }
 }
 
 const made = (): string => {
@@ -100,4 +101,31 @@ test('a copy that was active and is made void is not served', () => {
   // It was made void because the other side serves (`mustVoid`): it was not the last.
   const word = { isCurrent: true, wasLast: false, generation: null }
   expect(state && mayActivate(state, state.boot, word)).toMatchObject({ may: false })
+})
+
+test('a cluster partition that cannot be read for once is opened when it can be', () => {
+  let isFailing = true
+  const inUse = new Set<string>()
+  // As the kernel does it for block devices that are opened exclusively.
+  const openDisk: Ground['openDisk'] = (path, options) => {
+    if (inUse.has(path)) throw new DiskTrouble(path, 'open', 'EBUSY: resource busy or locked')
+    inUse.add(path)
+    const { size, blockBytes, measure, read, write, flush, trim, zero, close } = realGround.openDisk(path, options)
+    return {
+      ...{ size, blockBytes, measure, write, flush, trim, zero },
+      read: (at, into) => {
+        if (isFailing) throw new DiskTrouble(path, 'read', 'EIO: i/o error')
+        read(at, into)
+      },
+      close: () => {
+        inUse.delete(path)
+        close()
+      },
+    }
+  }
+  const folder = made()
+  expect(() => held(id, folder, { openDisk })).toThrow('EIO')
+  isFailing = false
+  held(id, folder, { openDisk }).disks.close()
+  expect(inUse.size).toBe(0)
 })
