@@ -141,6 +141,11 @@ export class ActiveSide implements Engine {
     return { pair: this.#pair, because: this.#because, dirtyBlocks: this.#side.partition.dirty.marks.count }
   }
 
+  /** Without a disk of its own it ends with the connection in use. */
+  get keepsLink(): boolean {
+    return !this.#detachment.isAttached && this.#pair !== 'stopped'
+  }
+
   /** What is copied now; null = nothing. */
   get progress(): BringUp['progress'] {
     return this.#bringUp.progress
@@ -380,7 +385,8 @@ export class ActiveSide implements Engine {
   readonly #look = (): void => {
     const { clock, limits } = this.#options
     const oldestMs = clock.now() - (this.#writes.inFlight.oldest?.beganAt ?? clock.now())
-    if (this.#writes.replicates() && oldestMs > limits.ackMs) this.#breakNow(`no answer for ${Math.round(oldestMs)} ms`)
+    const isAwaited = this.#writes.replicates() && !this.#detachment.isAsking
+    if (isAwaited && oldestMs > limits.ackMs) this.#breakNow(`no answer for ${Math.round(oldestMs)} ms`)
     this.#tick = clock.after(lookEveryMs(limits), this.#look)
   }
 

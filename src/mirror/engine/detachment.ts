@@ -36,6 +36,11 @@ export class Detachment {
     return this.#state === 'attached'
   }
 
+  /** The other side has done everything: only the log is waited for. */
+  get isAsking(): boolean {
+    return this.#state === 'asking'
+  }
+
   readonly begin = (because: string): void => {
     this.#state = 'flushing'
     this.#because = because

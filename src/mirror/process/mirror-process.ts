@@ -106,7 +106,7 @@ class MirrorProcess {
         this.#link = null
         this.#side?.linkDown(because)
       },
-      keepsLink: () => this.#side instanceof ActiveSide && this.#side.condition.pair === 'detached',
+      keepsLink: () => this.#side instanceof ActiveSide && this.#side.keepsLink,
     })
   }
 

@@ -76,6 +76,33 @@ describe('before the log knows that a disk of the active side has failed', () =>
     expect(alpha).toEqual(beta)
   })
 
+  test.each(disks)('it is waited for, however long it takes, and the connection is kept (%s)', async (disk) => {
+    const pair = await halfDetached(disk)
+    const written = pair.write('alpha', 41, 9)
+    // Longer than any answer of the other side is waited for.
+    await pair.virtual.pass(30_000)
+    expect(pair.active('alpha').condition).toMatchObject({ pair: 'holding' })
+    expect([written.answer, pair.active('alpha').keepsLink]).toEqual(['waits', true])
+    pair.log.isWritable = true
+    await pair.virtual.pass(1000)
+    expect([written.answer, pair.active('alpha').keepsLink]).toEqual([null, true])
+    pair.cut()
+    await pair.virtual.pass(5)
+    expect(pair.active('alpha').keepsLink, 'it serves no more').toBe(false)
+  })
+
+  test('and the other side does not answer, that is not waited for longer than usual', async () => {
+    const pair = await paired()
+    failWrites(pair)
+    pair.filter = () => null
+    pair.write('alpha', 20, 9)
+    await pair.virtual.pass(5000)
+    expect(pair.active('alpha').condition).toMatchObject({
+      pair: 'stopped',
+      because: expect.stringMatching(/no answer/),
+    })
+  })
+
   test('a flush that nobody asked for is enough, and the log is asked', async () => {
     const pair = await paired()
     failWrites(pair)
