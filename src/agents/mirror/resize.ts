@@ -25,6 +25,9 @@ export const sizeUp = async ({ name, me, recorder, link }: OrdersParts, { growth
     const because = answer.answer === 'done' ? '' : answer.because.slice(0, 500)
     const data = { mirror: name, server: me, ordered: measuring.sequence, ...sizes, because }
     await recorder.submit(`measure ${name}`, (state) => measureSide(state, data))
+    // What was said before is of an order before this one.
+    await link.refresh()
+    return
   }
   const open = openResize(recorder.state(), name)
   if (open === null || growth?.because == null) return

@@ -49,6 +49,12 @@ export class Growing {
     return this.#growth && { ...this.#growth.progress, because: null }
   }
 
+  /** Asked when it is ordered anew: why it failed before is no answer to that, and it is tried at once. */
+  readonly measure = (disks: Pick<HeldDisks, 'measure'>): ReturnType<HeldDisks['measure']> => {
+    this.#failure = null
+    return disks.measure()
+  }
+
   /** What it was to grow is written anew, or let go of. */
   readonly stop = (): void => {
     this.#growth?.stop()

@@ -155,7 +155,7 @@ class MirrorProcess {
       case 'void':
         return doneUnless(this.#rewrite(said))
       case 'measure':
-        return this.#onDisks((disks) => ({ ...done, ...disks.measure() }))
+        return this.#onDisks((disks) => ({ ...done, ...this.#growing.measure(disks) }))
       case 'grow':
         return this.#onDisks((disks) => doneUnless(this.#growing.to(disks, said.dataBytes)))
       case 'part':

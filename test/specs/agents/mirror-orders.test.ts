@@ -61,3 +61,37 @@ describe('a resync after a comparison that found differences', () => {
     })
   })
 })
+
+describe('a resize that is ordered again soon after one that failed', () => {
+  test('does not fail for the reason of the one before it', async () => {
+    const recorder = recorderOf([...paired, fact('MirrorOrdered', { mirror, server: 's1', order: 'resize' })])
+    const because = 'the data partition has 1048576 bytes, 2097152 are to be mirrored'
+    const has = (growth: object | null) => planeOf({ does: 'follow', growth })
+    const failedBefore = has({ doneBytes: 0, totalBytes: 0, because })
+    // As the data plane does: it forgets why it failed when it is asked how large it is.
+    let status = failedBefore
+    const link = {
+      get status() {
+        return status
+      },
+      order: async ({ do: what }: PlaneOrder) => {
+        if (what === 'measure') status = has(null)
+        const more = { dataBytes: 2_097_152, mirroredBytes: 1_048_576, metadataBytes: 65_536, neededBytes: 65_536 }
+        return { answer: 'done' as const, more }
+      },
+      refresh: async () => status,
+      restart: async () => {},
+    }
+    const parts = { name: mirrorName('web', 'data'), me: serverName('s2'), recorder, link, rewritten: () => {} }
+    const places = { settings: '', control: '', output: '', nbd: '', blockFile: '', tag: '' }
+    const orders = mirrorOrders(new VirtualWorld().world, { ...parts, places })
+    const known = () => mirrorOf(recorder.state().mirrors, mirror)
+    await orders.carryOut(failedBefore)
+    expect(known()).toMatchObject({ orders: [{ order: 'resize' }], closedOrders: [] })
+    expect(known()?.sides.s2?.measured).toMatchObject({ dataBytes: 2_097_152 })
+    await orders.carryOut(link.status)
+    expect(known()?.closedOrders).toEqual([])
+    await orders.carryOut(failedBefore)
+    expect(known()?.closedOrders).toMatchObject([{ outcome: 'failed', detail: `s2 cannot grow: ${because}` }])
+  })
+})

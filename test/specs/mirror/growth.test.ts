@@ -2,6 +2,8 @@
 import { describe, expect, test } from 'vitest'
 import { DiskTrouble } from '../../../src/mirror/disk.ts'
 import { Growth } from '../../../src/mirror/engine/growth.ts'
+import { Growing } from '../../../src/mirror/process/growing.ts'
+import type { HeldDisks } from '../../../src/mirror/process/held-disks.ts'
 import { blockBytes, blocks, MirrorPair, type Name, other } from './mirror-pair.ts'
 
 const more = 40
@@ -182,3 +184,18 @@ describe('a mirror that grows', () => {
 })
 
 class PowerCut extends Error {}
+
+test('a growth that has failed is tried again after a pause, or at once when it is ordered anew', async () => {
+  const pair = await larger()
+  const { data, partition } = pair.servers.beta
+  const disks = { data, partition, objection: null, measure: () => ({}) } as unknown as HeldDisks // cast: nothing else is asked for
+  const growing = new Growing({ clock: pair.virtual.clock, grown: () => {}, doubtful: () => {} })
+  const tooMuch = grownBytes + blockBytes
+  expect(growing.to(disks, tooMuch)).toMatch(/are to be mirrored/)
+  expect([growing.to(disks, tooMuch), growing.status?.because]).toEqual([null, expect.stringMatching(/to be mirrored/)])
+  growing.measure(disks)
+  expect(growing.status).toBeNull()
+  expect(growing.to(disks, grownBytes)).toBeNull()
+  await pair.virtual.pass(20)
+  expect(partition?.geometry.dataBytes).toBe(grownBytes)
+})
