@@ -103,9 +103,8 @@ export class ActiveSide implements Engine {
       writes: this.#writes,
       limits: options.limits.resync,
       times: this.statistics.resyncAcknowledge,
-      joining: this.#joining,
-      joined: () => this.#askJoin(),
-      again: () => this.#meet(),
+      ...{ joining: this.#joining, joined: () => this.#askJoin(), again: () => this.#meet() },
+      ...{ unreadable: this.#care.tell, incomplete: this.#breakNow },
     })
     this.#breaking = new Break({
       ...parts,

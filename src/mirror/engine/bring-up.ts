@@ -11,7 +11,7 @@ import { CatchUp } from './catch-up.ts'
 import type { Range } from './intents.ts'
 import type { Met } from './meeting.ts'
 import type { ReportListener } from './report.ts'
-import type { ResyncLimits } from './resync.ts'
+import type { ResyncLimits, ResyncPort } from './resync.ts'
 import type { Side } from './standby.ts'
 import type { Duration } from './statistics.ts'
 import type { Writes } from './writes.ts'
@@ -29,6 +29,9 @@ export type BringUpPort = {
   readonly joining: () => void
   /** It knows, durably. */
   readonly joined: () => void
+  readonly unreadable: ResyncPort['unreadable']
+  /** What can be read was copied, and the rest is tried again after a pause. */
+  readonly incomplete: ResyncPort['incomplete']
   /** A pause is over. */
   readonly again: () => void
 }
@@ -67,7 +70,7 @@ export class BringUp {
   }
 
   readonly start = ({ runs }: Met, copy: 'differences' | 'everything'): void => {
-    const { clock, side, writes, limits, times, guard, report } = this.#port
+    const { clock, side, writes, limits, times, guard, report, unreadable } = this.#port
     const { partition, data } = side
     if (copy === 'everything') partition.dirty.addAll()
     // What that side has beyond the end of this one is not mirrored yet.
@@ -75,7 +78,10 @@ export class BringUp {
     for (const { first, count } of runs)
       for (let n = first; n < Math.min(first + count, length); n++) partition.dirty.add(n)
     this.#attempt = new CatchUp(
-      { clock, partition, data, send: writes.send, finished: this.#finish, guard, times },
+      {
+        ...{ clock, partition, data, send: writes.send, guard, times, unreadable },
+        ...{ finished: this.#finish, incomplete: this.#incomplete },
+      },
       { copy, limits, report, isRetry: this.#hasPausedLately },
     )
   }
@@ -148,6 +154,11 @@ export class BringUp {
   /** Longer ago, it has nothing to do with what is now. */
   get #hasPausedLately(): boolean {
     return this.#port.clock.now() - this.#pausedAt <= 2 * longestPauseMs
+  }
+
+  readonly #incomplete = (because: string): void => {
+    this.pause(because)
+    this.#port.incomplete(because)
   }
 
   /** Saved before it is sent: from here on the other side may have everything. */

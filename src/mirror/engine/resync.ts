@@ -2,7 +2,7 @@
 import type { Cancel, Clock } from '../../world/world.ts'
 import { alignedBytes } from '../aligned-memory.ts'
 import type { ClusterPartition } from '../cluster-partition.ts'
-import type { Disk } from '../disk.ts'
+import { type Disk, DiskTrouble } from '../disk.ts'
 import { type Frame, frame, maxPayloadBytes } from '../peer/frame.ts'
 import type { Range } from './intents.ts'
 import type { Duration } from './statistics.ts'
@@ -15,6 +15,10 @@ export type ResyncPort = {
   readonly send: (one: Frame) => number
   /** The other side has everything, and both sides have flushed all that was written under a number below this one. */
   readonly finished: (flushedBelow: number) => void
+  /** A block here cannot be read. It stays marked, and everything else is copied. */
+  readonly unreadable: (trouble: DiskTrouble) => void
+  /** Nothing is left but such blocks: the other side is not what it was to be. Whoever uses them writes them anew one day. */
+  readonly incomplete: (because: string) => void
   /** From sending to acknowledgement. */
   readonly times: Duration
   /** Runs it; trouble with a disk ends the service. */
@@ -54,6 +58,7 @@ export class Resync {
   /** What is sent may be overwritten afterwards. */
   readonly #chunk = alignedBytes(maxPayloadBytes)
   #cursor = 0
+  readonly #unread = new Set<number>()
   #underWay: Copied[] = []
   #arrived: Copied[] = []
   #windowBytes = 0
@@ -83,6 +88,7 @@ export class Resync {
   /** More was marked, maybe where this has been already. */
   readonly again = (): void => {
     this.#cursor = 0
+    this.#unread.clear()
     this.#totalBytes = this.#doneBytes + this.#leftBytes()
     this.#pump()
   }
@@ -127,9 +133,17 @@ export class Resync {
     for (const { first, count } of this.#arrived.filter((one) => one.sequence < sequence))
       for (let block = first; block < first + count; block++) this.#doneBytes += this.#clean(block)
     this.#arrived = this.#arrived.filter((one) => one.sequence >= sequence)
-    if (dirty.marks.count > 0) return
+    const { count } = dirty.marks
+    const mayBeCopied = count > this.#unreadCount || this.#underWay.length + this.#arrived.length > 0
+    if (count > 0 && mayBeCopied) return
     this.isOver = true
-    this.#port.finished(sequence)
+    if (count === 0) this.#port.finished(sequence)
+    else this.#port.incomplete(`the local disk does not read ${count} of the blocks that differ`)
+  }
+
+  get #unreadCount(): number {
+    const { marks } = this.#port.partition.dirty
+    return [...this.#unread].filter((block) => marks.has(block)).length
   }
 
   /** Nothing is left to be copied of it; so many bytes were. */
@@ -167,17 +181,31 @@ export class Resync {
   }
 
   readonly #copy = (first: number): void => {
-    const { partition, data, send } = this.#port
-    const { blockBytes, dataBytes } = partition.geometry
+    const { partition } = this.#port
+    const { blockBytes } = partition.geometry
     let count = 1
     while ((count + 1) * blockBytes <= maxPayloadBytes && partition.dirty.marks.next(first + count) === first + count)
       count += 1
+    // Whichever of them it is, the others can be read.
+    if (!this.#copied(first, count) && count > 1) this.#copied(first, 1)
+  }
+
+  /** False: it cannot all be read. */
+  readonly #copied = (first: number, count: number): boolean => {
+    const { partition, data, send } = this.#port
+    const { blockBytes, dataBytes } = partition.geometry
     const at = first * blockBytes
     const bytes = Math.min(count * blockBytes, dataBytes - at)
     let sequence = 0
     for (let done = 0; done < bytes; done += maxPayloadBytes) {
       const payload = this.#chunk.subarray(0, Math.min(maxPayloadBytes, bytes - done))
-      data.read(at + done, payload)
+      try {
+        data.read(at + done, payload)
+      } catch (trouble) {
+        if (!(trouble instanceof DiskTrouble) || trouble.place?.operation !== 'read') throw trouble
+        if (count === 1) this.#skip(first, trouble)
+        return false
+      }
       const range = { at: at + done, length: payload.length, isResync: true }
       // What was never used need not travel; it reads as zeros there too, whatever was there before.
       const isZero = Buffer.compare(payload, zeros.subarray(0, payload.length)) === 0
@@ -188,6 +216,13 @@ export class Resync {
     this.#windowBytes += bytes
     this.#sinceFlush += bytes
     this.#throttle(bytes)
+    return true
+  }
+
+  readonly #skip = (block: number, trouble: DiskTrouble): void => {
+    this.#cursor = block + 1
+    this.#unread.add(block)
+    this.#port.unreadable(trouble)
   }
 
   readonly #throttle = (bytes: number): void => {

@@ -75,6 +75,31 @@ describe('a block that the active disk does not read', () => {
     expect(pair.told('trouble')).toHaveLength(2)
   })
 
+  test('does not end the service when the other side is brought up: all else is copied, and that once it was written', async () => {
+    const pair = await paired()
+    pair.crash('beta')
+    for (const block of [5, 6, 7]) pair.write('alpha', block, 78)
+    pair.flush('alpha')
+    await pair.virtual.pass(3000)
+    badBlock(pair, 'alpha', 6)
+    pair.follow('beta')
+    pair.connect()
+    await pair.virtual.pass(500)
+    const because = 'the local disk does not read 1 of the blocks that differ'
+    expect(pair.active('alpha').condition).toMatchObject({ pair: 'alone', because })
+    expect([5, 6, 7].map((block) => pair.valueOf('beta', block))).toEqual([78, 0, 78])
+    expect(pair.told('trouble')).toMatchObject([{ operation: 'read', offsets: [6 * blockBytes] }])
+    expect([...pair.log.current]).toEqual(['alpha'])
+    expect(read(pair, 5).answer).toBeNull()
+    expect(pair.write('alpha', 6, 79).answer).toBeNull()
+    for (let passed = 0; passed < 3000; passed += 100) {
+      if (pair.servers.alpha.link === null) pair.connect()
+      await pair.virtual.pass(100)
+    }
+    expect(pair.active('alpha').condition).toMatchObject({ pair: 'paired' })
+    expect([pair.areEqual(), pair.valueOf('beta', 6)]).toEqual([true, 79])
+  })
+
   test('is answered once when a write of the same burst fails', async () => {
     const pair = await paired({ onDiskError: 'fail-over' })
     pair.servers.alpha.data.before = ({ do: call, at, length }) => {
