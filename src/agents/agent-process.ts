@@ -125,7 +125,6 @@ const runnerOf = (
     logDirectory: places.logs,
     manifest: places.manifest,
     changed: () => agent()?.wake(),
-    lost: (group, resource, because) => agent()?.lost(group, resource, because),
     leftMs,
   })
 

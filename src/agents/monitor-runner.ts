@@ -14,7 +14,7 @@ import { monitorsOf } from '../projections/configuration.ts'
 import { isDummyFailing, isSuspended, monitorOf } from '../projections/monitors.ts'
 import type { State } from '../projections/state.ts'
 import type { Cancel, World } from '../world/world.ts'
-import { isUpDriver, lostBefore } from './lost-resource.ts'
+import { lossMonitors } from './lost-resource.ts'
 import type { MonitorContext, MonitorDriver, Sight } from './monitors/driver.ts'
 
 /** By monitor type. */
@@ -66,7 +66,8 @@ export const monitorRunner = (world: World, options: MonitorRunnerOptions): Moni
       const isConfiguredSo = last?.configuration === state.configuration && last.monitors === state.monitors
       if (isConfiguredSo && last?.observed === observed) return
       const ups = observed
-        .flatMap((one) => (one.condition === 'on' ? [`${one.group}/${one.resource}/${one.epoch}/${one.since}`] : []))
+        .filter(({ condition }) => condition === 'on')
+        .map((one) => `${one.group}/${one.resource}/${one.epoch}/${one.since}/${one.lost}`)
         .join()
       if (isConfiguredSo && last?.ups === ups) return
       last = { configuration: state.configuration, monitors: state.monitors, observed, ups }
@@ -100,16 +101,20 @@ const dueMonitors = (state: State, observed: Observed, me: ServerName): Readonly
   const { current } = state.configuration
   const due = new Map<string, Due>()
   if (current === null) return due
-  const lost = lostBefore(state, me)
-  for (const [name, configuration] of Object.entries({ ...lost, ...monitorsOf(current) })) {
+  const configured = monitorsOf(current)
+  const losses = lossMonitors(state, me, observed)
+  for (const name of new Set([...Object.keys(losses), ...Object.keys(configured)])) {
+    const sight = name in configured ? null : (losses[name]?.sight ?? null)
+    const configuration = configured[name] ?? losses[name]?.configuration
+    if (configuration === undefined) continue
     const monitor = monitorOf(state.monitors, name)
     if (configuration.servers && !configuration.servers.includes(me)) continue
     if (isSuspended(monitor, me)) continue
     const target = targetInstance(configuration, observed, current.groups)
     if (configuration.when === 'active' && target === null) continue
     const isDummy = isDummyFailing(monitor, me)
-    const driver = configuration === lost[name] ? isUpDriver : null
-    due.set(name, { key: JSON.stringify([configuration, target, isDummy]), configuration, isDummy, driver })
+    const driver = sight && { look: async () => sight }
+    due.set(name, { key: JSON.stringify([configuration, target, isDummy, sight]), configuration, isDummy, driver })
   }
   return due
 }

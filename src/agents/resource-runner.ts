@@ -34,8 +34,6 @@ export type RunnerOptions = {
   /** What runs is written here, so that the next agent can adopt it and the guardian can stop it. */
   readonly manifest: string
   readonly changed: () => void
-  /** An active resource is gone, as the world itself tells. */
-  readonly lost: (group: GroupName, resource: ResourceName, because: string) => void
   /** A lease is over, and in so long the guardian acts; null = nobody presses. */
   readonly leftMs?: () => number | null
 }
@@ -63,6 +61,7 @@ type Entry = {
   condition: ObservedResource['condition']
   since: Sequence
   adopted: boolean
+  lost: string | null
   readonly isKept: boolean
   /** Ends the watching of what is up; must come before it is taken down on purpose. */
   unwatch: Cancel
@@ -70,7 +69,7 @@ type Entry = {
   operation: { readonly abort: AbortController; readonly urgent: boolean; readonly ended: Promise<void> } | null
 }
 
-const seen = ({ context, condition, since, adopted }: Entry): ObservedResource => ({
+const seen = ({ context, condition, since, adopted, lost }: Entry): ObservedResource => ({
   group: context.group,
   resource: context.resource,
   epoch: context.epoch,
@@ -78,14 +77,16 @@ const seen = ({ context, condition, since, adopted }: Entry): ObservedResource =
   since,
   after: context.configuration.after,
   adopted,
+  lost,
 })
 
 /** Entries are replaced, never removed: each keeps its place. */
-const isAsSeen = ({ context, condition, since, adopted }: Entry, was: ObservedResource | undefined): boolean =>
+const isAsSeen = ({ context, condition, since, adopted, lost }: Entry, was: ObservedResource | undefined): boolean =>
   was?.condition === condition &&
   was.since === since &&
   was.epoch === context.epoch &&
   was.adopted === adopted &&
+  was.lost === lost &&
   was.after === context.configuration.after
 
 export const resourceRunner = (world: World, options: RunnerOptions): ResourceRunner => new Runner(world, options)
@@ -149,7 +150,7 @@ class Runner implements ResourceRunner {
     const { group, resource, epoch, since, isUp, isKept, configuration, environment } = left
     const context = this.#contextOf({ group, resource, epoch, configuration, environment })
     const limit = { timeoutMs: urgentTimeoutMs, signal: new AbortController().signal }
-    const fresh = { unwatch: () => {}, operation: null, isKept }
+    const fresh = { lost: null, unwatch: () => {}, operation: null, isKept }
     const entry: Entry = { context, condition: 'off', since, adopted: true, ...fresh }
     const found = await this.#driver(context).probe(context, limit)
     if (found === 'on' && isUp) this.#isUp(entry)
@@ -187,6 +188,7 @@ class Runner implements ResourceRunner {
       condition: 'activating',
       since: state.position.sequence,
       adopted: false,
+      lost: null,
       isKept: keepsOnQuorumLoss(state),
       unwatch: () => {},
       operation: null,
@@ -242,10 +244,11 @@ class Runner implements ResourceRunner {
 
   #isUp(entry: Entry): void {
     entry.condition = 'on'
-    const { group, resource } = entry.context
-    entry.unwatch =
-      this.#driver(entry.context).watch?.(entry.context, (because) => this.#options.lost(group, resource, because)) ??
-      (() => {})
+    const lost = (because: string): void => {
+      entry.lost = because
+      this.#options.changed()
+    }
+    entry.unwatch = this.#driver(entry.context).watch?.(entry.context, lost) ?? (() => {})
   }
 
   #deactivate(entry: Entry, urgent: boolean, state: State): void {
@@ -253,6 +256,7 @@ class Runner implements ResourceRunner {
     if (operation && !(urgent && !operation.urgent)) return
     operation?.abort.abort()
     entry.unwatch()
+    entry.lost = null
     const { group, resource } = context
     const fresh = scriptEnvironment(state, { group, resource, me: this.#options.me }, this.#options.installation)
     const environment = {

@@ -20,7 +20,6 @@ import {
   noGeneration,
   operationId,
   type Recorded,
-  type ResourceName,
   type ServerName,
 } from '../events/index.ts'
 import { serverOf } from '../projections/servers.ts'
@@ -38,8 +37,7 @@ import { type HandOver, handOver } from './hand-over.ts'
 import { leaderKeeper } from './log/leader-keeper.ts'
 import { logTroubleWatch } from './log/log-trouble-watch.ts'
 import type { Answer, Recorder } from './log/recorder.ts'
-import { lossOf } from './lost-resource.ts'
-import { type MonitorJudge, monitorJudge } from './monitor-judge.ts'
+import { monitorJudge } from './monitor-judge.ts'
 import { type MonitorRunner, type MonitorRunnerOptions, monitorRunner } from './monitor-runner.ts'
 import { type PartitionWatch, partitionWatch } from './np/partition-watch.ts'
 import { type PairKeeper, type PairKeeperParts, pairKeeper } from './pair/pair-keeper.ts'
@@ -82,8 +80,6 @@ export type ServerAgent = {
   /** Why this agent runs no groups now; null when it may. */
   readonly standing: () => string | null
   readonly heldGroups: () => Readonly<Record<string, Epoch>>
-  /** An active resource is gone, as the world itself tells: recovered as if a monitor had seen it. */
-  readonly lost: (group: GroupName, resource: ResourceName, because: string) => void
   /** Puts something on the log, as soon as it can be written; nobody waits for it. */
   readonly note: (event: Event) => void
   /** Gives everything away without the log. */
@@ -110,7 +106,6 @@ class Agent implements ServerAgent {
   readonly #world: World
   readonly #parts: ServerAgentParts
   readonly #monitors: MonitorRunner
-  readonly #judge: MonitorJudge
   readonly #reporter: GroupReporter
   readonly #partition: PartitionWatch
   readonly #doubles: DoubleWatch
@@ -144,8 +139,8 @@ class Agent implements ServerAgent {
     this.#startingSince = this.#joinedAt
     this.#stretchedSince = this.#joinedAt
     const shared = { me: parts.me, recorder: parts.recorder, facts: () => this.#facts(), wake: this.wake }
-    this.#judge = monitorJudge(world, { ...shared, monitors: parts.monitors })
-    this.#monitors = monitorRunner(world, { ...parts.monitors, ...this.#judge, me: parts.me })
+    const judge = monitorJudge(world, { ...shared, monitors: parts.monitors })
+    this.#monitors = monitorRunner(world, { ...parts.monitors, ...judge, me: parts.me })
     this.#reporter = groupReporter({
       clock: world.clock,
       ...shared,
@@ -249,11 +244,6 @@ class Agent implements ServerAgent {
     this.#pair
       ? await this.#pair.order(by, say, waitMs)
       : say({ step: 'refused', because: 'this cluster is no pair', possible: 'nothing: here a majority decides' })
-
-  readonly lost = (group: GroupName, resource: ResourceName, because: string): void => {
-    const finding = lossOf(this.#state, group, resource, because)
-    if (finding !== null) this.#judge.found(finding)
-  }
 
   readonly handOver: HandOver['ask'] = (say, waitMs) => this.#handOver.ask(say, waitMs)
 

@@ -24,6 +24,8 @@ export type ObservedResource = {
   /** Resources it needs, as configured when it was activated; for taking it down in order when it is configured no more. */
   readonly after: readonly string[]
   readonly adopted: boolean
+  /** Why it is not running any more, as the world itself told; it counts as `on` until it is taken down. */
+  readonly lost: string | null
 }
 export type Observed = readonly ObservedResource[]
 

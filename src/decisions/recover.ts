@@ -10,7 +10,7 @@ import { type MonitorOnServer, monitorOn } from '../projections/monitors.ts'
 import type { State } from '../projections/state.ts'
 import { type Decision, type Facts, groupsOn, type OwnedGroup, together } from './decision.ts'
 import { finalAction } from './final-action.ts'
-import { failOver, maxFailovers } from './report-group.ts'
+import { failOver, maxFailovers, whileSuspended } from './report-group.ts'
 import { stopGroup } from './stop-group.ts'
 
 export type Failure = {
@@ -119,7 +119,7 @@ const whyNot = (
   if (isUnderWay) return 'busy'
   if (targets.every((group) => group.ownership.phase === 'failed') && recovery.on !== 'server')
     return 'the group has failed already'
-  if (state.cluster.suspended) return 'the cluster is suspended'
+  if (state.cluster.suspended) return whileSuspended
   return state.configuration.current?.suppressRecovery ? 'recovery is suppressed in the configuration' : null
 }
 

@@ -139,6 +139,9 @@ const counted = (count: number, what: string): string => `${count} ${what}${coun
 export const maxFailovers = (limit: number | 'unlimited'): number =>
   limit === 'unlimited' ? Number.POSITIVE_INFINITY : limit
 
+/** Why nothing is recovered then; it is as soon as the cluster is resumed. */
+export const whileSuspended = 'the cluster is suspended'
+
 /** `exhausted`: it has failed on every server that could take it; waiting for another changes nothing. */
 type FailOver =
   | { readonly stopping: Event }
@@ -151,7 +154,7 @@ export const failOver = (
   { reachable, me }: Facts,
   wish: { readonly limit: number; readonly failedThere: string },
 ): FailOver => {
-  if (state.cluster.suspended) return { suppressed: 'the cluster is suspended', verdicts: [] }
+  if (state.cluster.suspended) return { suppressed: whileSuspended, verdicts: [] }
   if (state.configuration.current?.groups[group.name]?.failover === 'manual')
     return { suppressed: 'its failover attribute is manual: an operator must move it', verdicts: [] }
   if (wish.limit === 0) return { suppressed: 'no failover is configured for this', verdicts: [] }

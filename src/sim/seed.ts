@@ -1,4 +1,5 @@
 /** One seed from its first boot to the demand that everything is well again. */
+import { whileSuspended } from '../decisions/report-group.ts'
 import { type Command, groupName, monitorName, serverName } from '../events/index.ts'
 import type { Chance } from './random.ts'
 import { readmit, unbelievedVoters } from './rare-faults.ts'
@@ -114,7 +115,6 @@ const mend = (sim: Simulation, isImpatient: boolean): void => {
   // Its copy of a mirror may be the only current one.
   if (isImpatient) for (const host of sim.hosts) if (!sim.cluster.host(host).isOn) sim.powerOn(host)
   const { cluster, servers, groups, monitors } = sim.state
-  const broken = new Set(sim.ledger.running().flatMap(({ group, isBroken }) => (isBroken ? [group] : [])))
   const orders: readonly Command[] = [
     ...(cluster.suspended ? [{ do: 'resume-cluster' as const }] : []),
     ...(cluster.stopped ? [{ do: 'start-cluster' as const }] : []),
@@ -126,14 +126,26 @@ const mend = (sim: Simulation, isImpatient: boolean): void => {
     ),
     ...Object.values(groups).flatMap(({ name, wanted, ownership }): Command[] => {
       const isFailed = ownership.status === 'assigned' && ownership.phase === 'failed'
-      // Its monitors have restarted it as often as they may.
-      if (isImpatient && broken.has(name)) return [{ do: 'stop-group', group: groupName(name) }]
+      if (isImpatient && isLeftBroken(sim, name)) return [{ do: 'stop-group', group: groupName(name) }]
       return wanted === 'stopped' || isFailed ? [{ do: 'start-group', group: groupName(name), server: null }] : []
     }),
   ]
   const [server] = sim.servers
   for (const voter of unbelievedVoters(sim)) for (const one of sim.servers) readmit(sim, voter, one)
   for (const order of [...orders, ...mirrorOrders(sim)]) if (server !== undefined) sim.order(server, order)
+}
+
+/** The log says why nothing is done about it, such as that it was restarted as often as it may be. All else mends itself. */
+const isLeftBroken = (sim: Simulation, group: string): boolean => {
+  const { state, ledger } = sim
+  const owner = sim.ownerOf(group) ?? ''
+  const isBroken = ledger.running().some((run) => run.group === group && run.isBroken)
+  const isSaid = Object.entries(state.monitors).some(([name, { servers }]) => {
+    const suppressed = servers[owner]?.suppressed ?? null
+    const target = state.configuration.current?.monitors[name]?.target?.group
+    return (target === group || name.startsWith(`${group}.`)) && suppressed !== null && suppressed !== whileSuspended
+  })
+  return isBroken && isSaid
 }
 
 /** Operators have kept them apart; or a disk has failed, and the group is served from the other server's. */

@@ -197,6 +197,7 @@ export abstract class Agents extends Operators {
       since: sequence(since),
       after: [],
       adopted: false,
+      lost: null,
     }))
   }
 

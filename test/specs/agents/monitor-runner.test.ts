@@ -179,7 +179,7 @@ describe('a slow look', () => {
   })
 })
 
-describe('a resource that is no process, and was lost before', () => {
+describe('a resource that is no process, and is or was lost', () => {
   const where = { monitor: 'web.address', server: 's1' }
   const lost = [
     fact('MonitorVerdictChanged', { ...where, verdict: 'error', because: 'gone', elapsedMs: 0, starved: false }),
@@ -187,9 +187,31 @@ describe('a resource that is no process, and was lost before', () => {
   ]
   const well = fact('MonitorVerdictChanged', { ...where, verdict: 'normal', because: '', elapsedMs: 0, starved: false })
   const resources = { address: { type: 'fip', address: '10.0.0.9' } }
-  const arrangeAddress = (more: readonly Given[], condition: 'on' | 'activating' = 'on') =>
-    runner.arrange(stateOf([...cluster({ web: { resources } }), ...webOnS1, ...more]), [seen('address', condition)])
+  const arrangeAddress = (
+    more: readonly Given[],
+    condition: 'on' | 'activating' = 'on',
+    loss: string | null = null,
+  ): void => {
+    const state = stateOf([...cluster({ web: { resources } }), ...webOnS1, ...more])
+    runner.arrange(state, [seen('address', condition, { lost: loss })])
+  }
 
+  test('is told of at every interval until it is up anew', async () => {
+    arrangeAddress([])
+    arrangeAddress([], 'on', 'gone')
+    await virtual.pass(10_500)
+    arrangeAddress(lost, 'on', 'gone')
+    await virtual.pass(10_000)
+    arrangeAddress(lost, 'activating')
+    arrangeAddress(lost)
+    await virtual.pass(500)
+    expect(foundElsewhere.map(({ monitor, verdict, because }) => `${monitor} ${verdict}: ${because}`)).toEqual([
+      'web.address error: gone',
+      'web.address error: gone',
+      'web.address error: gone',
+      'web.address normal: it is up',
+    ])
+  })
   test('is looked at while it is up, so that its recovery can begin anew some day', async () => {
     arrangeAddress(lost, 'activating')
     await virtual.pass(20_500)

@@ -21,6 +21,8 @@ class ScriptedDriver {
   patient: (Outcome | 'hang')[] = []
   forced: Outcome[] = []
   found: 'on' | 'off' | 'partial' = 'off'
+  /** Null: nobody watches. */
+  lose: ((because: string) => void) | null = null
   readonly calls: string[] = []
   readonly environments: Readonly<Record<string, string>>[] = []
 
@@ -39,6 +41,12 @@ class ScriptedDriver {
       return next === 'hang' ? untilAborted(signal) : next
     },
     probe: async () => this.found,
+    watch: (_, lost) => {
+      this.lose = lost
+      return () => {
+        this.lose = null
+      }
+    },
   }
 }
 
@@ -74,7 +82,6 @@ const newRunner = (): ResourceRunner =>
     logDirectory: '/state/log',
     manifest,
     changed: () => undefined,
-    lost: () => undefined,
   })
 
 beforeEach(() => {
@@ -218,6 +225,19 @@ test('a manifest that could not be written once is written the next time', async
   virtual.diskTrouble = null
   await runner.adopt(initialState)
   expect(virtual.disk.has(manifest)).toBe(true)
+})
+
+test('what is lost stays so until it is taken down; what is taken down on purpose is not lost', async () => {
+  await perform(activate)
+  scripted.lose?.('not active any more')
+  expect(runner.observed()).toMatchObject([{ condition: 'on', lost: 'not active any more' }])
+  await perform(deactivate(false))
+  expect(runner.observed()).toMatchObject([{ condition: 'off', lost: null }])
+  await perform(activate)
+  expect(runner.observed()).toMatchObject([{ condition: 'on', lost: null }])
+  scripted.patient = ['hang']
+  await perform(deactivate(false))
+  expect(scripted.lose).toBeNull()
 })
 
 describe('an agent that restarts', () => {

@@ -125,6 +125,7 @@ export const seen = (
   since: sequence(more.readTo ?? 5),
   after: resource === 'httpd' ? ['address'] : [],
   adopted: false,
+  lost: more.lost ?? null,
   ...(more.adopted === undefined ? {} : { adopted: more.adopted }),
 })
 export const bothUp: Observed = [seen('address', 'on'), seen('httpd', 'on')]
