@@ -156,7 +156,7 @@ class Runner implements ResourceRunner {
     if (found === 'on' && isUp) this.#isUp(entry)
     else {
       const outcome = await this.#driver(context).deactivate(context, { ...limit, urgent: true })
-      if (!outcome.ok) entry.condition = 'stuck'
+      if (!outcome.ok) entry.condition = this.#stuck(context, outcome, 1, 0)
     }
     this.#entries.set(`${group}/${resource}`, entry)
   }

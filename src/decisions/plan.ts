@@ -66,7 +66,8 @@ const planGroup = (state: State, name: GroupName, observed: Observed, standing: 
   if (standing === 'release' || !group || !isOwned(group)) return takeDown(observed, true)
   const owned = group.ownership
   const foreign = observed.filter((one) => one.epoch !== owned.epoch && one.condition !== 'off')
-  if (foreign.length > 0) return takeDown(foreign, true)
+  // To be given the group is a new order for what was stuck before.
+  if (foreign.length > 0) return takeDown(foreign, true, owned.orderedBy)
   if (owned.phase === 'stopping') return takeDown(observed, false, owned.orderedBy)
   if (owned.phase === 'failed' || owned.phase === 'uncertain') return []
   return bringUp(state, name, owned, observed)

@@ -16,7 +16,7 @@ import {
 } from './decision.ts'
 import { finalAction } from './final-action.ts'
 import { placeGroup } from './place-group.ts'
-import { isAllOff, isAllUp, type Observed } from './plan.ts'
+import { isAllOff, isAllUp, type Observed, type ObservedResource } from './plan.ts'
 import { stopGroup } from './stop-group.ts'
 
 /** The group has come up completely. Null when it has not, or when that is known. */
@@ -63,12 +63,19 @@ const goOn = (state: State, { name, ownership }: OwnedGroup, next: Next, { reach
   return { type: 'GroupAssigned', data: { group: name, server, reason, verdicts: [...verdicts] } }
 }
 
-/** A resource of it could not be activated, retries included: fail over, or stay and say why not; then the final action. */
+/**
+ * A resource of it could not be activated, retries included: fail over, or stay and say why not; then the final action. What could
+ * not be taken down, such as for a restart, keeps the group here, whatever its limits.
+ */
 export const giveUp = (state: State, name: GroupName, observed: Observed, facts: Facts): Decision | null => {
   const group = ownedBy(state, name)
   const found = findGroup(state, name)
   if (!group || !found || !['starting', 'online'].includes(group.ownership.phase)) return null
   const { epoch, orderedBy, resources } = group.ownership
+  const stuck = observed.find(
+    (one) => one.group === name && one.condition === 'stuck' && (one.epoch === epoch || one.since >= orderedBy),
+  )
+  if (stuck) return failStuck(state, group, stuck, facts)
   const failed = observed.find(
     (one) =>
       one.group === name &&
@@ -114,19 +121,23 @@ export const giveUp = (state: State, name: GroupName, observed: Observed, facts:
 export const giveUpStopping = (state: State, name: GroupName, observed: Observed, facts: Facts): Decision | null => {
   const group = ownedBy(state, name)
   if (group?.ownership.phase !== 'stopping') return null
-  const { epoch, orderedBy, resources } = group.ownership
-  const stuck = observed.find(
-    (one) => one.group === name && one.epoch === epoch && one.condition === 'stuck' && one.since >= orderedBy,
-  )
-  if (!stuck) return null
+  const { orderedBy } = group.ownership
+  const stuck = observed.find((one) => one.group === name && one.condition === 'stuck' && one.since >= orderedBy)
+  return stuck ? failStuck(state, group, stuck, facts) : null
+}
+
+const failStuck = (state: State, group: OwnedGroup, stuck: ObservedResource, facts: Facts): Decision | null => {
+  const { name } = group
+  const { epoch, orderedBy, phase, resources } = group.ownership
   const because = `${stuck.resource} could not be stopped: ${resources[stuck.resource]?.because ?? 'no reason known'}`
   const settings = findGroup(state, name)?.configuration.resources[stuck.resource]?.deactivation
   const stallAction = resources[stuck.resource]?.stalled ? settings?.stallAction : undefined
   const action = stallAction ?? settings?.finalAction ?? 'none'
-  // The group is being stopped already: of the final actions, those of the whole server are left.
   const tried = `after ${counted(1 + (settings?.retries ?? 0), 'attempt')} and by force`
   const why = `${name}/${because}, ${stallAction === undefined ? tried : 'in its time'}`
-  const final = action === 'stop-group' ? [] : finalAction(state, group, { action, because: why }, facts)
+  // Of the final actions of a group that is being stopped already, those of the whole server are left.
+  const isDone = phase === 'stopping' && action === 'stop-group'
+  const final = isDone ? [] : finalAction(state, group, { action, because: why }, facts)
   return together(
     [{ type: 'GroupFailed', data: { group: name, epoch, because } }, ...final],
     { resource: stuck.resource, action },

@@ -268,12 +268,15 @@ describe('an agent that restarts', () => {
     await restart()
     expect(scripted.calls).toEqual(['force down'])
   })
-  test('knows what it cannot take down', async () => {
+  test('says what it cannot take down', async () => {
     await perform(activate)
     scripted.found = 'partial'
     scripted.forced = [no]
     await restart()
     expect(condition()).toBe('stuck')
+    expect(runner.outbox()).toMatchObject([
+      { type: 'DeactivationFailed', data: { epoch: 5, because: 'even by force: port in use' } },
+    ])
   })
   test('after a boot of the machine finds nothing: nothing of it runs', async () => {
     await perform(activate)

@@ -109,6 +109,11 @@ describe('release: the lease is over, or the group belongs to somebody else', ()
     expect(planned(again, [seen('address', 'on', { epochIs: 5 })])).toEqual(['Deactivate address at once'])
     expect(planned(again, [seen('address', 'off', { epochIs: 5 })])).toEqual(['Activate address'])
   })
+  test('what is stuck under another epoch is tried once more when the group comes back', () => {
+    const again = [...webOnS1, stopping('web', 5, 'GROUPMOVE'), [stopped('web', 5), assigned('web', 's1')] as const]
+    expect(planned(again, [seen('address', 'stuck')])).toEqual(['Deactivate address at once'])
+    expect(planned(again, [seen('address', 'stuck', { readTo: 8 })])).toEqual([])
+  })
 })
 
 test('hold: an agent that has just started neither stops nor starts anything', () => {

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { Facts } from '../../../src/decisions/decision.ts'
+import { operate } from '../../../src/decisions/operate.ts'
 import type { Observed } from '../../../src/decisions/plan.ts'
 import { giveUp, isStopComplete, reportOnline, reportStopped, vacate } from '../../../src/decisions/report-group.ts'
 import type { State } from '../../../src/projections/state.ts'
@@ -7,6 +8,7 @@ import { fact } from '../../recorded-log.ts'
 import { spec } from '../spec.ts'
 import {
   activationFailed,
+  ask,
   assigned,
   bothUp,
   cluster,
@@ -224,6 +226,59 @@ describe('a resource that cannot be activated', () => {
       .and(stopping('web', 5, 'GROUPSTOP'))
       .when(give())
       .thenNothing()
+  })
+})
+
+describe('a resource that cannot be taken down, in a group that is not to stop', () => {
+  const stuck = ofResource('DeactivationFailed', 'httpd', 5, {
+    attempt: 1,
+    durationMs: 1,
+    because: 'even by force: busy',
+    stalled: false,
+  })
+  const give =
+    (observed: Observed = [seen('address', 'on'), seen('httpd', 'stuck')]) =>
+    (state: State) =>
+      giveUp(state, web, observed, onS1)
+  const because = 'httpd could not be stopped: even by force: busy'
+  const withAction = (finalAction: string) =>
+    cluster({ web: { resources: { httpd: { type: 'exec', start: 'httpd', deactivation: { finalAction } } } } })
+
+  test('fails the group, for it cannot run elsewhere: what a failed activation left', () => {
+    spec
+      .given(...cluster(), assigned('web', 's1'), activationFailed('httpd', 5), stuck)
+      .when(give())
+      .thenFollows(that('GroupFailed', { epoch: 5, because }), that('ServerStopOrdered', { server: 's1' }))
+  })
+  test('fails the group: what was to be restarted', () => {
+    const ordered = ofResource('ResourceRestartOrdered', 'httpd', 5)
+    spec
+      .given(...cluster(), ...webOnS1, ordered, stuck)
+      .when(give([seen('address', 'on'), seen('httpd', 'stuck', { readTo: 7 })]))
+      .thenFollows(that('GroupFailed', { epoch: 5, because }), that('ServerStopOrdered', { server: 's1' }))
+  })
+  test('fails the group: what is left of an earlier epoch, once it was tried again', () => {
+    const left = (readTo: number): Observed => [seen('httpd', 'stuck', { epochIs: 3, readTo })]
+    const starting = spec.given(...cluster(), assigned('web', 's1'))
+    starting.when(give(left(4))).thenNothing()
+    starting.when(give(left(5))).thenFollows(that('GroupFailed', { epoch: 5 }), that('ServerStopOrdered'))
+  })
+  test('is followed by the final action of its deactivation, by default the end of the service', () => {
+    spec
+      .given(...withAction('reboot'), ...webOnS1, stuck)
+      .when(give())
+      .thenFollows(that('GroupFailed', { because }), that('FinalActionOrdered', { server: 's1', action: 'reboot' }))
+    spec
+      .given(...withAction('stop-group'), ...webOnS1, stuck)
+      .when(give())
+      .thenFollows(that('GroupFailed'), that('GroupWanted', { wanted: 'stopped' }), that('GroupStopping'))
+  })
+  test('is said once; an operator may stop or move the group then', () => {
+    const story = spec.given(...cluster(), ...webOnS1, stuck, failed('web', 5))
+    story.when(give()).thenNothing()
+    story
+      .when((state) => operate(state, ask({ do: 'move-group', group: web, server: s2 }), onS1))
+      .thenFollows(that('OperationRequested'), that('GroupWanted'), that('GroupStopping', { factor: 'GROUPMOVE' }))
   })
 })
 
