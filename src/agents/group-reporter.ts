@@ -1,5 +1,6 @@
 /** Puts on the log what became of this server's groups: outcomes of resources, groups complete or stopped. */
 import { type Decision, type Facts, isOwned } from '../decisions/decision.ts'
+import { bytesOf } from '../decisions/embed-scripts.ts'
 import { isAllOff, type Observed } from '../decisions/plan.ts'
 import { isStopComplete, reportOnline, reportStopped } from '../decisions/report-group.ts'
 import type { Epoch, Event, GroupName, Sequence, ServerName } from '../events/index.ts'
@@ -33,6 +34,9 @@ const writeAgainMs = 1000
 /** What waits for a log that cannot be written; what comes beyond is lost: by then there is enough to explain. */
 const mostNotes = 1000
 
+/** In one commit, of what waits: half of what the log takes, for the rest of the commit has to fit in too. */
+const mostBytes = 128 * 1024
+
 type Material = {
   readonly state: State
   readonly observed: Observed
@@ -56,19 +60,22 @@ export const groupReporter = (parts: ReporterParts): GroupReporter => {
   const reportOutcomes = (state: State): void => {
     const key = 'report outcomes'
     if (recorder.isPending(key) || isKnownEmpty(state)) return
-    if (outcomesOf(state, parts, notes) === null) {
+    if (outcomesOf(state, parts, notes).decision === null) {
       empty = { state, observed: runner.observed(), outbox: runner.outbox(), notes }
       return
     }
     let told = { outcomes: 0, notes: 0 }
     const decide = (newest: State) => {
-      told = { outcomes: runner.outbox().length, notes: notes.length }
-      return outcomesOf(newest, parts, notes)
+      const outcomes = outcomesOf(newest, parts, notes)
+      told = outcomes.told
+      return outcomes.decision
     }
     void recorder.submit(key, decide).then(({ answer }) => {
       if (answer === 'recorded') {
         runner.recorded(told.outcomes)
         notes = notes.slice(told.notes)
+        // The rest, once this report is over.
+        if (runner.outbox().length + notes.length > 0) clock.after(0, wake)
       }
       wake()
     })
@@ -112,8 +119,10 @@ const reportStop = async (parts: ReporterParts, name: GroupName, epoch: Epoch): 
     const durationMs = Math.round(phaseMs(name, 'stopping'))
     const stopped = isAllOff(name, runner.observed()) ? reportStopped(newest, name, facts(), durationMs) : null
     if (stopped === null) return null
-    told = runner.outbox().length
-    const [first = stopped.events[0], ...others] = [...runner.outbox(), ...stopped.events]
+    // What does not fit in is told afterwards: nobody waits for it, but for the group somebody does.
+    const outcomes = fitting(runner.outbox())
+    told = outcomes.length
+    const [first = stopped.events[0], ...others] = [...outcomes, ...stopped.events]
     return { ...stopped, events: [first, ...others] }
   }
   await parts.stopEpoch(name, epoch)
@@ -121,14 +130,36 @@ const reportStop = async (parts: ReporterParts, name: GroupName, epoch: Epoch): 
   if (answer === 'recorded') runner.recorded(told)
 }
 
-/** Outcomes of resources, and groups that are complete by them, in one commit. */
-const outcomesOf = (state: State, { me, runner, phaseMs }: ReporterParts, notes: readonly Event[]): Decision | null => {
-  const online = Object.values(state.groups).flatMap(({ name }) => {
+type Outcomes = {
+  readonly decision: Decision | null
+  /** How many of each are in it, the oldest. */
+  readonly told: { readonly outcomes: number; readonly notes: number }
+}
+
+/** Outcomes of resources, and groups that are complete by them, in one commit; so many as fit, the rest is told after it. */
+const outcomesOf = (state: State, parts: ReporterParts, notes: readonly Event[]): Outcomes => {
+  const waiting = [...notes, ...parts.runner.outbox()]
+  const fit = fitting(waiting)
+  const [first, ...others] = fit.length < waiting.length ? fit : [...fit, ...completeBy(state, parts)]
+  const told = { outcomes: Math.max(0, fit.length - notes.length), notes: Math.min(fit.length, notes.length) }
+  const decision = first ? { events: [first, ...others] as const, because: {}, causedBy: causeOf(state, first) } : null
+  return { decision, told }
+}
+
+const completeBy = (state: State, { me, runner, phaseMs }: ReporterParts): readonly Event[] =>
+  Object.values(state.groups).flatMap(({ name }) => {
     const durationMs = Math.round(phaseMs(name, 'starting'))
     return owns(state, name, me) ? (reportOnline(state, name, runner.observed(), durationMs)?.events ?? []) : []
   })
-  const [first, ...others] = [...notes, ...runner.outbox(), ...online]
-  return first ? { events: [first, ...others], because: {}, causedBy: causeOf(state, first) } : null
+
+/** The oldest, as many as one commit takes; at least one. */
+const fitting = (events: readonly Event[]): readonly Event[] => {
+  let bytes = 0
+  const end = events.findIndex((event, at) => {
+    bytes += bytesOf(JSON.stringify(event))
+    return at > 0 && bytes > mostBytes
+  })
+  return end < 0 ? events : events.slice(0, end)
 }
 
 const owns = (state: State, name: GroupName, me: ServerName): boolean => {
