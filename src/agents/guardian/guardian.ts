@@ -183,12 +183,15 @@ class Guardian {
     if (this.#until === 0 || this.#isBusy) return
     if (this.#world.clock.sinceBoot() < this.#until + this.#budget.agentMs) return this.#arm()
     this.#isBusy = true
+    const until = this.#until
     try {
-      const isOff = await this.#takeDown().catch((trouble: unknown) => {
+      const isOff = await this.#takeDown(until).catch((trouble: unknown) => {
         this.#options.say('what runs could not be taken down', { trouble: String(trouble) })
         return false
       })
-      if (isOff) this.#nothingRuns()
+      // Another agent may have come meanwhile, and got a lease.
+      if (isOff && this.#until !== until) this.#arm()
+      else if (isOff) this.#nothingRuns()
       else this.#deadline = this.#world.clock.after(againMs, () => void this.#onDeadline())
     } finally {
       this.#isBusy = false
@@ -196,10 +199,10 @@ class Guardian {
   }
 
   /** The agent first, so that it cannot start anything meanwhile; then everything its manifest names. */
-  async #takeDown(): Promise<boolean> {
+  async #takeDown(until: number): Promise<boolean> {
     const { clock } = this.#world
     // The share counts from the deadline: whoever was late itself has less of it, but always something.
-    const isFirst = clock.sinceBoot() < this.#until + budgetMs(this.#budget)
+    const isFirst = clock.sinceBoot() < until + budgetMs(this.#budget)
     const end = clock.now() + (isFirst ? this.#budget.guardianMs : lateMs)
     const running = await this.#whatRuns(end)
     const { say } = this.#options
@@ -218,7 +221,7 @@ class Guardian {
     const left = await takeAllDown(running, this.#options, () => Math.max(leastMs, end - clock.now()))
     await this.#writeDown(left, Math.max(leastMs, end - clock.now()))
     if (left.length === 0) {
-      const afterLeaseMs = Math.round(clock.sinceBoot() - this.#until)
+      const afterLeaseMs = Math.round(clock.sinceBoot() - until)
       say('everything is off', { tookMs: Math.round(clock.now() - began), afterLeaseMs })
       return true
     }

@@ -3,6 +3,8 @@ import type { OpenWatchdog, Watchdogs } from '../../../src/world/watchdog.ts'
 import type { LocalConnection, Processes, ProcessIdentity, World } from '../../../src/world/world.ts'
 import { VirtualWorld } from '../virtual-world.ts'
 
+export type Running = { readonly name: string; readonly after?: string; readonly isKept?: boolean }
+
 export class GuardedWorld {
   readonly virtual = new VirtualWorld()
   readonly killed: number[] = []
@@ -18,6 +20,21 @@ export class GuardedWorld {
   #connections: (() => void)[] = []
   /** Frozen: what is sent to the guardian stays unread. */
   isFrozen = false
+
+  /** As an agent leaves it that runs these resources of `web`, under epoch 5. */
+  writeManifest(path: string, resources: readonly Running[]): void {
+    const running = resources.map(({ name, after, isKept }) => ({
+      group: 'web',
+      resource: name,
+      epoch: 5,
+      since: 5,
+      isUp: true,
+      isKept,
+      configuration: { type: 'exec', start: name, after: after === undefined ? [] : [after] },
+      environment: {},
+    }))
+    this.virtual.disk.set(path, JSON.stringify({ boot: this.virtual.boot, running }))
+  }
 
   get world(): World {
     const { world } = this.virtual

@@ -58,20 +58,9 @@ const startAgent = async () => {
   link = await linking
 }
 const running = (...resources: readonly string[]) =>
-  guarded.virtual.disk.set(
+  guarded.writeManifest(
     manifest,
-    JSON.stringify({
-      boot: guarded.virtual.boot,
-      running: resources.map((resource) => ({
-        group: 'web',
-        resource,
-        epoch: 5,
-        since: 5,
-        isUp: true,
-        configuration: { type: 'exec', start: resource, after: [] },
-        environment: {},
-      })),
-    }),
+    resources.map((name) => ({ name })),
   )
 const pass = (ms: number) => guarded.virtual.pass(ms)
 const leaseFor = (ms: number): number => {
@@ -103,6 +92,17 @@ describe('when a lease is over and groups run', () => {
     expect(limits).toEqual([budget.guardianMs])
     await pass(20)
     expect(said.at(-1)).toBe('everything is off')
+  })
+
+  test('a lease that an agent gets while the one before is taken down is guarded as any other', async () => {
+    running('httpd')
+    leaseFor(1000)
+    await pass(1000 + budget.agentMs + 10)
+    leaseFor(1000)
+    await pass(100)
+    running('httpd')
+    await pass(1000 + budget.agentMs)
+    expect(limits).toHaveLength(2)
   })
 
   test('what cannot be taken down in the guardian’s share resets the machine, within D', async () => {

@@ -5,7 +5,7 @@ import { readManifest } from '../../../src/agents/guardian/manifest.ts'
 import { endUnguarded } from '../../../src/agents/guardian/unguarded.ts'
 import type { ResourceDrivers } from '../../../src/agents/resource-runner.ts'
 import type { ResourceDriver } from '../../../src/agents/resources/driver.ts'
-import { GuardedWorld } from './guarded-world.ts'
+import { GuardedWorld, type Running } from './guarded-world.ts'
 
 const places = { manifest: '/state/run/running.json', guardian: '/guardian.sock' }
 
@@ -22,23 +22,7 @@ const driver: ResourceDriver = {
   },
 }
 const drivers = { exec: driver } as ResourceDrivers // cast: other types are not touched
-const runs = (...resources: readonly { readonly name: string; readonly after?: string; readonly isKept?: boolean }[]) =>
-  guarded.virtual.disk.set(
-    places.manifest,
-    JSON.stringify({
-      boot: guarded.virtual.boot,
-      running: resources.map(({ name, after, isKept }) => ({
-        group: 'web',
-        resource: name,
-        epoch: 5,
-        since: 5,
-        isUp: true,
-        isKept,
-        configuration: { type: 'exec', start: name, after: after === undefined ? [] : [after] },
-        environment: {},
-      })),
-    }),
-  )
+const runs = (...resources: readonly Running[]) => guarded.writeManifest(places.manifest, resources)
 const end = () =>
   endUnguarded(guarded.world, places, { drivers, logDirectory: '/log', instance: 'i', say: () => undefined })
 const left = async () => (await readManifest(guarded.world, places.manifest))?.map(({ resource }) => resource)
