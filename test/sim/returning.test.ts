@@ -106,3 +106,34 @@ test('a server that dies while it stops awaits its return afterwards: it passes 
   expect(await comesTo(sim, { web: 's2', t: 's1' })).toBe(true)
   expect(awaiting(sim)).toEqual(['s1'])
 })
+
+/** `s1` loses its power, is told to stop while it is not there, and boots. */
+const stoppedWhileGone = async (wish: Partial<ClusterPlan>): Promise<Simulation> => {
+  const sim = await runningCluster(wish)
+  if (wish.fencing) sim.cluster.power.controller('s1').isDead = true
+  sim.powerOff('s1')
+  if (!(await sim.until(() => sim.state.fencing.pending.s1 !== undefined, minutes(1))))
+    throw new Error('nobody wants s1 proven off')
+  sim.order('s2', { do: 'stop-server', server: serverName('s1') })
+  await sim.run(seconds(10))
+  expect(sim.ownerOf('web')).toBe('s1')
+  sim.powerOn('s1')
+  return sim
+}
+
+describe('a server that was told to stop after it crashed, and boots, says itself that it is off', () => {
+  const uses: Readonly<Record<string, Partial<ClusterPlan>>> = {
+    'servers keep what they run without a quorum': { keeps: true },
+    'its fence device is dead': { fencing: { policy: 'required', action: 'off' } },
+  }
+  test.for(Object.entries(uses))('where %s', async ([, wish]) => {
+    const sim = await stoppedWhileGone(wish)
+    expect(await sim.until(() => sim.isEverythingOnline() && sim.ownerOf('web') === 's2', minutes(1))).toBe(true)
+    const { s1 } = sim.state.servers.byName
+    expect({ status: s1?.status, stopOrdered: s1?.stopOrdered }).toEqual({ status: 'down', stopOrdered: true })
+    sim.order('s2', { do: 'start-server', server: serverName('s1') })
+    expect(await sim.until(() => sim.state.servers.byName.s1?.status === 'up', minutes(1))).toBe(true)
+    await sim.run(minutes(1))
+    expect(runs(sim)).toEqual(['web on s2', 'web on s2'])
+  })
+})

@@ -39,11 +39,19 @@ export const renouncer = (world: Pick<World, 'clock'>, parts: RenouncerParts): R
   /** For how long this server may hold no lease for reasons of its own: beyond T, others are to have its groups. */
   let withheldSince: Instant | null = null
 
-  /** It was told to stop, and nothing is its any more. */
+  /**
+   * It was told to stop, and nothing is its any more; or it was declared down first, and what it ran waits for proof that
+   * it is off. Such a server does not join anew, so nobody else gives that proof. Its word is true, however old its fold
+   * may be: the runner has adopted, or taken down, all that an earlier agent left before there is a renouncer; nothing
+   * starts without a lease, and none is held under a generation that was declared down or is being renounced. Should it
+   * have a newer one by now, that is another generation, and whoever reads this word asks for the one that is current.
+   */
   const leaving = (): Generation | null => {
-    const known = serverOf(recorder.state().servers, me)
+    const state = recorder.state()
+    const known = serverOf(state.servers, me)
     const { status, generation } = known
-    const isOver = isToStop(known) && status === 'up' && !mayStart(recorder.state(), me) && recorder.hasBarrier()
+    const hasLeft = status === 'up' && !mayStart(state, me) && recorder.hasBarrier()
+    const isOver = isToStop(known) && (hasLeft || status === 'down')
     return isOver && voter.liveness().renounced < generation ? generation : null
   }
   const lapsed: (facts: Parameters<Renouncer['consider']>[0]) => Generation | null = (facts) => {
