@@ -63,7 +63,7 @@ export const rollBack = async (text: string, options: ApplyOptions, deps: Deps):
 const preview = async (state: State, next: Configuration, options: ApplyOptions, deps: Deps): Promise<void> => {
   const diff = diffConfiguration(state.configuration.current, next)
   const stopped = [...diff.restarts, ...diff.stops].filter((one) => isHit(state, one))
-  const refused = refusedNow(state, diff)
+  const refused = refusedNow(state, next, diff)
   const shown = { ...diff, refused, restarts: diff.restarts.filter((one) => isHit(state, one)) }
   if (!options.json && state.configuration.current !== null) await deps.print(`${diffLines(shown, deps).join('\n')}\n`)
   if (refused.length > 0) {

@@ -1,5 +1,7 @@
 /** P4: a configuration is checked, compared with the one in force, and put on the log with the restarts it needs. */
+import type { Configuration } from '../events/configuration.ts'
 import type { Command, Event } from '../events/index.ts'
+import { serverOf } from '../projections/servers.ts'
 import type { State } from '../projections/state.ts'
 import { changeVoters } from './change-voters.ts'
 import { checkConfiguration, formatProblem } from './check-configuration.ts'
@@ -14,11 +16,34 @@ import { stopGroup } from './stop-group.ts'
  * epoch knows the policy (rule 12).
  */
 export const refusedNow = (
-  { cluster, groups }: Pick<State, 'cluster' | 'groups'>,
+  state: State,
+  next: Configuration,
   { refused }: Pick<ConfigurationDiff, 'refused'>,
 ): ConfigurationDiff['refused'] => {
+  const { cluster, groups } = state
   const isIdle = cluster.stopped && Object.values(groups).every(({ ownership }) => ownership.status === 'stopped')
-  return refused.filter(({ path }) => !(isIdle && path.startsWith('heartbeat')))
+  return [...refused.filter(({ path }) => !(isIdle && path.startsWith('heartbeat'))), ...notGone(state, next)]
+}
+
+/**
+ * Servers that would be taken out before they are gone. Only configured ones are ever declared down, proven off or told to
+ * stop: what such a one owns would stay its own, and a change of voters would wait for its word for ever. One that is down
+ * and need not be proven off owns nothing.
+ */
+const notGone = (state: State, next: Configuration): ConfigurationDiff['refused'] => {
+  const stay = next.servers.map(({ name }) => name)
+  const taken = (state.configuration.current?.servers ?? []).filter(({ name }) => !stay.includes(name))
+  return taken.flatMap(({ name }) => {
+    const refusal = (because: string, remedy: string) => [{ path: `servers.${name}`, because, remedy }]
+    if (serverOf(state.servers, name).status === 'up')
+      return refusal(`${name} is up`, `first baton server stop ${name}`)
+    if (state.fencing.pending[name] !== undefined)
+      return refusal(
+        `${name} is not proven off`,
+        `mend its fence device; or switch ${name} off by hand, then baton server confirm-off ${name}`,
+      )
+    return []
+  })
 }
 
 /** Refused with every problem found, or the new version and the first step of each restart it needs. */
@@ -34,7 +59,7 @@ export const applyConfiguration = (
     }
   const difference = diffConfiguration(state.configuration.current, checked.configuration)
   const { changes, restarts } = difference
-  const refused = refusedNow(state, difference)
+  const refused = refusedNow(state, checked.configuration, difference)
   if (refused.length > 0)
     return {
       refused: refused.map(({ path, because }) => `${path}: ${because}`).join('\n'),

@@ -68,7 +68,8 @@ alerts and \`metrics\`; added resources (they are started) and removed ones (the
 \`logSize\`; of \`fip\`: \`duplicate\`, \`duplicateWait\`, \`duplicatePatience\`, \`reannounce\`; of \`disk\`: \`fsck\`, \`killUsersAfter\`; of
 \`md\` these two, \`queueLimit\`, \`ackTimeout\`, \`resync\` and \`initial\`. Everything else about a resource restarts it. All of \`heartbeat\` is taken over at once, too: voters keep what they promised under the
 old values; where leases would be too short for a while, the change is refused and has to be done in two steps. Other
-\`voters\`, among the machines that the kits know, vote as soon as every server that is up counts them. Not possible yet
+\`voters\`, among the machines that the kits know, vote as soon as every server that is up counts them. A server
+is taken out once it is gone: \`baton server stop\` it first; one that is down must not wait to be proven off. Not possible yet
 while the cluster runs: voters that no kit knows, ports, and the addresses of servers that stay. The name of a cluster never changes.
 `
 

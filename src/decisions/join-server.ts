@@ -20,7 +20,8 @@ export const admitVoters = (
   return together(events, { stores }, null)
 }
 
-/** Rule 9: a new generation, when a majority of voters says it hears us. A stopped server may join to await its return. */
+/** Rule 9: a new generation, when a majority of voters says it hears us. A stopped server may join to await its return; one
+ *  that was taken out of the configuration may not: nobody could declare it down. */
 export const joinServer = (
   state: State,
   wish: {
@@ -33,6 +34,8 @@ export const joinServer = (
   },
 ): Decision | null => {
   if (wish.needs === null || wish.heardBy.length < wish.majority) return null
+  const { current } = state.configuration
+  if (current !== null && !current.servers.some(({ name }) => name === wish.me)) return null
   const known = serverOf(state.servers, wish.me)
   const { stopOrdered, generation } = known
   if (stopOrdered && !mayAwaitReturn(state, known, wish.boot)) return null

@@ -1,5 +1,6 @@
 /** T and the voters change while groups run, and while something fails. */
 import { describe, expect, test } from 'vitest'
+import { serverName } from '../../src/events/index.ts'
 import { sourceOf } from '../../src/sim/plan.ts'
 import type { Simulation } from '../../src/sim/simulation.ts'
 import { minutes, runningCluster, seconds } from './clusters.ts'
@@ -49,4 +50,23 @@ describe('other voters', () => {
     expect(await sim.until(() => votersOf(sim) === 's2 s3 w', minutes(1))).toBe(true)
     expect(sim.state.servers.byName.s1?.status).not.toBe('up')
   })
+})
+
+test('a server is taken out once it has stopped; later changes of the voters do not wait for it', async () => {
+  const voters = ['s1', 's2', 's3']
+  const sim = await runningCluster({ servers: 5, hasWitness: false, voters, otherVoters: [['s1', 's2', 's4']] })
+  const version = () => sim.state.configuration.version
+  apply(sim, { servers: 4 })
+  await sim.run(seconds(5))
+  expect(version()).toBe(1)
+  sim.order('s1', { do: 'stop-server', server: serverName('s5') })
+  expect(await sim.until(() => sim.state.servers.byName.s5?.status === 'left', minutes(1))).toBe(true)
+  apply(sim, { servers: 4 })
+  expect(await sim.until(() => version() === 2, seconds(10))).toBe(true)
+  sim.powerOff('s5')
+  sim.powerOn('s5')
+  await sim.run(minutes(1))
+  apply(sim, { servers: 4, voters: ['s1', 's2', 's4'] })
+  expect(await sim.until(() => sim.state.configuration.voters.join(' ') === 's1 s2 s4', minutes(1))).toBe(true)
+  expect(sim.isEverythingOnline()).toBe(true)
 })

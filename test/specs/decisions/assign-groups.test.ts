@@ -1,7 +1,7 @@
 import { describe, test } from 'vitest'
 import { assignGroups, endStartSync } from '../../../src/decisions/assign-groups.ts'
 import { admitVoters, joinServer, leaveCluster } from '../../../src/decisions/join-server.ts'
-import { type Generation, type Incarnation, voterName } from '../../../src/events/index.ts'
+import { type Generation, type Incarnation, serverName, voterName } from '../../../src/events/index.ts'
 import type { State } from '../../../src/projections/state.ts'
 import { fact } from '../../recorded-log.ts'
 import { spec } from '../spec.ts'
@@ -158,6 +158,12 @@ describe('membership', () => {
     spec
       .given(...cluster(), fact('ServerStopOrdered', { server: 's1' }))
       .when((state) => joinServer(state, wish))
+      .thenNothing()
+  })
+  test('a server that is not in the configuration does not join', () => {
+    spec
+      .given(...cluster(), left('s1', 2))
+      .when((state) => joinServer(state, { ...wish, me: serverName('s4') }))
       .thenNothing()
   })
   test('rule 3: the first store of a voter is admitted by itself, another is not', () => {

@@ -289,41 +289,6 @@ describe('readmit-voter (rule 3)', () => {
   })
 })
 
-describe('apply-configuration', () => {
-  const source = (extra = '') =>
-    `cluster: demo\nservers:\n${[1, 2, 3].map((n) => `  - {name: s${n}, addresses: {lan: 10.0.0.${n}}}`).join('\n')}\ngroups:\n  web: {servers: [s1, s2], resources: {httpd: {type: exec, start: ${extra || 'httpd'}}}}\n`
-  const apply = (text: string) => asked({ do: 'apply-configuration', source: text, note: 'night shift' })
-  const first = spec.given([fact('ClusterCreated', { cluster: 'demo' })]).after(apply(source()))
-
-  test('the first is version 1', () => {
-    spec
-      .given(fact('ClusterCreated', { cluster: 'demo' }))
-      .when(apply(source()))
-      .thenAccepted(that('ConfigurationApplied', { version: 1, note: 'night shift' }))
-  })
-  test('the same again is in force already', () => {
-    first.when(apply(source())).thenSettled('it is in force already')
-  })
-  test('a change restarts the groups that it concerns, where they run', () => {
-    first.when(apply(source('other'))).thenAccepted(that('ConfigurationApplied', { version: 2 }))
-    first
-      .and(fact('ServerJoined', { server: 's1', incarnation: 1, boot: 'b', heardBy: [] }), assigned('web', 's1'))
-      .when(apply(source('other')))
-      .thenAccepted(
-        that('ConfigurationApplied', { version: 2 }),
-        that('GroupStopping', { factor: 'GROUPRESTART', next: { server: 's1' } }),
-      )
-  })
-  test('is refused with every problem and its place', () => {
-    first
-      .when(apply('cluster: demo\nservers: []\nnonsense: 1\n'))
-      .thenRefused(/cluster\.yaml:\d+[\s\S]*nonsense/, 'baton config check')
-  })
-  test('is refused where it cannot be done on a running cluster', () => {
-    first.when(apply(source().replace('cluster: demo', 'cluster: other'))).thenRefused(/cluster/, /./)
-  })
-})
-
 describe('what becomes of an operation', () => {
   const settled = (story: typeof running) => settlement(story.state(), operationId('o1'))
   const start = asked({ do: 'start-group', group: web, server: null })
