@@ -280,7 +280,7 @@ export class ActiveSide implements Engine {
     const met = this.#meeting?.met
     if (!met || this.#breaking.isUnderWay) return
     const { partition } = this.#side
-    const answer = meet(partition.state.generations, met, {
+    const answer = meet(this.#bringUp.toward(met.state), met, {
       isFresh: partition.dirty.marks.count === 0 && partition.intent.marks.count === 0,
       isSameSession: this.#session === met.state.session,
       isAlone: this.#pair === 'alone',

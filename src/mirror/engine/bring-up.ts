@@ -4,7 +4,7 @@
  * better at once.
  */
 import type { Cancel, Clock } from '../../world/world.ts'
-import { type Generations, joined } from '../generations.ts'
+import { type DataGeneration, type Generations, joined } from '../generations.ts'
 import { frame } from '../peer/frame.ts'
 import { encodeMessage } from '../peer/messages.ts'
 import { CatchUp } from './catch-up.ts'
@@ -46,6 +46,9 @@ export class BringUp {
   #attempt: CatchUp | null = null
   /** Of the join that is not answered, and what this side said of itself before it. */
   #join: { readonly sequence: number; readonly before: Generations } | null = null
+  /** Of the process there that was brought up: and where it has never got the last join, what it had before. */
+  #session: string | null = null
+  #unanswered: DataGeneration | null = null
   #pauseMs = 0
   #pausedAt = Number.NEGATIVE_INFINITY
   #hindrance: string | null = null
@@ -69,8 +72,10 @@ export class BringUp {
     return this.#hindrance === null ? null : `${this.#hindrance}; tried again in ${Math.ceil(this.#leftMs / 1000)} s`
   }
 
-  readonly start = ({ runs }: Met, copy: 'differences' | 'everything'): void => {
+  readonly start = ({ state, runs }: Met, copy: 'differences' | 'everything'): void => {
     const { clock, side, writes, limits, times, guard, report, unreadable } = this.#port
+    this.#session = state.session
+    this.#unanswered = null
     const { partition, data } = side
     if (copy === 'everything') partition.dirty.addAll()
     // What that side has beyond the end of this one is not mirrored yet.
@@ -100,14 +105,28 @@ export class BringUp {
     this.#attempt?.acknowledged(sequence)
     if (this.#join === null || this.#join.sequence > sequence) return
     this.#join = null
+    this.#unanswered = null
     this.#port.joined()
   }
 
   readonly interrupt = (because: string): void => this.#end('interrupted', because)
 
-  /** Whether the last join has arrived does not matter any more. */
+  /** Whether the last join is answered does not matter any more. */
   readonly forgetJoin = (): void => {
     this.#join = null
+  }
+
+  /**
+   * What this side has, seen from the other one. That process may never have got the last join: then it lacks what it lacked
+   * before that, and not everything. @throws DiskTrouble
+   */
+  readonly toward = ({ generations: theirs, session }: Met['state']): Generations => {
+    const { partition } = this.#port.side
+    const base = this.#unanswered
+    this.#unanswered = null
+    if (base !== null && theirs.current === base && session === this.#session)
+      partition.save({ ...partition.state, generations: { ...partition.state.generations, base } })
+    return partition.state.generations
   }
 
   /**
@@ -176,6 +195,7 @@ export class BringUp {
     writes.intents.adoptEarlier(writes.sequence)
     const sequence = writes.send(frame('join', { payload: encodeMessage({ generations }) }))
     this.#join = { sequence, before }
+    this.#unanswered = before.base
   }
 
   readonly #end = (state: 'interrupted' | 'ended', because: string | null = null): void => {

@@ -293,6 +293,46 @@ describe('a resync', () => {
   })
 })
 
+describe('a join on a connection that is lost', () => {
+  /** Beta was brought up, and the last it should hear of that is lost, or its answer is; `cutMs` later both meet again. */
+  const copiedAfter = async (lost: 'join' | 'ack', cutMs: number): Promise<MirrorPair> => {
+    const pair = await paired()
+    pair.crash('beta')
+    pair.write('alpha', 3, 7)
+    await pair.virtual.pass(3000)
+    pair.follow('beta')
+    let isJoining = false
+    pair.filter = (one) => {
+      isJoining ||= one.kind === 'join'
+      return isJoining && (one.kind === 'ack' || lost === 'join') ? null : one
+    }
+    pair.connect()
+    await pair.virtual.pass(500)
+    expect([isJoining, pair.active('alpha').condition.pair]).toEqual([true, 'resyncing'])
+    pair.cut()
+    pair.filter = (one) => one
+    pair.write('alpha', 9, 8)
+    await pair.virtual.pass(cutMs)
+    pair.connect()
+    await pair.virtual.pass(2000)
+    return pair
+  }
+
+  test.each([
+    ['join', 100],
+    ['join', 3000],
+    ['ack', 100],
+    ['ack', 3000],
+  ] as const)('is made good without copying everything (the %s is lost, for %s ms)', async (lost, cutMs) => {
+    const pair = await copiedAfter(lost, cutMs)
+    expect([pair.active('alpha').condition.pair, pair.areEqual()]).toEqual(['paired', true])
+    expect([pair.valueOf('beta', 3), pair.valueOf('beta', 9)]).toEqual([7, 8])
+    expect(pair.told('resync').filter(({ state, copy }) => state === 'started' && copy === 'everything')).toHaveLength(
+      1,
+    )
+  })
+})
+
 describe('asynchronous mode', () => {
   test('acknowledges before the other side has it, and breaks when the queue is full', async () => {
     const pair = await paired({ mode: 'async', limits: { queueBytes: 3 * 4096 } })
