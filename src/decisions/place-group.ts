@@ -1,6 +1,6 @@
 /** Where a group goes and why not elsewhere: one pure function whose answer has a verdict for every server in its list. */
 import { type GroupName, type ServerName, serverName, type Verdict } from '../events/index.ts'
-import { isSuspended, monitorOf, monitorOn } from '../projections/monitors.ts'
+import { isSuspended, leftBy, monitorOf, monitorOn } from '../projections/monitors.ts'
 import { isToStop, serverOf } from '../projections/servers.ts'
 import type { State } from '../projections/state.ts'
 import { isHeldBack } from './await-return.ts'
@@ -103,9 +103,11 @@ const exclusiveRival = (
   return [...there, ...coming].find((other) => other !== name && groups[other]?.exclusion === kind) ?? null
 }
 
+/** What a monitor found of a group that has left says nothing of the server as it is: it is not asked again before it is back. */
 const errorsOn = (state: State, server: ServerName): number =>
   Object.keys(state.monitors).filter(
     (monitor) =>
       !isSuspended(monitorOf(state.monitors, monitor), server) &&
-      monitorOn(state.monitors, monitor, server).verdict === 'error',
+      monitorOn(state.monitors, monitor, server).verdict === 'error' &&
+      leftBy(state, monitor, server) === null,
   ).length

@@ -121,6 +121,14 @@ export const resourceMonitor = (group: string, resource: string): MonitorConfigu
   recovery: { on: 'resource', restarts: 3, failovers: 1, finalAction: 'none', healthyAfter: 600_000 },
 })
 
+/** What watches a resource that has no monitor for its loss goes by the name `group.resource`. */
+export const lossMonitorOf = ({ groups }: Configuration, name: string): MonitorConfiguration | undefined => {
+  for (const [group, { resources }] of Object.entries(groups))
+    for (const resource of Object.keys(resources))
+      if (name === `${group}.${resource}`) return resourceMonitor(group, resource)
+  return undefined
+}
+
 /** Everybody who may vote: the servers and the witness. */
 export const membersOf = ({
   configuration: { current },

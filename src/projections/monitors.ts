@@ -1,6 +1,16 @@
 /** What monitors say, on each server, and how far their recovery has gone. */
-import { type MonitorEvent, type MonitorVerdict, type ServerName, type WallTime, wallTime } from '../events/index.ts'
+import {
+  type GroupName,
+  groupName,
+  type MonitorEvent,
+  type MonitorVerdict,
+  type ServerName,
+  type WallTime,
+  wallTime,
+} from '../events/index.ts'
+import { lossMonitorOf, monitorsOf } from './configuration.ts'
 import type { Moment } from './servers.ts'
+import type { State } from './state.ts'
 
 export type MonitorOnServer = {
   readonly verdict: MonitorVerdict
@@ -42,6 +52,18 @@ export const hasTakenSteps = ({ taken }: Pick<MonitorOnServer, 'taken'>): boolea
   Object.values(taken).some((count) => count > 0)
 export const isSuspended = (monitor: Monitor, server: string): boolean => covers(monitor.suspendedOn, server)
 export const isDummyFailing = (monitor: Monitor, server: string): boolean => covers(monitor.dummyOn, server)
+
+/** The group that this monitor watches only where it is, and that is not on that server: what was said last is not so now. */
+export const leftBy = (
+  { configuration: { current }, groups }: Pick<State, 'configuration' | 'groups'>,
+  name: string,
+  server: string,
+): GroupName | null => {
+  const monitor = current === null ? undefined : (monitorsOf(current)[name] ?? lossMonitorOf(current, name))
+  if (monitor?.when !== 'active' || !monitor.target) return null
+  const ownership = groups[monitor.target.group]?.ownership
+  return ownership?.status === 'assigned' && ownership.server === server ? null : groupName(monitor.target.group)
+}
 
 const covers = (list: readonly string[], server: string) => list.includes('*') || list.includes(server)
 const include = (list: readonly string[], server: ServerName | null): readonly string[] => [

@@ -1,8 +1,7 @@
 /** What is so, at a glance: the rows of `baton status`, from the state alone. */
-import { type GroupName, groupName, type MonitorVerdict, type WallTime } from '../events/index.ts'
-import { monitorsOf } from './configuration.ts'
+import type { GroupName, MonitorVerdict, WallTime } from '../events/index.ts'
 import type { Group, Resource } from './groups.ts'
-import { isDummyFailing, isSuspended } from './monitors.ts'
+import { isDummyFailing, isSuspended, leftBy } from './monitors.ts'
 import { isInService } from './servers.ts'
 import type { State } from './state.ts'
 import { listInWords } from './wording.ts'
@@ -73,13 +72,6 @@ export const monitorRows = (state: State): readonly MonitorRow[] =>
       }
     }),
   )
-
-const leftBy = ({ configuration: { current }, groups }: State, name: string, server: string): GroupName | null => {
-  const monitor = current === null ? undefined : monitorsOf(current)[name]
-  if (monitor?.when !== 'active' || !monitor.target) return null
-  const ownership = groups[monitor.target.group]?.ownership
-  return ownership?.status === 'assigned' && ownership.server === server ? null : groupName(monitor.target.group)
-}
 
 /** What the cluster as a whole must be known for before anything else is read. */
 export const banners = (state: State): readonly string[] => {

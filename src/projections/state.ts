@@ -219,16 +219,21 @@ const foldServerAndOwners = (draft: Draft<State>, event: ServerEvent, moment: Mo
 
 type Applied = Extract<ClusterEvent, { type: 'ConfigurationApplied' }>['data']
 
-/** New groups come in as their startup attribute says; removed ones go once nobody owns them. */
+/** New groups come in as their startup attribute says, also where they were there before; removed ones go once nobody owns them. */
 const configured = (draft: Draft<State>, data: Applied, { sequence, at, by }: Moment): void => {
+  const before = draft.configuration.current?.groups ?? {}
   const entry = { version: data.version, sequence, at, by, note: data.note }
   draft.configuration = applied(draft.configuration, data, entry) as Draft<ConfigurationState>
-  for (const [name, group] of Object.entries(data.configuration.groups))
-    draft.groups[name] ??= freshGroup(
-      groupName(name),
-      group.startup === 'auto' ? 'started' : 'stopped',
-      at,
-    ) as Draft<Group>
+  for (const [name, group] of Object.entries(data.configuration.groups)) {
+    const wanted = group.startup === 'auto' ? 'started' : 'stopped'
+    const known = draft.groups[name]
+    const isNew = known === undefined || !Object.hasOwn(before, name)
+    if (known === undefined || (isNew && known.ownership.status === 'stopped'))
+      draft.groups[name] = freshGroup(groupName(name), wanted, at) as Draft<Group>
+    // On its way down still: by what it was before, so it has to be off before it may start.
+    else if (isNew && known.ownership.status === 'assigned' && known.ownership.phase === 'stopping')
+      known.wanted = wanted
+  }
   for (const [name, group] of Object.entries(draft.groups)) {
     if (name in data.configuration.groups) continue
     if (group.ownership.status === 'stopped') delete draft.groups[name]

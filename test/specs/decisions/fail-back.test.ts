@@ -15,6 +15,7 @@ import {
   stopped,
   stopping,
   that,
+  verdict,
   webOnS1,
 } from './demo.ts'
 
@@ -41,6 +42,21 @@ describe('failback', () => {
       .given(...afterCrash)
       .when((state) => failBack(state, knows(s2), () => 1999))
       .thenNothing()
+  })
+  test('where the healthiest server gets the group, the error that it left behind does not keep it away', () => {
+    spec
+      .given(
+        ...cluster({ web: { failover: 'dynamic', failback: 'auto' }, monitor: { when: 'active' } }),
+        ...webOnS1,
+        verdict('s1', 'error'),
+        stopping('web', 5, 'GROUPFAILOVER', 's2', 'failover'),
+        [stopped('web', 5), assigned('web', 's2', 'failover')],
+        online('web', 9),
+        fact('FailoverCountReset', { group: 'web' }),
+        joined('s1', 'another-boot'),
+      )
+      .when(home)
+      .thenFollows(that('GroupStopping', { factor: 'GROUPMOVE', next: { server: 's1', reason: 'failback' } }))
   })
   test('not where failback is by hand', () => {
     spec

@@ -2,7 +2,21 @@ import { describe, expect, test } from 'vitest'
 import { type PlacementWish, placeGroup } from '../../../src/decisions/place-group.ts'
 import { fact } from '../../recorded-log.ts'
 import { type Given, stateOf } from '../spec.ts'
-import { assigned, cluster, cutOff, declaredDown, everybody, left, s1, s2, stopping, verdict, web } from './demo.ts'
+import {
+  assigned,
+  cluster,
+  cutOff,
+  declaredDown,
+  everybody,
+  left,
+  s1,
+  s2,
+  stopped,
+  stopping,
+  verdict,
+  web,
+  webOnS1,
+} from './demo.ts'
 
 const placed = (given: readonly Given[], wish: Partial<PlacementWish> = {}) =>
   placeGroup(stateOf(given), web, { reachable: everybody, ...wish })
@@ -90,6 +104,17 @@ test('a server that is cut off from the ping targets is the last choice', () => 
 describe('dynamic', () => {
   const dynamic = cluster({ web: { failover: 'dynamic' } })
 
+  test('what was found of a group that has left does not count', () => {
+    const watched = cluster({ web: { failover: 'dynamic' }, monitor: { when: 'active' } })
+    expect(placed([...watched, ...webOnS1, verdict('s1', 'error')]).chosen).toBe('s2')
+    expect(placed([...watched, ...webOnS1, verdict('s1', 'error'), stopped('web', 5)]).chosen).toBe('s1')
+  })
+  test('nor does the loss of a resource that has no monitor of its own', () => {
+    const web = { failover: 'dynamic', resources: { httpd: { type: 'service', unit: 'httpd.service' } } }
+    const lost = [...cluster({ web }), ...webOnS1, verdict('s1', 'error', 'web.httpd')]
+    expect(placed(lost).chosen).toBe('s2')
+    expect(placed([...lost, stopped('web', 5)]).chosen).toBe('s1')
+  })
   test('the healthiest server comes first, ties by order', () => {
     expect(placed([...dynamic, verdict('s1', 'error')]).chosen).toBe('s2')
     expect(why([...dynamic, verdict('s1', 'error')])).toMatchObject({ s1: '1 monitor error' })

@@ -149,6 +149,21 @@ describe('a configuration', () => {
     expect(web(stateAfter(assigned('s1'), without))?.wanted).toBe('stopped')
     expect(Object.keys(stateAfter(without).groups)).toEqual(['db'])
   })
+
+  test('that a group comes back into brings it in as a new one', () => {
+    const without = applied({ groups: { db: configuration.groups.db } }, 2)
+    const stopping = ofGroup('GroupStopping', 4, { factor: 'GROUPSTOP', next: null })
+    const back = applied({}, 3)
+    const stoppedFirst = stateAfter(assigned('s1'), without, stopping, stopped(4), back)
+    expect(web(stoppedFirst)).toMatchObject({ wanted: 'started', lastServer: null, ownership: { status: 'stopped' } })
+    const whileStopping = stateAfter(assigned('s1'), without, stopping, back)
+    expect(web(whileStopping)).toMatchObject({ wanted: 'started', ownership: { phase: 'stopping' } })
+  })
+
+  test('that it never left changes nothing of what was asked for', () => {
+    const asked = fact('GroupWanted', { group: 'web', wanted: 'stopped' })
+    expect(web(stateAfter(asked, applied({}, 2)))?.wanted).toBe('stopped')
+  })
 })
 
 describe('names that every object has', () => {
