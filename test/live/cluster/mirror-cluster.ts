@@ -117,10 +117,10 @@ export class MirrorCluster {
   }
 
   /**
-   * Both servers are up, one serves, and both copies are whole. By hand, as an operator would: a group that has failed is
-   * started, one that goes on with the other server's disk is moved there, a side that is split off is taken back, and a
-   * group whose recovery has come to its end (by default at the fourth failure in ten minutes, with nowhere to fail over
-   * to) is stopped and started.
+   * Both servers are up, one serves, and both copies are whole. By hand, as an operator would: a server that was stopped by a
+   * final action, since something could not be stopped there, and a group that has failed are started, one that goes on with
+   * the other server's disk is moved there, a side that is split off is taken back, and a group whose recovery has come to
+   * its end (by default at the fourth failure in ten minutes, with nowhere to fail over to) is stopped and started.
    */
   async waitUntilWell(): Promise<void> {
     let lookedAt = now()
@@ -128,7 +128,9 @@ export class MirrorCluster {
     const isWell = async () => {
       const { state } = await this.cluster.status('s1')
       const ownership = state.groups.db?.ownership
-      if (ownership?.status !== 'assigned') return false
+      const stopped = Object.values(state.servers.byName).filter(({ stopOrdered }) => stopOrdered)
+      for (const { name } of stopped) await this.cluster.baton('s1', ['server', 'start', name], { timeoutMs: 30_000 })
+      if (ownership?.status !== 'assigned' || stopped.length > 0) return false
       if (ownership.phase === 'failed') await byHand('start', 'db')
       const isOnline = ownership.phase === 'online'
       const known = mirrorOf(state.mirrors, mirror)
