@@ -317,14 +317,14 @@ export class ActiveSide implements Engine {
     if (!this.#isJoined) this.#guarded(() => this.#writes.drain(() => this.#pair === 'paired' && this.#askJoin()))
   }
 
-  readonly #startResync = (met: Met, copy: 'differences' | 'everything'): void => {
+  readonly #startResync = (met: Met, wanted: 'differences' | 'everything'): void => {
     const { hindrance } = this.#bringUp
     if (hindrance !== null) {
       this.#become(this.#pair, hindrance)
       return
     }
     this.#session = met.state.session
-    this.#bringUp.start(met, copy)
+    const copy = this.#bringUp.start(met, wanted)
     this.#become('resyncing', copy === 'everything' ? 'everything is copied' : 'what differs is copied')
     this.#bringUp.run()
   }

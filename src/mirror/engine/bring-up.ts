@@ -44,6 +44,8 @@ const longestPauseMs = 60_000
 export class BringUp {
   readonly #port: BringUpPort
   #attempt: CatchUp | null = null
+  /** Of the process there that has everything durably but what is marked here. */
+  #markedFor: string | null = null
   /** Of the join that is not answered, and what this side said of itself before it. */
   #join: { readonly sequence: number; readonly before: Generations } | null = null
   /** Of the process there that was brought up: and where it has never got the last join, what it had before. */
@@ -72,7 +74,9 @@ export class BringUp {
     return this.#hindrance === null ? null : `${this.#hindrance}; tried again in ${Math.ceil(this.#leftMs / 1000)} s`
   }
 
-  readonly start = ({ state, runs }: Met, copy: 'differences' | 'everything'): void => {
+  /** What is copied: not everything again where only what cannot be read is left of that. */
+  readonly start = ({ state, runs }: Met, wanted: 'differences' | 'everything'): typeof wanted => {
+    const copy = this.#markedFor === state.session ? 'differences' : wanted
     const { clock, side, writes, limits, times, guard, report, unreadable } = this.#port
     this.#session = state.session
     this.#unanswered = null
@@ -89,6 +93,7 @@ export class BringUp {
       },
       { copy, limits, report, isRetry: this.#hasPausedLately },
     )
+    return copy
   }
 
   /** Copies; apart from `start`, so that whoever is told of it first knows that it has begun. */
@@ -176,6 +181,7 @@ export class BringUp {
   }
 
   readonly #incomplete = (because: string): void => {
+    this.#markedFor = this.#session
     this.pause(because)
     this.#port.incomplete(because)
   }

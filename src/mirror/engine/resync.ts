@@ -59,6 +59,8 @@ export class Resync {
   readonly #chunk = alignedBytes(maxPayloadBytes)
   #cursor = 0
   readonly #unread = new Set<number>()
+  /** Below it each block is read by itself: one of them cannot be read, and a disk takes seconds to say so. */
+  #singlyBelow = 0
   #underWay: Copied[] = []
   #arrived: Copied[] = []
   #windowBytes = 0
@@ -89,6 +91,7 @@ export class Resync {
   readonly again = (): void => {
     this.#cursor = 0
     this.#unread.clear()
+    this.#singlyBelow = 0
     this.#totalBytes = this.#doneBytes + this.#leftBytes()
     this.#pump()
   }
@@ -181,13 +184,11 @@ export class Resync {
   }
 
   readonly #copy = (first: number): void => {
-    const { partition } = this.#port
-    const { blockBytes } = partition.geometry
+    const { dirty, geometry } = this.#port.partition
+    const most = first < this.#singlyBelow ? 1 : Math.floor(maxPayloadBytes / geometry.blockBytes)
     let count = 1
-    while ((count + 1) * blockBytes <= maxPayloadBytes && partition.dirty.marks.next(first + count) === first + count)
-      count += 1
-    // Whichever of them it is, the others can be read.
-    if (!this.#copied(first, count) && count > 1) this.#copied(first, 1)
+    while (count < most && dirty.marks.next(first + count) === first + count) count += 1
+    if (!this.#copied(first, count) && count > 1) this.#singlyBelow = first + count
   }
 
   /** False: it cannot all be read. */

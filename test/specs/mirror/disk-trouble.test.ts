@@ -100,6 +100,28 @@ describe('a block that the active disk does not read', () => {
     expect([pair.areEqual(), pair.valueOf('beta', 6)]).toEqual([true, 79])
   })
 
+  test('costs a first copy no more reads than it takes to find it, and is all that is copied when that is tried again', async () => {
+    const pair = new MirrorPair()
+    let failed = 0
+    pair.servers.alpha.data.before = ({ do: call, at, length }) => {
+      if (call !== 'read' || at > 6 * blockBytes || at + length <= 6 * blockBytes) return
+      failed += 1
+      throw new DiskTrouble('disk', 'read', 'bad sector', { operation: 'read', at, length })
+    }
+    await pair.pairUp()
+    expect(pair.active('alpha').condition).toMatchObject({ pair: 'alone', dirtyBlocks: 1 })
+    expect(failed, 'together with others, by itself, and for its bytes to be told').toBe(3)
+    pair.servers.alpha.data.before = () => undefined
+    const copied: number[] = []
+    pair.filter = (one) => {
+      if (one.isResync) copied.push(one.at / blockBytes)
+      return one
+    }
+    pair.connect()
+    await pair.virtual.pass(2000)
+    expect([pair.active('alpha').condition.pair, pair.areEqual(), copied]).toEqual(['paired', true, [6]])
+  })
+
   test('is answered once when a write of the same burst fails', async () => {
     const pair = await paired({ onDiskError: 'fail-over' })
     pair.servers.alpha.data.before = ({ do: call, at, length }) => {
