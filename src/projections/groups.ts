@@ -253,8 +253,10 @@ export const ownerRestarted = (groups: Groups, server: ServerName, moment: Momen
     const owned: Mutable<Ownership> = group.ownership
     if (owned.status !== 'assigned' || owned.server !== server) continue
     owned.resources = {}
-    if (owned.phase !== 'stopping' && owned.phase !== 'uncertain')
-      Object.assign(owned, { phase: 'starting', since: moment.at, because: 'the server restarted' })
+    if (owned.phase === 'stopping' || owned.phase === 'uncertain') continue
+    const begun = { phase: 'starting', since: moment.at, because: 'the server restarted' }
+    // A stop that had failed is over with what it could not stop.
+    Object.assign(owned, { ...begun, factor: null, next: null })
   }
 }
 

@@ -15,6 +15,7 @@ import {
   cutOff,
   declaredDown,
   failed,
+  joined,
   knows,
   ofResource,
   online,
@@ -317,4 +318,14 @@ describe('a server is vacated', () => {
       .when(leave)
       .thenNothing()
   })
+})
+
+test('a group whose stop had failed before its machine started anew, and whose start fails then, stops with its cluster', () => {
+  const stuck = { attempt: 2, durationMs: 1, because: 'even by force', stalled: false }
+  const story = spec.given(
+    ...[...cluster(), ...webOnS1, stopping('web', 5, 'GROUPMOVE', 's2')],
+    ...[ofResource('DeactivationFailed', 'httpd', 5, stuck), failed('web', 5), joined('s1', 's1-boot-2')],
+    ...[failed('web', 5), fact('ClusterStopping')],
+  )
+  story.when((state) => vacate(state, onS1)).thenFollows(that('GroupStopping', { group: 'web', next: null }))
 })
