@@ -324,8 +324,15 @@ export class MirrorCluster {
   async expectEqualAndClean(
     [program, ...options]: readonly [string, ...string[]] = ['fsck.ext4', '-f', '-n'],
   ): Promise<void> {
-    await this.waitUntilWhole()
-    await this.cluster.doSoon('s1', ['group', 'stop', 'db'], mirrorMs)
+    const isStoppedWhole = async () => {
+      await this.waitUntilWhole()
+      await this.cluster.doSoon('s1', ['group', 'stop', 'db'], mirrorMs)
+      // Asynchronously its last writes may have left the other side behind.
+      if ((await this.mirror())?.stale === null) return true
+      await this.cluster.doSoon('s1', ['group', 'start', 'db'], mirrorMs)
+      return false
+    }
+    await until(isStoppedWhole, 2 * mirrorMs, 'the group to stop with both copies whole')
     const images = Object.values(this.disks).map(({ data }) => data)
     for (const { device, file } of images) {
       await execute('blockdev', ['--flushbufs', device])
