@@ -1,4 +1,5 @@
 /** What a mirror disk that is activated here needs of its data plane: that it is watched, and that it lets go. */
+import { untilAborted } from '../../world/until-aborted.ts'
 import type { Cancel, World } from '../../world/world.ts'
 import type { Mirrors } from '../mirror/mirrors.ts'
 import { mirrorPlaces } from '../mirror/places.ts'
@@ -23,19 +24,14 @@ export const letGo = async (
 ): Promise<Outcome> => {
   const { tag } = mirrorPlaces(context)
   const patienceMs = timeoutMs * patientPart
-  const left = mirrors && (await Promise.race([mirrors.leave(context, patienceMs), aborted(signal)]))
+  const cancelled = untilAborted(signal).then(() => null)
+  const left = mirrors && (await Promise.race([mirrors.leave(context, patienceMs), cancelled]))
   if (left?.answer === 'done') return { ok: true }
   if (!urgent && left?.answer === 'refused') return failure(left.because)
   if (!urgent && signal.aborted) return failure('cancelled while the data plane of the mirror was told to leave')
   const isGone = await endPlane(world, tag, urgent ? patienceMs * patientPart : patienceMs)
   return isGone ? { ok: true } : cannotEnd
 }
-
-const aborted = (signal: AbortSignal): Promise<null> =>
-  new Promise((resolve) => {
-    signal.addEventListener('abort', () => resolve(null), { once: true })
-    if (signal.aborted) resolve(null)
-  })
 
 /** `lost`: once, when it is served no longer though nobody wanted that. */
 export const watchPlane = (

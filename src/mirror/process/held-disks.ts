@@ -21,16 +21,16 @@ export class HeldDisks {
     const { data, metadata, direct, exclusive } = settings
     this.#settings = settings
     this.data = openDisk(data, { direct, exclusive })
-    let opened: Disk | null = null
+    let claimed: Disk | null = null
     try {
-      opened = openDisk(metadata, { direct, exclusive })
-      this.#metadata = clusterPartition(opened)
+      claimed = openDisk(metadata, { direct, exclusive })
+      this.#metadata = clusterPartition(claimed)
       // What a process wrote that died before its flush can be read, and lost with the power: nobody may be told of it before.
       this.#metadata.flush()
       this.#opened = ClusterPartition.open(this.#metadata)
     } catch (trouble) {
       // What is kept open would be in use when it is tried again.
-      opened?.close()
+      claimed?.close()
       this.data.close()
       throw trouble
     }

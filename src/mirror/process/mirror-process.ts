@@ -308,9 +308,9 @@ class MirrorProcess {
   readonly #allowConnect = async (): Promise<Answer> => {
     if (!this.#isParted) return done
     this.#isParted = false
-    const failed = await this.#connect().catch(String)
-    this.#isParted = failed !== undefined
-    return doneUnless(failed ?? null)
+    const hindrance = await this.#connect().then(() => null, String)
+    if (hindrance !== null) this.#isParted = true
+    return doneUnless(hindrance)
   }
 
   readonly #tellStatistics = ({ sample }: Extract<Order, { do: 'statistics' }>): Answer => {

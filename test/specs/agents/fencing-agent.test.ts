@@ -7,7 +7,7 @@ import { memoryLog } from '../../../src/events/memory-log.ts'
 import { fold, initialState } from '../../../src/projections/state.ts'
 import type { Files, Processes, World } from '../../../src/world/world.ts'
 import { digestOf, fact, storyOf } from '../../recorded-log.ts'
-import { cluster, declaredDown, joined, knows, s2, webOnS1 } from '../decisions/demo.ts'
+import { cluster, declaredDown, fencingRequested, joined, knows, s2, webOnS1 } from '../decisions/demo.ts'
 import type { Given } from '../spec.ts'
 import { VirtualWorld } from '../virtual-world.ts'
 
@@ -17,13 +17,6 @@ const fencing = {
   devices: { bmc: { type: 'command', off: 'switch it off' } },
   levels: { s1: [['bmc']] },
 }
-const requested = fact('FencingRequested', {
-  server: 's1',
-  generation: 2,
-  groups: ['web'],
-  executor: 's2',
-  because: 'policy',
-})
 const ordered = fact('FinalActionOrdered', { server: 's2', action: 'panic', boot: 'boot-1', because: 'x' })
 const panic = 'echo 1 > /proc/sys/kernel/sysrq; echo c > /proc/sysrq-trigger'
 
@@ -64,7 +57,11 @@ const begin = ({ read, rest = [] }: { readonly read: readonly Given[]; readonly 
   const add = (event: Event) => recorder.submit('more', () => ({ events: [event], because: {}, causedBy: null }))
   return { virtual, ran, commit, add, silentMs, tend, stop: agent.stop }
 }
-const down: readonly Given[] = [...cluster({ cluster: { fencing } }), ...webOnS1, [requested, declaredDown('s1', 2)]]
+const down: readonly Given[] = [
+  ...cluster({ cluster: { fencing } }),
+  ...webOnS1,
+  [fencingRequested, declaredDown('s1', 2)],
+]
 
 test('an agent that was started again goes by the log only once a commit of its own is on it', async () => {
   const story = begin({ read: [...down, ordered] })
@@ -87,7 +84,7 @@ test('what the rest of the log takes back is not done', async () => {
 })
 
 test('it counts for how long nothing new was seen of a request, but not while the cluster is suspended', async () => {
-  const elsewhere = fact('FencingRequested', { ...requested.data, executor: 's3' })
+  const elsewhere = fact('FencingRequested', { ...fencingRequested.data, executor: 's3' })
   const story = begin({ read: [...down, elsewhere] })
   await story.commit()
   await story.virtual.pass(60_000)

@@ -136,3 +136,12 @@ export const ask = (command: Command, stores: Readonly<Record<string, string>> =
   from: voterName('s1'),
   stores,
 })
+
+/** s1 is to be proven off, by s2. */
+export const fencingRequested: Event = fact('FencingRequested', {
+  server: 's1',
+  generation: 2,
+  groups: ['web'],
+  executor: 's2',
+  because: 'policy',
+})

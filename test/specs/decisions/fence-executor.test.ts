@@ -5,15 +5,8 @@ import { type ServerName, serverName } from '../../../src/events/index.ts'
 import type { State } from '../../../src/projections/state.ts'
 import { fact } from '../../recorded-log.ts'
 import { type Given, spec } from '../spec.ts'
-import { assigned, cluster, declaredDown, joined, knows, s2, s3, that } from './demo.ts'
+import { assigned, cluster, declaredDown, fencingRequested, joined, knows, s2, s3, that } from './demo.ts'
 
-const requested = fact('FencingRequested', {
-  server: 's1',
-  generation: 2,
-  groups: ['web'],
-  executor: 's2',
-  because: 'policy',
-})
 // The usual times: an attempt takes at most 1 minute; 2 more follow 5 s after another, then one a minute.
 const takenBy =
   (me: ServerName, silentSeconds: number, hears: readonly string[] = ['s2', 's3']) =>
@@ -35,7 +28,7 @@ const four = cluster({
     witness: { name: 'w', addresses: { lan: '10.0.0.9' } },
   },
 })
-const story = spec.given(...four, joined('s4'), assigned('web', 's1'), [requested, declaredDown('s1', 2)])
+const story = spec.given(...four, joined('s4'), assigned('web', 's1'), [fencingRequested, declaredDown('s1', 2)])
 const s4 = serverName('s4')
 
 test('an executor is one server: another takes its place at once when it has gone', () => {
