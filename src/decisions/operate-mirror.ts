@@ -209,8 +209,10 @@ export const lossInWords = (state: State, mirror: Mirror, server: string): strin
 
 /** D9: what was on the disk is gone, so the other copy must be the one that counts. */
 const replaceDisk = (state: State, mirror: Mirror, { server }: Of<'replace-mirror-disk'>, facts: Facts): Operated => {
-  const { name, stale } = mirror
+  const { name, stale, split } = mirror
   const pair = pairOf(state, name)
+  if (split?.server === server)
+    return { refused: `${server} is split off for a backup`, possible: `baton mirror rejoin ${name}` }
   if (!pair.includes(server)) return unknownName(`server of ${name}`, server, pair)
   const owned = ownershipOf(state, name)
   const group = groupOfMirror(name)

@@ -118,6 +118,9 @@ export class WebWitness {
       wall: () => wallTime(scheduler.now),
       after: (ms: number, run: () => void) => scheduler.after(ms, run),
     }
-    return witnessDesk({ clock, ...seal }, { cluster: this.#configuration.cluster, key: clusterKey })
+    return witnessDesk(
+      { clock, ...seal },
+      { cluster: this.#configuration.cluster, key: clusterKey, suspicious: () => undefined },
+    )
   }
 }

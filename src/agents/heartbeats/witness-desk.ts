@@ -22,7 +22,12 @@ const perSecond = 50
 /** Addresses that are counted; the one that has been quiet longest makes room. */
 const mostAddresses = 256
 
-export type WitnessDeskOptions = { readonly cluster: string; readonly key: Uint8Array }
+export type WitnessDeskOptions = {
+  readonly cluster: string
+  readonly key: Uint8Array
+  /** Something came that is not what it claims to be. */
+  readonly suspicious: (what: string) => void
+}
 
 export type WitnessDesk = {
   readonly answer: (request: HttpRequest) => HttpAnswer
@@ -33,7 +38,7 @@ type Purse = { readonly left: number; readonly at: Instant }
 
 export const witnessDesk = (
   world: Pick<World, 'clock' | 'authenticate' | 'digest'>,
-  { cluster, key }: WitnessDeskOptions,
+  { cluster, key, suspicious }: WitnessDeskOptions,
 ): WitnessDesk => {
   const codec = beatCodec(world, cluster, key)
   const kept = new Map<VoterName, Kept>()
@@ -68,23 +73,20 @@ export const witnessDesk = (
 
   const take = (bytes: Uint8Array, now: Instant): HttpAnswer => {
     const beat = codec.decode(bytes)
-    switch (beat) {
-      case 'foreign':
-        return refusal(403, `this is no beat of cluster ${cluster}, which this witness serves`)
-      case 'forged':
-        return refusal(403, `this beat was not made with the key of cluster ${cluster}: compare cluster.key on both`)
-      case 'damaged':
-        return refusal(400, 'this beat has the right key, but cannot be read: is its sender of another version?')
-      default:
+    if (typeof beat === 'string') {
+      if (beat !== 'foreign') suspicious(`a ${beat} beat by HTTP`)
+      return refusal(beat === 'damaged' ? 400 : 403, notOurs(cluster)[beat])
     }
     const outcome = keep(beat, bytes, now)
     if (outcome === 'full') return refusal(403, `this witness hears ${mostNames} voters already`)
     // A replay, or a copy of an agent: it learns nothing, and changes nothing.
-    if (outcome === 'older')
+    if (outcome === 'older') {
+      suspicious(`an old beat of ${beat.from} by HTTP, said again`)
       return refusal(
         409,
         `a newer beat of ${beat.from} has come already; if its store was replaced, restart this witness`,
       )
+    }
     const body = encodeReply(world, { key, question: bytes }, knownTo(beat.from, now))
     return { status: 200, body, type: 'application/octet-stream' }
   }
@@ -100,6 +102,13 @@ export const witnessDesk = (
     },
   }
 }
+
+/** Why it is no beat of this cluster. */
+const notOurs = (cluster: string) => ({
+  foreign: `this is no beat of cluster ${cluster}, which this witness serves`,
+  forged: `this beat was not made with the key of cluster ${cluster}: compare cluster.key on both`,
+  damaged: 'this beat has the right key, but cannot be read: is its sender of another version?',
+})
 
 const refusal = (status: number, why: string): HttpAnswer => ({ status, body: `${why}\n` })
 

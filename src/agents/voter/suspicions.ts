@@ -2,7 +2,6 @@
  * What came in and was not what it claims to be: told at once, then counted, so that whoever sends a thousand forged
  * beats a second fills neither the diary nor the log.
  */
-import type { Event, ServerName } from '../../events/index.ts'
 import type { World } from '../../world/world.ts'
 import type { Say } from '../log/log-link.ts'
 
@@ -17,10 +16,10 @@ export type Suspicions = (what: string) => void
 
 type Kind = { saidAt: number; recordedAt: number; count: number }
 
-/** `record` is null for a witness, which puts nothing on the log. */
+/** `record` puts it on the log; null for a witness, which writes nothing there. */
 export const suspicions = (
   world: Pick<World, 'clock'>,
-  { me, say, record }: { readonly me: ServerName; readonly say: Say; readonly record: ((event: Event) => void) | null },
+  { say, record }: { readonly say: Say; readonly record: ((what: string, count: number) => void) | null },
 ): Suspicions => {
   const kinds = new Map<string, Kind>()
   const kindOf = (what: string): readonly [string, Kind] => {
@@ -39,7 +38,7 @@ export const suspicions = (
     }
     if (record === null || now - kind.recordedAt < recordMs) return
     kind.recordedAt = now
-    record({ type: 'SuspicionRaised', data: { server: me, what, count: kind.count } })
+    record(what, kind.count)
     kind.count = 0
   }
 }

@@ -147,7 +147,10 @@ export const joinVoters = (
     readonly note: ServerAgent['note'] | null
   },
 ): Voter => {
-  const suspicious = suspicions(world, { me: serverName(node.kit.own.name), say, record: note })
+  const server = serverName(node.kit.own.name)
+  const record =
+    note && ((what: string, count: number) => note({ type: 'SuspicionRaised', data: { server, what, count } }))
+  const suspicious = suspicions(world, { say, record })
   const failed = (what: string) => say(what, {})
   const codec = beatCodec && { codec: beatCodec }
   const voter = startVoter(world, { kit: node.kit, store: node.store, suspicious, failed, ...codec, ...shared })

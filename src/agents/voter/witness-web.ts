@@ -5,6 +5,7 @@ import { largestBeat } from '../heartbeats/beat-codec.ts'
 import { witnessDesk } from '../heartbeats/witness-desk.ts'
 import type { Say } from '../log/log-link.ts'
 import type { Machine } from '../machine.ts'
+import { suspicions } from './suspicions.ts'
 import { clusterKeyOf, KitUnusable } from './voter-kit.ts'
 
 export type WitnessWebAddress = {
@@ -20,7 +21,8 @@ export const startWitnessWeb = async (
   world: World,
   { address, port, tls, cluster, key, say }: WitnessWeb,
 ): Promise<{ readonly port: number; readonly close: () => void }> => {
-  const desk = witnessDesk(world, { cluster, key })
+  // It has no log to put it on; its diary has it, and says no more of it than is worth reading.
+  const desk = witnessDesk(world, { cluster, key, suspicious: suspicions(world, { say, record: null }) })
   const texts =
     tls === null ? null : { certificate: await text(world, tls.certificate), key: await text(world, tls.key) }
   const server = await world.httpServers.listen({ address, port, tls: texts, largestBytes: largestBeat }, desk.answer)

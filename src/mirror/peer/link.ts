@@ -12,11 +12,8 @@ import { encodeMessage, type Hello, parseHello, protocolVersions } from './messa
 
 /** Bytes to and from somewhere: a socket, or a simulation. */
 export type Channel = {
-  /** `isFull`: take no more until `drained`. */
   /** `taken`: the bytes are the caller's again. */
   readonly send: (bytes: Uint8Array, taken?: () => void) => void
-  /** Sent, but not yet with the kernel. */
-  readonly waitingBytes: () => number
   readonly close: () => void
 }
 /** What a channel calls. */
@@ -115,8 +112,6 @@ export class PeerLink {
   readonly send = (frames: readonly Frame[]): void => {
     if (this.#state === 'open' && frames.length > 0) this.#write(frames)
   }
-
-  readonly waitingBytes = (): number => this.#channel.waitingBytes()
 
   readonly close = (because: string): void => {
     if (this.#state === 'closed') return

@@ -100,7 +100,6 @@ const channelOf = (socket: Socket, end: ChannelEnd): Channel => {
     send: (bytes, taken) => {
       if (socket.writable) socket.write(bytes, () => taken?.())
     },
-    waitingBytes: () => socket.writableLength,
     close: () => {
       socket.destroy()
     },

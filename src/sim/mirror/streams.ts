@@ -55,7 +55,6 @@ class End {
       this.#parts.sending(this.process)
       if (!this.isClosed && this.process.isAlive) this.#push({ bytes: copy, because: '' })
     },
-    waitingBytes: () => this.#queue.reduce((sum, { bytes }) => sum + (bytes?.length ?? 0), 0),
     close: () => this.#leave('the other side has closed the connection'),
   }
 

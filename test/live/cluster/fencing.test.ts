@@ -136,6 +136,8 @@ describe('with fencing required', () => {
     await watch.waitFor('s2', settleMs)
     const [confirmed] = await cluster.events('FencingConfirmedByOperator', 's2')
     expect(confirmed?.data).toMatchObject({ server: 's1', note: 'pulled its cables' })
+    // With the name of who vouches for it.
+    expect(await cluster.do('s2', 'alerts')).toMatch(/Server s1 is off, says root\b.*pulled its cables/)
   })
 
   clusterTest('a controller that answers again ends the wait by itself', options, async (cluster) => {

@@ -14,6 +14,8 @@ let virtual: VirtualWorld
 let outbox: readonly Event[]
 let recorder: Recorder
 let written: readonly Event[]
+/** What it takes until an epoch is on disk as stopped. */
+let saved: () => Promise<void>
 
 const isCommit = (given: Given): given is readonly [Event, ...Event[]] => Array.isArray(given)
 const before = [...cluster(), ...webOnS1].map((one) => (isCommit(one) ? one : ([one] as const)))
@@ -64,7 +66,7 @@ const reporterOf = (...given: readonly Event[]): GroupReporter => {
       isAllOff: () => true,
       context: () => null,
     },
-    stopEpoch: async () => {},
+    stopEpoch: async () => await saved(),
     facts: () => knows(s1),
     clock: virtual.clock,
     phaseMs: () => 1,
@@ -81,6 +83,7 @@ const reportAll = async (reporter: GroupReporter): Promise<void> => {
 beforeEach(() => {
   virtual = new VirtualWorld()
   outbox = []
+  saved = async () => {}
 })
 
 describe('what was kept while the log was away is more than a commit may hold', () => {
@@ -110,6 +113,34 @@ describe('what was kept while the log was away is more than a commit may hold', 
     expect(written.filter(({ type }) => type === 'ActivationFailed')).toEqual(all)
     expect(recorder.state().groups[groupName('web')]?.ownership).toMatchObject({ status: 'assigned', server: 's2' })
   })
+})
+
+test('a group is given on only once it is on disk that its epoch has stopped', async () => {
+  let save = (): void => {}
+  saved = () =>
+    new Promise((resolve) => {
+      save = resolve
+    })
+  await reportAll(reporterOf(stopping('web', 5, 'GROUPMOVE', 's2')))
+  expect(written).toEqual([])
+  save()
+  await virtual.pass(1000)
+  expect(recorder.state().groups[web]?.ownership).toMatchObject({ status: 'assigned', server: 's2' })
+})
+
+test('nor is it while that cannot be written down, which is tried again', async () => {
+  let failures = 0
+  saved = async () => {
+    failures += 1
+    if (failures <= 2) throw new Error('no space left on the device')
+  }
+  const reporter = reporterOf(stopping('web', 5, 'GROUPMOVE', 's2'))
+  reporter.report(recorder.state())
+  await virtual.settle()
+  expect(written).toEqual([])
+  await virtual.pass(20_000)
+  expect(failures).toBe(3)
+  expect(recorder.state().groups[web]?.ownership).toMatchObject({ status: 'assigned', server: 's2' })
 })
 
 test('one outcome alone is told however long it is', async () => {

@@ -13,10 +13,16 @@ const cluster = 'demo'
 class Setting {
   readonly virtual = new VirtualWorld()
   readonly codec = beatCodec(this.virtual.world, cluster, key)
-  desk = witnessDesk(this.virtual.world, { cluster, key })
+  /** What the witness finds odd. */
+  readonly odd: string[] = []
+  desk = this.newDesk()
   /** What the network does instead of delivering. */
   answers: ((answer: HttpAnswer) => Promise<HttpAnswer>) | null = null
   asked = 0
+
+  newDesk() {
+    return witnessDesk(this.virtual.world, { cluster, key, suspicious: (what) => this.odd.push(what) })
+  }
 
   post(body: Uint8Array, from = '10.0.0.1'): HttpAnswer {
     return this.desk.answer({ method: 'POST', path: witnessPath, body, from })
@@ -99,6 +105,8 @@ describe('the witness', () => {
     expect(setting.post(foreign)).toMatchObject({ status: 403, body: expect.stringContaining('cluster demo') })
     expect(setting.post(forged)).toMatchObject({ status: 403, body: expect.stringContaining('cluster.key') })
     expect(setting.post(new Uint8Array())).toMatchObject({ status: 403 })
+    // What is of another cluster has only lost its way.
+    expect(setting.odd).toEqual(['a forged beat by HTTP'])
   })
 
   test('answers a replayed beat with nothing', () => {
@@ -108,6 +116,7 @@ describe('the witness', () => {
     expect(setting.post(second ?? new Uint8Array()).status).toBe(200)
     expect(setting.post(first ?? new Uint8Array()).status).toBe(409)
     expect(setting.post(second ?? new Uint8Array()).status).toBe(409)
+    expect(setting.odd).toEqual(Array(2).fill('an old beat of s1 by HTTP, said again'))
   })
 
   test('takes beats of sixteen voters and no more, whoever has the key', () => {

@@ -43,6 +43,13 @@ describe('is refused:', () => {
       /^s2 is split off for a backup$/,
       /rejoin web.data$/,
     ],
+    [
+      'a replaced disk of the copy that is split off',
+      replace('s2'),
+      [...alone, split],
+      /^s2 is split off for a backup$/,
+      /rejoin web.data$/,
+    ],
     ['a resync of all of it while its group is stopped', full, stopped, /^web does not run anywhere/, start],
     ['a comparison while its group is stopped', verify, stopped, /^web does not run anywhere/, start],
     ['a split while its group is stopped', of('split-mirror'), stopped, /^web does not run anywhere/, start],

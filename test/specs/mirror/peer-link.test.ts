@@ -107,7 +107,6 @@ describe('a mirror connect', () => {
             const copy = Uint8Array.from(bytes)
             one.clock.after(1, () => end.received(copy))
           },
-          waitingBytes: () => 0,
           close: () => undefined,
         }
       },

@@ -35,7 +35,6 @@ export class SimulatedConnection {
             if (other && !other.isClosed) other.end?.received(copy)
           })
         },
-        waitingBytes: () => 0,
         close: () => {
           if (own.isClosed) return
           own.isClosed = true
