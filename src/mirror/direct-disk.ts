@@ -7,7 +7,17 @@ import { closeSync, constants, fdatasyncSync, fstatSync, openSync, readFileSync,
 import { queueFoldersOf } from '../world/block-queues.ts'
 import { errno, punchHole, SystemCallFailed, zeroRange } from '../world/libc.ts'
 import { alignedBytes, isAligned } from './aligned-memory.ts'
-import { type Disk, type DiskPlace, DiskTrouble, writeZeros } from './disk.ts'
+import {
+  type Disk,
+  type DiskPlace,
+  DiskTrouble,
+  lengthOf,
+  type Outcome,
+  oneByOne,
+  type Transfer,
+  writeZeros,
+} from './disk.ts'
+import { Together } from './together.ts'
 
 export type DirectDiskOptions = {
   /** False: through the page cache, for file systems that cannot do without. */
@@ -28,10 +38,17 @@ export const openDisk = (path: string, options: DirectDiskOptions): Disk => {
     (options.exclusive ? constants.O_EXCL : 0)
   const fd = tried(path, 'open', null, () => openSync(path, flags))
   const { size, blockBytes } = tried(path, 'ask for its size', null, () => measure(fd))
-  return new DirectDisk({ path, fd, size, blockBytes })
+  return new DirectDisk({ path, fd, size, blockBytes, isDirect: options.direct })
 }
 
-type Opened = { readonly path: string; readonly fd: number; readonly size: number; readonly blockBytes: number }
+type Opened = {
+  readonly path: string
+  readonly fd: number
+  readonly size: number
+  readonly blockBytes: number
+  /** Through the page cache nothing is done at once. */
+  readonly isDirect: boolean
+}
 
 class DirectDisk implements Disk {
   #size: number
@@ -39,14 +56,16 @@ class DirectDisk implements Disk {
   readonly #path: string
   readonly #fd: number
   readonly #bounce = alignedBytes(bounceBytes)
+  readonly #together: Together | null
   #canPunch = true
   #canZero = true
 
-  constructor({ path, fd, size, blockBytes }: Opened) {
+  constructor({ path, fd, size, blockBytes, isDirect }: Opened) {
     this.#path = path
     this.#fd = fd
     this.#size = size
     this.blockBytes = blockBytes
+    this.#together = isDirect ? Together.open(fd) : null
   }
 
   get size(): number {
@@ -86,6 +105,15 @@ class DirectDisk implements Disk {
     })
   }
 
+  readonly transfer = (transfers: readonly Transfer[]): readonly Outcome[] => {
+    const together = this.#together
+    if (together === null || transfers.length < 2) return oneByOne(this, transfers)
+    for (const one of transfers) this.#check(one.at, lengthOf(one))
+    const failed = together.transfer(transfers)
+    // The kernel may have made one request of neighbours, of which one is bad: by itself each says what is so.
+    return transfers.map((one) => (failed.has(one) ? (oneByOne(this, [one])[0] ?? null) : null))
+  }
+
   readonly flush = (): void => {
     tried(this.#path, 'flush', { operation: 'flush', at: 0, length: 0 }, () => fdatasyncSync(this.#fd))
   }
@@ -104,7 +132,10 @@ class DirectDisk implements Disk {
     writeZeros(this, at, length)
   }
 
-  readonly close = (): void => closeSync(this.#fd)
+  readonly close = (): void => {
+    this.#together?.close()
+    closeSync(this.#fd)
+  }
 
   /** False: this disk cannot do it. */
   readonly #attempt = ({ at, length }: { readonly at: number; readonly length: number }, call: () => void): boolean => {

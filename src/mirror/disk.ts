@@ -17,6 +17,11 @@ export type Disk = {
   readonly read: (at: number, into: Uint8Array) => void
   /** @throws DiskTrouble */
   readonly write: (at: number, bytes: Uint8Array) => void
+  /**
+   * All of them at once, in an order of the device's own: none that writes may overlap another (`batches.ts`). Returns
+   * when all are over, and how each ended; null: done.
+   */
+  readonly transfer: (transfers: readonly Transfer[]) => readonly Outcome[]
   /** Everything written before is durable when it returns. @throws DiskTrouble */
   readonly flush: () => void
   /** The range may read as anything; here it reads as zeros, so that both sides of a mirror stay equal. */
@@ -25,6 +30,13 @@ export type Disk = {
   readonly zero: (at: number, length: number) => void
   readonly close: () => void
 }
+
+export type Transfer =
+  | { readonly do: 'read'; readonly at: number; readonly into: Uint8Array }
+  | { readonly do: 'write'; readonly at: number; readonly bytes: Uint8Array }
+export type Outcome = DiskTrouble | null
+
+export const lengthOf = (one: Transfer): number => (one.do === 'read' ? one.into.length : one.bytes.length)
 
 export type DiskPlace = { readonly operation: 'read' | 'write' | 'flush'; readonly at: number; readonly length: number }
 
@@ -38,6 +50,19 @@ export class DiskTrouble extends Error {
     this.place = place
   }
 }
+
+/** `Disk.transfer` of a disk that does one after the other. */
+export const oneByOne = (disk: Pick<Disk, 'read' | 'write'>, transfers: readonly Transfer[]): readonly Outcome[] =>
+  transfers.map((one) => {
+    try {
+      if (one.do === 'read') disk.read(one.at, one.into)
+      else disk.write(one.at, one.bytes)
+      return null
+    } catch (error) {
+      if (error instanceof DiskTrouble) return error
+      throw error
+    }
+  })
 
 /** Writes zeros in pieces: where a device cannot do it by itself. */
 export const writeZeros = (disk: Pick<Disk, 'write'>, at: number, length: number): void => {

@@ -1,4 +1,5 @@
 /** A disk without a mirror, behind the same interface: for tests of front ends, and as what a mirror is measured by. */
+import { Batch } from './batches.ts'
 import type { Disk } from './disk.ts'
 import type { BlockOperation, BlockRequest, Engine } from './engine-interface.ts'
 
@@ -6,14 +7,32 @@ export const plainEngine = (disk: Disk): Engine => ({
   size: disk.size,
   blockBytes: disk.blockBytes,
   submit: (burst) => {
-    for (const request of burst) settleOn(disk, request)
+    const batch = new Batch<Read | Write>((requests) => settleAll(disk, requests))
+    for (const request of burst)
+      if (request.do === 'read' || request.do === 'write') batch.add(request)
+      else {
+        batch.run()
+        settle(request, () => applyTo(disk, request))
+      }
+    batch.run()
   },
 })
 
-const settleOn = (disk: Disk, request: BlockRequest): void => {
+type Read = Extract<BlockRequest, { do: 'read' }>
+type Write = Extract<BlockRequest, { do: 'write' }>
+
+const settleAll = (disk: Disk, requests: readonly (Read | Write)[]): void => {
+  const outcomes = disk.transfer(requests)
+  requests.forEach((request, index) => {
+    if (outcomes[index] !== null) request.settle('EIO')
+    else settle(request, () => request.do === 'write' && request.fua && disk.flush())
+  })
+}
+
+const settle = (request: BlockRequest, run: () => void): void => {
   let isDone = false
   try {
-    applyTo(disk, request)
+    run()
     isDone = true
   } catch {
     // The asker is told; the disk's own words are on the kernel's log.

@@ -16,6 +16,7 @@ export const errno = {
   EPERM: 1,
   ENOENT: 2,
   ESRCH: 3,
+  EINTR: 4,
   EAGAIN: 11,
   EACCES: 13,
   EBUSY: 16,
@@ -90,6 +91,19 @@ const raw = {
   recvfrom: bind<(fd: number, into: Bytes, size: number, flags: number, address: Bytes, length: Int32Array) => number>(
     'long recvfrom(int, void *, size_t, int, void *, void *)',
   ),
+}
+/** By their numbers: the library that wraps them is no part of the C library. */
+const aio = {
+  setup: bind<(n: number, entries: number, context: BigUint64Array) => number | bigint>(
+    'long syscall(long, unsigned int, void *)',
+  ),
+  destroy: bind<(n: number, context: bigint) => number | bigint>('long syscall(long, uint64_t)'),
+  submit: bind<(n: number, context: bigint, count: number, requests: BigUint64Array) => number | bigint>(
+    'long syscall(long, uint64_t, long, void *)',
+  ),
+  getEvents: bind<
+    (n: number, context: bigint, least: number, most: number, events: Bytes, limit: null) => number | bigint
+  >('long syscall(long, uint64_t, long, long, void *, void *)'),
 }
 const epollWait = library.func('int epoll_wait(int, void *, int, int)')
 
@@ -210,6 +224,49 @@ export const lockDescriptor = (fd: number): boolean => {
   const failure = koffi.errno()
   if (failure === errno.EAGAIN) return false
   throw new SystemCallFailed('flock', failure)
+}
+
+type AioNumbers = {
+  readonly setup: number
+  readonly destroy: number
+  readonly getEvents: number
+  readonly submit: number
+}
+const aioNumbers: Readonly<Record<string, AioNumbers>> = {
+  x64: { setup: 206, destroy: 207, getEvents: 208, submit: 209 },
+  arm64: { setup: 0, destroy: 1, getEvents: 4, submit: 2 },
+}
+/** struct iocb and struct io_event of linux/aio_abi.h. */
+export const aioAbi = { requestBytes: 64, eventBytes: 32, read: 0, write: 1 } as const
+
+/** Asynchronous I/O of the kernel. */
+export type KernelAio = {
+  /** How many of these requests (their addresses) were taken, the first ones. @throws SystemCallFailed none */
+  readonly submit: (requests: BigUint64Array, count: number) => number
+  /** Waits until so many have ended, or a signal comes; how many there are in `events`. @throws Error: what they write to is not safe */
+  readonly wait: (events: Bytes, count: number) => number
+  readonly close: () => void
+}
+
+/** For so many requests at a time; null where the kernel has none to give. */
+export const openKernelAio = (entries: number): KernelAio | null => {
+  const numbers = aioNumbers[process.arch]
+  const context = new BigUint64Array(1)
+  if (numbers === undefined || Number(aio.setup(numbers.setup, entries, context)) !== 0) return null
+  const id = context[0] ?? 0n
+  return {
+    submit: (requests, count) => checked('io_submit', aio.submit(numbers.submit, id, count, requests)),
+    wait: (events, count) => {
+      const ended = aio.getEvents(numbers.getEvents, id, count, count, events, null)
+      if (ended >= 0) return Number(ended)
+      const failure = koffi.errno()
+      if (failure === errno.EINTR) return 0
+      throw new Error(`io_getevents: ${errorName(failure)}`)
+    },
+    close: () => {
+      aio.destroy(numbers.destroy, id)
+    },
+  }
 }
 
 const keepSize = 1

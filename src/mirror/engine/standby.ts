@@ -1,7 +1,8 @@
 /** The side that follows: does what the active side sends, in order, and says how far it has come. */
 import { createHash } from 'node:crypto'
+import { Batch } from '../batches.ts'
 import type { ClusterPartition } from '../cluster-partition.ts'
-import { type Disk, DiskTrouble } from '../disk.ts'
+import { type Disk, DiskTrouble, type Transfer } from '../disk.ts'
 import { joined } from '../generations.ts'
 import { type Frame, frame, maxPayloadBytes } from '../peer/frame.ts'
 import type { PeerLink } from '../peer/link.ts'
@@ -36,8 +37,11 @@ export class Standby {
   /** Of the epoch that it follows: what the other side did not tell the log before it was lost. */
   #touched: Touched | null = null
   #link: PeerLink | null = null
-  #done = 0
+  /** Of the last frame that was taken. */
+  #taken = 0
   #isAckDue = false
+  /** Writes that came together are done together, and acknowledged by one answer. */
+  readonly #batch = new Batch<Transfer>((transfers) => this.#write(transfers))
   #isRefusing = false
 
   constructor(side: Side, report: ReportListener = () => undefined, touches = new TouchedEpochs()) {
@@ -59,13 +63,16 @@ export class Standby {
 
   readonly linkUp = (link: PeerLink): void => {
     this.#link = link
-    this.#done = 0
+    this.#taken = 0
     this.#isRefusing = false
     link.send([frame('state', { payload: encodeMessage(peerStateOf(this.#side)) }), ...marksOf(this.#side.partition)])
   }
 
   readonly linkDown = (): void => {
     this.#link = null
+    // Nobody was told that they are done.
+    this.#batch.forget()
+    this.#isAckDue = false
   }
 
   /** The epoch under which it follows. */
@@ -77,28 +84,28 @@ export class Standby {
   readonly stamp = (): void => {
     if (this.#isRefusing || this.#touched?.takeWritten() !== true) return
     const because = this.#attempt(() => this.#side.partition.save(this.#side.partition.state))
-    if (because !== null) this.#refuse(this.#done, because)
+    if (because !== null) this.#refuse(because)
   }
 
   readonly received = (one: Frame): void => {
     if (this.#isRefusing || !numbered.has(one.kind)) {
+      this.#runBatch()
       if (one.kind === 'digest-request') this.#answer('digest', one, (data) => digestOf(data, one.at, one.length))
       if (one.kind === 'read-request') this.#answer('read-data', one, (data) => bytesOf(data, one))
       return
     }
     const because = this.#objectionTo(one) ?? this.#perform(one)
-    if (because !== null) {
-      this.#refuse(one.sequence, because)
-      return
-    }
-    this.#done = one.sequence
-    if (this.#isAckDue) return
-    // One for everything that came together.
-    this.#isAckDue = true
-    queueMicrotask(() => {
-      this.#isAckDue = false
-      this.#link?.send([frame('ack', { sequence: this.#done, at: this.#side.partition.saves })])
-    })
+    this.#taken = one.sequence
+    if (because !== null) this.#refuse(because)
+    else this.#isAckDue = true
+  }
+
+  /** Nothing more has come with the frames since the last time. */
+  readonly paused = (): void => {
+    this.#runBatch()
+    if (!this.#isAckDue || this.#isRefusing) return
+    this.#isAckDue = false
+    this.#link?.send([frame('ack', { sequence: this.#taken, at: this.#side.partition.saves })])
   }
 
   /** Writes what is cached; nothing is lost by a power cut afterwards. @throws DiskTrouble */
@@ -123,10 +130,11 @@ export class Standby {
     return isInside ? null : `range ${at}+${length} is not on blocks of ${blockBytes} within ${size}`
   }
 
-  readonly #refuse = (sequence: number, because: string): void => {
+  readonly #refuse = (because: string): void => {
     this.#isRefusing = true
+    this.#batch.forget()
     const { epoch } = this.#side.partition.state
-    this.#link?.send([frame('refused', { sequence, epoch, payload: new TextEncoder().encode(because) })])
+    this.#link?.send([frame('refused', { sequence: this.#taken, epoch, payload: new TextEncoder().encode(because) })])
   }
 
   /** Null when it was done. */
@@ -157,10 +165,12 @@ export class Standby {
     const { data, partition } = this.#side
     // What is only copied was told of before the sides were joined.
     if (one.length > 0 && !one.isResync) this.#touched?.add(one)
+    if (one.kind === 'write') {
+      this.#batch.add({ do: 'write', at: one.at, bytes: one.payload })
+      return
+    }
+    this.#batch.run()
     switch (one.kind) {
-      case 'write':
-        data.write(one.at, one.payload)
-        return
       case 'trim':
         data.trim(one.at, one.length)
         return
@@ -176,6 +186,17 @@ export class Standby {
       default:
         this.#join(one)
     }
+  }
+
+  readonly #runBatch = (): void => {
+    const because = this.#isRefusing ? null : this.#attempt(this.#batch.run)
+    if (because !== null) this.#refuse(because)
+  }
+
+  /** @throws DiskTrouble the first of them */
+  readonly #write = (transfers: readonly Transfer[]): void => {
+    const trouble = this.#side.data.transfer(transfers).find((one) => one !== null)
+    if (trouble) throw trouble
   }
 
   /** Everything is here: this copy is what the source's is. */

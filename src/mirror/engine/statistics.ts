@@ -1,5 +1,6 @@
 /** What a data plane counts (D12). Totals only grow; a highest value is kept since the start and since the last sample. */
 import type { Disk } from '../disk.ts'
+import type { LinkStatistics } from '../peer/link.ts'
 import { badBlockBytes } from './bad-blocks.ts'
 import type { ReportListener } from './report.ts'
 
@@ -83,6 +84,19 @@ export class Statistics {
     requests: levelOf(this.requests),
   })
 
+  /** What a link has counted since the last time is counted here from now on. */
+  readonly takeCounts = (counts: LinkStatistics): void => {
+    if (counts.roundTripMs !== null) {
+      this.roundTrip.set(counts.highestRoundTripMs)
+      this.roundTrip.set(counts.roundTripMs)
+      counts.highestRoundTripMs = 0
+    }
+    for (const key of ['sentBytes', 'payloadBytes', 'compressedBytes'] as const) {
+      this[key] += counts[key]
+      counts[key] = 0
+    }
+  }
+
   /** A new sample begins. */
   readonly sampled = (): void => {
     const { acknowledge, resyncAcknowledge, roundTrip, behindBytes, queue, requests } = this
@@ -137,6 +151,15 @@ export const countedDisk = (disk: Disk, counts: Statistics): Disk => {
     write: (at, bytes) => {
       counted(() => disk.write(at, bytes))
       counts.diskWrittenBytes += bytes.length
+    },
+    transfer: (transfers) => {
+      const outcomes = disk.transfer(transfers)
+      transfers.forEach((one, index) => {
+        if (outcomes[index] !== null) counts.diskErrors += 1
+        else if (one.do === 'read') counts.diskReadBytes += one.into.length
+        else counts.diskWrittenBytes += one.bytes.length
+      })
+      return outcomes
     },
     flush: () => counted(disk.flush),
     trim: (at, length) => counted(() => disk.trim(at, length)),

@@ -1,5 +1,6 @@
 /** What is being written: marked, numbered, sent, done here, and waiting for the other side. */
 import type { Clock } from '../../world/world.ts'
+import { Batch } from '../batches.ts'
 import { DiskTrouble } from '../disk.ts'
 import type { BlockRequest } from '../engine-interface.ts'
 import { type Frame, frame } from '../peer/frame.ts'
@@ -37,10 +38,13 @@ export type WritesPort = {
   readonly send: (frames: readonly Frame[]) => void
 }
 
+type Write = Extract<BlockRequest, { do: 'write' }>
+
 export class Writes {
   readonly intents: Intents
   readonly inFlight = new InFlight()
   readonly #port: WritesPort
+  readonly #batch = new Batch<Read | Write>((requests) => this.#transfer(requests))
   #sequence = 0
   #isFlushing = false
   /** Reads of this burst that somebody else settles. */
@@ -78,9 +82,14 @@ export class Writes {
     if (this.replicates()) this.#port.send(frames)
     const { data } = this.#port.side
     this.#elsewhere.clear()
-    for (const one of burst)
-      if (one.do === 'read') this.#read(one)
-      else if (one.do !== 'flush') this.#here(() => applyTo(data, withoutFua(one)))
+    for (const one of burst) {
+      if (one.do === 'read' || one.do === 'write') this.#batch.add(one)
+      else if (one.do !== 'flush') {
+        this.#batch.run()
+        this.#here(() => applyTo(data, withoutFua(one)))
+      }
+    }
+    this.#batch.run()
     for (const one of changes)
       if (one.do !== 'write' && this.replicates()) this.#port.zeroed({ at: one.at, length: one.length })
     if (begun.at(-1)?.kind === 'flush') this.#here(data.flush)
@@ -134,20 +143,22 @@ export class Writes {
     }
   }
 
-  readonly #read = (one: Read): void => {
-    if (!this.#port.isAttached()) {
-      this.#elsewhere.add(one)
-      this.#port.unreadable(one, null)
-      return
-    }
-    try {
-      this.#port.side.data.read(one.at, one.into)
-      this.#port.statistics.readBytes += one.into.length
-    } catch (error) {
-      if (!(error instanceof DiskTrouble)) throw error
-      this.#elsewhere.add(one)
-      this.#port.unreadable(one, error)
-    }
+  /** @throws DiskTrouble */
+  readonly #transfer = (requests: readonly (Read | Write)[]): void => {
+    const isHere = this.#port.isAttached()
+    const outcomes = isHere ? this.#port.side.data.transfer(requests) : []
+    requests.forEach((one, index) => {
+      const trouble = outcomes[index] ?? null
+      if (one.do === 'write')
+        this.#here(() => {
+          if (trouble !== null) throw trouble
+        })
+      else if (isHere && trouble === null) this.#port.statistics.readBytes += one.into.length
+      else {
+        this.#elsewhere.add(one)
+        this.#port.unreadable(one, trouble)
+      }
+    })
   }
 
   /** How much the other side lacks, and how much is under way. */

@@ -12,12 +12,14 @@ export type OpenLink = (path: number, user: PathUser) => { readonly close: (beca
 export type PathUser = {
   readonly opened: (link: PeerLink) => void
   readonly received: (one: Frame) => void
+  readonly paused: () => void
   readonly closed: (because: string) => void
 }
 
 export type LinkOwner = {
   readonly linkUp: (link: PeerLink, path: number) => void
   readonly received: (one: Frame) => void
+  readonly paused: () => void
   readonly linkDown: (because: string) => void
   /** It would not survive the end of the link in use: not even a better one is wanted. */
   readonly keepsLink: () => boolean
@@ -74,6 +76,9 @@ export class LinkSlot {
       },
       received: (one) => {
         if (own !== null && this.#link?.link === own) this.#owner.received(one)
+      },
+      paused: () => {
+        if (own !== null && this.#link?.link === own) this.#owner.paused()
       },
       closed: (because) => {
         if (own !== null && this.#link?.link === own) {

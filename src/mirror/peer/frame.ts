@@ -40,7 +40,7 @@ export type Frame = {
   readonly sequence: number
   readonly at: number
   readonly length: number
-  /** Of a frame that was read: valid until the handler returns. */
+  /** Of a frame that was read: valid until `receive` returns. */
   readonly payload: Uint8Array
 }
 
@@ -147,7 +147,9 @@ export class FrameReader {
   #header = Buffer.alloc(headerBytes)
   #headerFilled = 0
   #expected: Header | null = null
+  /** Put together from what came in pieces. The one before may still be looked at while the next one begins. */
   #payload = Buffer.alloc(0)
+  #formerPayload = Buffer.alloc(0)
   #payloadFilled = 0
   #trouble: string | null = null
 
@@ -192,7 +194,10 @@ export class FrameReader {
     if (this.#payloadFilled < header.bytes) return now
     this.#payloadFilled = 0
     this.#expected = null
-    this.#finish(header, this.#payload.subarray(0, header.bytes))
+    const whole = this.#payload
+    this.#payload = this.#formerPayload
+    this.#formerPayload = whole
+    this.#finish(header, whole.subarray(0, header.bytes))
     return now
   }
 

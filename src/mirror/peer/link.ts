@@ -49,10 +49,12 @@ export type LinkStatistics = {
   highestRoundTripMs: number
 }
 
-/** To whoever uses the link, in this order: opened once, frames, closed once. */
+/** To whoever uses the link, in this order: opened once, frames and pauses, closed once. */
 export type LinkUser = {
   readonly opened: (link: PeerLink) => void
   readonly received: (one: Frame) => void
+  /** Nothing more has come by now: what the frames since the last time point to is overwritten from here on. */
+  readonly paused: () => void
   readonly closed: (because: string) => void
 }
 
@@ -135,6 +137,7 @@ export class PeerLink {
     this.#heardAt = this.#world.clock.now()
     const trouble = this.#reader.receive(bytes)
     if (trouble !== null) this.close(trouble)
+    else if (this.#state === 'open') this.#user.paused()
   }
 
   readonly #take = (one: Frame): void => {

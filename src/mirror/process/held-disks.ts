@@ -1,7 +1,7 @@
 /** The two partitions of one side as its process holds them: open, readable, of this mirror; and what makes them so. */
 import type { World } from '../../world/world.ts'
 import { ClusterPartition, type OpenedPartition } from '../cluster-partition.ts'
-import { type Disk, DiskTrouble } from '../disk.ts'
+import { type Disk, DiskTrouble, oneByOne } from '../disk.ts'
 import { dataGeneration, mirrorId, noGenerations } from '../generations.ts'
 import type { Geometry } from '../partition/state-record.ts'
 import type { Ground } from './ground.ts'
@@ -136,7 +136,7 @@ const clusterPartition = (disk: Disk): Disk => {
       throw error instanceof DiskTrouble ? new DiskTrouble('the cluster partition', what, error) : error
     }
   }
-  return {
+  const partition: Disk = {
     get size() {
       return disk.size
     },
@@ -144,9 +144,11 @@ const clusterPartition = (disk: Disk): Disk => {
     blockBytes: disk.blockBytes,
     read: (at, into) => attempt('read', () => disk.read(at, into)),
     write: (at, bytes) => attempt('write', () => disk.write(at, bytes)),
+    transfer: (transfers) => oneByOne(partition, transfers),
     flush: () => attempt('flush', disk.flush),
     trim: (at, length) => attempt('trim', () => disk.trim(at, length)),
     zero: (at, length) => attempt('zero', () => disk.zero(at, length)),
     close: disk.close,
   }
+  return partition
 }

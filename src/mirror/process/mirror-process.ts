@@ -94,6 +94,10 @@ class MirrorProcess {
         this.#role.side?.linkUp(link)
       },
       received: (one) => this.#role.side?.received(one),
+      paused: () => {
+        const { side } = this.#role
+        if (side instanceof Standby) side.paused()
+      },
       linkDown: (because) => {
         this.#count()
         this.#link = null
@@ -223,19 +227,8 @@ class MirrorProcess {
     return { ...done, ...told }
   }
 
-  /** What the link in use has counted goes to the rest. */
   readonly #count = (): void => {
-    const counts = this.#link?.statistics
-    if (!counts) return
-    if (counts.roundTripMs !== null) {
-      this.#statistics.roundTrip.set(counts.highestRoundTripMs)
-      this.#statistics.roundTrip.set(counts.roundTripMs)
-      counts.highestRoundTripMs = 0
-    }
-    for (const key of ['sentBytes', 'payloadBytes', 'compressedBytes'] as const) {
-      this.#statistics[key] += counts[key]
-      counts[key] = 0
-    }
+    if (this.#link) this.#statistics.takeCounts(this.#link.statistics)
   }
 
   readonly #tellTouched = ({ recorded }: Extract<Order, { do: 'touched' }>): Answer => {

@@ -1,5 +1,5 @@
 /** A disk in memory that loses what was not flushed when its power goes, sector by sector and in any order. */
-import { type Disk, DiskTrouble } from '../../mirror/disk.ts'
+import { type Disk, DiskTrouble, oneByOne } from '../../mirror/disk.ts'
 
 /** What a device writes as a whole or not at all. */
 export const sectorBytes = 512
@@ -55,6 +55,9 @@ export class SimulatedDisk implements Disk {
     // A Buffer would only lend its memory to a slice.
     this.#unflushed.push({ at, bytes: Uint8Array.from(bytes) })
   }
+
+  /** The last one first: whoever counts on the order that they were given in is found out. */
+  readonly transfer: Disk['transfer'] = (transfers) => oneByOne(this, transfers.toReversed()).toReversed()
 
   readonly flush = (): void => {
     this.before({ do: 'flush', at: 0, length: 0 })

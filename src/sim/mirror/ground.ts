@@ -1,5 +1,5 @@
 /** What a simulated data plane stands on: the block disks of its machine, simulated connections, and a front end for a writer. */
-import { type Disk, DiskTrouble } from '../../mirror/disk.ts'
+import { type Disk, DiskTrouble, oneByOne } from '../../mirror/disk.ts'
 import type { Engine } from '../../mirror/engine-interface.ts'
 import type { Ground } from '../../mirror/process/ground.ts'
 import type { SimulatedProcess } from '../process.ts'
@@ -60,7 +60,7 @@ const opened = (
     if (process.isAlive) touching({ process, path, call })
     return process.isAlive
   }
-  return {
+  const own: Disk = {
     get size() {
       return disk.size
     },
@@ -72,6 +72,8 @@ const opened = (
     write: (at, bytes) => {
       if (isAlive('write')) disk.write(at, bytes)
     },
+    // It may end between two of them.
+    transfer: (transfers) => oneByOne(own, transfers.toReversed()).toReversed(),
     flush: () => {
       if (isAlive('flush')) disk.flush()
     },
@@ -85,4 +87,5 @@ const opened = (
       if (ram.get(key) === process) ram.delete(key)
     },
   }
+  return own
 }

@@ -2,7 +2,7 @@
 import { strict as assert } from 'node:assert'
 import fc from 'fast-check'
 import { ClusterPartition, clusterPartitionBytes } from '../../../src/mirror/cluster-partition.ts'
-import type { Disk } from '../../../src/mirror/disk.ts'
+import { type Disk, oneByOne } from '../../../src/mirror/disk.ts'
 import { ActiveSide } from '../../../src/mirror/engine/active.ts'
 import { defaultActiveLimits } from '../../../src/mirror/engine/active-options.ts'
 import { type Side, Standby } from '../../../src/mirror/engine/standby.ts'
@@ -42,6 +42,7 @@ const watched = (): { readonly disk: Disk; readonly outside: string[] } => {
     blockBytes: 512,
     read: (at, into) => within('read', at, into.length, () => inner.read(at, into)),
     write: (at, bytes) => within('write', at, bytes.length, () => inner.write(at, bytes)),
+    transfer: (transfers) => oneByOne(disk, transfers),
     trim: (at, length) => within('trim', at, length, () => inner.trim(at, length)),
     zero: (at, length) => within('zero', at, length, () => inner.zero(at, length)),
     flush: inner.flush,
@@ -157,6 +158,7 @@ const withStandby = (frames: readonly Frame[]): void => {
   const side = new Standby(sideOn(disk))
   side.linkUp(link)
   for (const one of frames) side.received(one)
+  side.paused()
   assert.deepEqual(outside, [])
   for (const { kind, payload } of answers) if (kind === 'refused') assert.ok(payload.length > 0, 'it says why')
 }

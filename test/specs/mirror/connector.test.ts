@@ -18,6 +18,7 @@ const sides = () => {
     new LinkSlot({
       linkUp: (_link, path) => seen[name].push(`up ${path}`),
       received: () => undefined,
+      paused: () => undefined,
       linkDown: () => seen[name].push('down'),
       keepsLink: () => keeps[name],
     })

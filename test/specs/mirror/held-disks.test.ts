@@ -110,9 +110,12 @@ test('a cluster partition that cannot be read for once is opened when it can be'
   const openDisk: Ground['openDisk'] = (path, options) => {
     if (inUse.has(path)) throw new DiskTrouble(path, 'open', 'EBUSY: resource busy or locked')
     inUse.add(path)
-    const { size, blockBytes, measure, read, write, flush, trim, zero, close } = realGround.openDisk(path, options)
+    const { size, blockBytes, measure, read, write, transfer, flush, trim, zero, close } = realGround.openDisk(
+      path,
+      options,
+    )
     return {
-      ...{ size, blockBytes, measure, write, flush, trim, zero },
+      ...{ size, blockBytes, measure, write, transfer, flush, trim, zero },
       read: (at, into) => {
         if (isFailing) throw new DiskTrouble(path, 'read', 'EIO: i/o error')
         read(at, into)

@@ -240,6 +240,9 @@ export class MirrorPair {
           const kept = this.#kept(one)
           if (isOwn() && kept) side?.received(kept)
         },
+        paused: () => {
+          if (isOwn() && side instanceof Standby) side.paused()
+        },
         closed: (because: string) => {
           if (server.link === link) server.link = null
           if (isOwn()) side?.linkDown(because)

@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { DiskTrouble } from '../../../src/mirror/disk.ts'
 import type { BlockRequest, Engine } from '../../../src/mirror/engine-interface.ts'
 import { type NbdExport, Negotiation } from '../../../src/mirror/nbd/negotiation.ts'
 import { Transmission } from '../../../src/mirror/nbd/transmission.ts'
@@ -113,11 +114,10 @@ describe('what a client reads and writes', () => {
   test('a disk that fails is EIO, and the next request is served', () => {
     const disk = new SimulatedDisk(mebi)
     const client = clientOf(disk)
-    disk.before = () => {
-      disk.before = () => undefined
-      throw new Error('bad sector')
+    disk.before = ({ at }) => {
+      if (at === 0) throw new DiskTrouble('disk', 'read', 'bad sector')
     }
-    client.say(requestOf({ kind: read, length: 512 }), requestOf({ kind: read, length: 512 }))
+    client.say(requestOf({ kind: read, length: 512 }), requestOf({ kind: read, at: 512, length: 512 }))
     expect(client.errors()).toEqual([5, 0])
   })
 })

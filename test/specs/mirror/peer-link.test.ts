@@ -27,6 +27,7 @@ class Heard implements LinkUser {
   readonly received = (one: Frame) => {
     this.frames.push({ ...one, payload: Uint8Array.from(one.payload) })
   }
+  readonly paused = () => undefined
   readonly closed = (because: string) => {
     this.end = because
   }
