@@ -11,7 +11,7 @@ export const metricsReference = (): string =>
     section('Of the cluster', 'What the log says: the same on every server, as far as each has read.', clusterMetrics),
     section(
       'Of mirror disks',
-      'From the data plane of the server that is asked, unless it says `by the log`. It is asked once a second anyway. Of the statistics files only what is per sample is missing, which Prometheus reckons itself (`rate`, `max_over_time`), and the *Waiting* columns, which are always 0.',
+      'From the data plane of the server that is asked, unless it says `by the log`. It is asked once a second anyway. Of the statistics files only what is per sample is missing, which Prometheus reckons itself (`rate`, `max_over_time`), and the *Waiting* columns, which are always 0 ([why](mirror-process.md#statistics)).',
       mirrorMetrics,
     ),
   ].join('\n')

@@ -155,8 +155,13 @@ const statistics: readonly Metric[] = [
   total('compressed_bytes', 'What became of it by compression.', (told) => told.compressedBytes),
   ...durations(
     'acknowledgement',
-    'Writes, from sending to acknowledgement by the other side',
+    'Writes and flushes, from sending to acknowledgement by the other side',
     (told) => told.acknowledge,
+  ),
+  ...durations(
+    'synchronization',
+    'Writes and flushes, from sending, asynchronously from queueing, to acknowledgement',
+    (told) => told.synchronize,
   ),
   ...durations(
     'resync_acknowledgement',

@@ -43,7 +43,11 @@ const ratio = (sample: Sample): number => {
   const before = grown((told) => told.payloadBytes, sample)
   return before === 0 ? 100 : (grown((told) => told.compressedBytes, sample) / before) * 100
 }
-/** Nobody waits for the resync: a block is read and sent in one step, in the order of the writes. */
+/**
+ * Nobody holds a region: one thread reads a block for the resync and sends it in one step, and performs a write in one
+ * step, both in the order of one connection (`engine/resync.ts`). What a write waits behind a resync on its way is in
+ * *Sync Time*.
+ */
 const never = (): number => 0
 
 const columns: readonly Column[] = [
@@ -53,8 +57,8 @@ const columns: readonly Column[] = [
   ...flow('Local Disk Read', 'MB', mib, (told) => told.diskReadBytes),
   ...flow('Send', 'KB', kib, (told) => told.sentBytes),
   ['Compress Ratio (%)', ratio],
-  ['Sync Time, Max (s)', ({ now }) => now.acknowledge.highestOfSample / 1000],
-  ['Sync Time, Avg (s)', (sample) => average((told) => told.acknowledge, sample) / 1000],
+  ['Sync Time, Max (s)', ({ now }) => now.synchronize.highestOfSample / 1000],
+  ['Sync Time, Avg (s)', (sample) => average((told) => told.synchronize, sample) / 1000],
   ['Sync Ack Time, Max (ms)', ({ now }) => now.acknowledge.highest],
   ['Sync Ack Time, Cur (ms)', ({ now }) => now.acknowledge.current],
   ...level('Recovery Ack Time (ms)', 1, (told) => told.resyncAcknowledge),
@@ -74,7 +78,9 @@ const columns: readonly Column[] = [
 ]
 
 /** Two decimals, truncated; what is more than nothing and shows as nothing is `0.00`, nothing is `0`. */
-export const statisticOf = (value: number): string => (value === 0 ? '0' : (Math.floor(value * 100) / 100).toFixed(2))
+export const statisticOf = (value: number): string => (value === 0 ? '0' : (hundredths(value) / 100).toFixed(2))
+/** 8.2 × 100 is 819.9999999999999: what is nearer to a whole number than a double can tell is that number. */
+const hundredths = (value: number): number => Math.floor(Number((value * 100).toPrecision(15)))
 
 export const statisticsHeader = ['Date', ...columns.map(([title]) => title)].map((title) => `"${title}"`).join(',')
 

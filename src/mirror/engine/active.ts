@@ -146,6 +146,9 @@ export class ActiveSide implements Engine {
     })
   }
 
+  /** What the statistics have of this moment. */
+  readonly measure = (): void => this.#parts.writes.measure()
+
   /** Nobody uses it any more. Null: it has stopped; or why it must not yet, after twice this time. */
   readonly leaveInStep = async (because: string, limitMs: number): Promise<string | null> => {
     const hindrance = await this.#parts.inStep.leave(limitMs)
@@ -166,6 +169,7 @@ export class ActiveSide implements Engine {
     this.#parts.care.giveUp()
     this.#link?.close(because)
     for (const { settles } of this.#parts.writes.inFlight.takeAll()) for (const settle of settles) settle('EIO')
+    this.measure()
   }
 
   /** Trouble with a disk: it is given up, or the service ends. The other side has everything. Null then. */
@@ -260,7 +264,7 @@ export class ActiveSide implements Engine {
   /** Regularly: is an answer overdue? */
   readonly #look = (): void => {
     const { clock, limits } = this.#options
-    const oldestMs = clock.now() - (this.#parts.writes.inFlight.oldest?.beganAt ?? clock.now())
+    const oldestMs = clock.now() - (this.#parts.writes.inFlight.oldest?.sentAt ?? clock.now())
     const isAwaited = this.#parts.writes.replicates() && !this.#parts.detachment.isAsking
     if (isAwaited && oldestMs > limits.ackMs) this.#breakNow(`no answer for ${Math.round(oldestMs)} ms`)
     this.#tick = clock.after(lookEveryMs(limits), this.#look)

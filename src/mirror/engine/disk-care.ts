@@ -7,6 +7,7 @@ import type { Range } from './intents.ts'
 import { type Read, RemoteReads } from './remote-reads.ts'
 import type { ReportListener } from './report.ts'
 import type { Side } from './standby.ts'
+import type { Statistics } from './statistics.ts'
 import { Verify, type VerifyOptions } from './verify.ts'
 
 export type DiskCarePort = {
@@ -17,6 +18,7 @@ export type DiskCarePort = {
   /** This side's own disks are in use. */
   readonly isAttached: () => boolean
   readonly send: (frames: readonly Frame[]) => void
+  readonly statistics: Pick<Statistics, 'readBytes'>
   /** Marks a range that is written here only. @throws DiskTrouble */
   readonly mark: (range: Range) => void
   /** Runs it; trouble with a disk ends the service. */
@@ -30,9 +32,9 @@ export class DiskCare {
   #verify: Verify | null = null
 
   constructor(port: DiskCarePort) {
-    const { isPaired, isAttached, send } = port
+    const { isPaired, isAttached, send, statistics } = port
     this.#port = port
-    this.#remote = new RemoteReads({ isPaired, isAttached, send, repair: this.#repair })
+    this.#remote = new RemoteReads({ isPaired, isAttached, send, statistics, repair: this.#repair })
   }
 
   readonly tell = (trouble: DiskTrouble): void => this.#port.report(troubleReport(this.#port.side.data, trouble))

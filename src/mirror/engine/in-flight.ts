@@ -8,7 +8,10 @@ export type Begun = {
   readonly mayUnmap: boolean
   /** Of its last chunk. */
   sequence: number
-  beganAt: number
+  /** When it was taken. */
+  readonly beganAt: number
+  /** When it was sent last; until then, when it was taken. */
+  sentAt: number
   readonly settles: readonly Settle[]
 }
 

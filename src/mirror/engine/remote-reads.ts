@@ -2,6 +2,7 @@
 import type { BlockRequest } from '../engine-interface.ts'
 import { type Frame, frame, maxPayloadBytes } from '../peer/frame.ts'
 import type { Range } from './intents.ts'
+import type { Statistics } from './statistics.ts'
 
 export type Read = Extract<BlockRequest, { do: 'read' }>
 
@@ -11,6 +12,7 @@ export type RemoteReadsPort = {
   /** This side's own disk is in use: only bad blocks of it are read there. */
   readonly isAttached: () => boolean
   readonly send: (frames: readonly Frame[]) => void
+  readonly statistics: Pick<Statistics, 'readBytes'>
   /** Writes here what was read; the region is marked first. @throws DiskTrouble when it cannot be marked */
   readonly repair: (at: number, bytes: Uint8Array) => void
 }
@@ -65,6 +67,7 @@ export class RemoteReads {
     of.request.into.set(payload, at - of.request.at)
     of.leftBytes -= length
     if (of.leftBytes !== 0) return
+    this.#port.statistics.readBytes += of.request.into.length
     this.#waiting = this.#waiting.filter((one) => one !== of)
     try {
       if (!of.isOverwritten) this.#port.repair(of.request.at, of.request.into)

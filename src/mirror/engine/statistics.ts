@@ -40,7 +40,7 @@ export class Duration {
 }
 
 export class Statistics {
-  /** By whoever uses the mirror disk. */
+  /** By whoever uses the mirror disk; what is discarded is not written. */
   writtenBytes = 0
   readBytes = 0
   /** On the data partition, the resync's included. */
@@ -54,8 +54,13 @@ export class Statistics {
   sentBytes = 0
   payloadBytes = 0
   compressedBytes = 0
-  /** From the sending of a write, or asynchronously its queueing, to its acknowledgement; of writes that were. */
+  /**
+   * From sending to acknowledgement, of what was acknowledged: writes, and flushes too. What waits so long for `ackMs` has
+   * broken the mirror.
+   */
   readonly acknowledge = new Duration()
+  /** The same; asynchronously from the moment at which it was taken, and told to be done. */
+  readonly synchronize = new Duration()
   readonly resyncAcknowledge = new Duration()
   readonly roundTrip = new Level()
   /** Not yet on the other server. */
@@ -77,6 +82,7 @@ export class Statistics {
     payloadBytes: this.payloadBytes,
     compressedBytes: this.compressedBytes,
     acknowledge: durationOf(this.acknowledge),
+    synchronize: durationOf(this.synchronize),
     resyncAcknowledge: durationOf(this.resyncAcknowledge),
     roundTripMs: levelOf(this.roundTrip),
     behindBytes: levelOf(this.behindBytes),
@@ -99,8 +105,9 @@ export class Statistics {
 
   /** A new sample begins. */
   readonly sampled = (): void => {
-    const { acknowledge, resyncAcknowledge, roundTrip, behindBytes, queue, requests } = this
-    for (const one of [acknowledge, resyncAcknowledge, roundTrip, behindBytes, queue, requests]) one.sampled()
+    const { acknowledge, synchronize, resyncAcknowledge, roundTrip, behindBytes, queue, requests } = this
+    for (const one of [acknowledge, synchronize, resyncAcknowledge, roundTrip, behindBytes, queue, requests])
+      one.sampled()
   }
 }
 
@@ -118,6 +125,7 @@ export type ToldStatistics = {
   readonly payloadBytes: number
   readonly compressedBytes: number
   readonly acknowledge: ToldDuration
+  readonly synchronize: ToldDuration
   readonly resyncAcknowledge: ToldDuration
   readonly roundTripMs: ToldLevel
   readonly behindBytes: ToldLevel
@@ -163,7 +171,10 @@ export const countedDisk = (disk: Disk, counts: Statistics): Disk => {
     },
     flush: () => counted(disk.flush),
     trim: (at, length) => counted(() => disk.trim(at, length)),
-    zero: (at, length) => counted(() => disk.zero(at, length)),
+    zero: (at, length) => {
+      counted(() => disk.zero(at, length))
+      counts.diskWrittenBytes += length
+    },
     close: disk.close,
   }
 }

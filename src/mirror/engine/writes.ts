@@ -68,10 +68,8 @@ export class Writes {
     const begun = changes.map((one) => this.#begin(one, frames))
     const ranges = changes.map((one) => ({ at: one.at, length: lengthOf(one) }))
     if (ranges.length > 0 && this.#port.isAttached()) this.intents.begin(ranges, this.#sequence)
-    for (const range of ranges) {
-      this.#port.touched.add(range)
-      this.#port.statistics.writtenBytes += range.length
-    }
+    for (const range of ranges) this.#port.touched.add(range)
+    for (const one of changes) if (one.do !== 'trim') this.#port.statistics.writtenBytes += lengthOf(one)
     this.#port.writing(ranges)
     if (this.#port.pair() === 'alone') for (const range of ranges) this.#addDirty(range)
     const flushers = burst.filter((one) => one.do === 'flush' || (one.do !== 'read' && one.fua))
@@ -79,7 +77,11 @@ export class Writes {
       const settles = flushers.map(({ settle }) => settle)
       begun.push(this.#entry({ kind: 'flush', at: 0, length: 0, mayUnmap: false, settles }, [frame('flush')], frames))
     }
-    if (this.replicates()) this.#port.send(frames)
+    if (this.replicates()) {
+      const now = this.#port.clock.now()
+      for (const one of begun) one.sentAt = now
+      this.#port.send(frames)
+    }
     const { data } = this.#port.side
     this.#elsewhere.clear()
     for (const one of burst) {
@@ -106,7 +108,7 @@ export class Writes {
       if (!isAlone) this.inFlight.add(isDone ? { ...one, settles: [] } : one)
       if (isDone) for (const settle of one.settles) settle(null)
     }
-    this.#measure()
+    this.measure()
     if (isAlone && this.intents.wantFlush()) this.intents.coverByDirty()
   }
 
@@ -162,12 +164,14 @@ export class Writes {
   }
 
   /** How much the other side lacks, and how much is under way. */
-  readonly #measure = (): void => {
-    const { statistics, side } = this.#port
+  readonly measure = (): void => {
+    const { statistics, side, pair, isAttached } = this.#port
     const { dirty, geometry } = side.partition
+    // Once this side has given up its own disks the marks are what it lacks itself; once it has stopped it lags behind nobody.
+    const marked = isAttached() && pair() !== 'stopped' ? dirty.marks.count : 0
     statistics.queue.set(this.inFlight.count)
     statistics.requests.set(this.inFlight.waiting)
-    statistics.behindBytes.set(this.inFlight.bytes + dirty.marks.count * geometry.blockBytes)
+    statistics.behindBytes.set(this.inFlight.bytes + marked * geometry.blockBytes)
   }
 
   readonly replicates = (): boolean =>
@@ -176,13 +180,15 @@ export class Writes {
   /** The other side has done everything up to this one. */
   readonly acknowledged = (sequence: number): void => {
     const now = this.#port.clock.now()
-    for (const { kind, sequence: own, settles, beganAt } of this.inFlight.take(sequence)) {
-      this.#port.statistics.acknowledge.add(now - beganAt)
+    const { statistics, mode } = this.#port
+    for (const { kind, sequence: own, settles, beganAt, sentAt } of this.inFlight.take(sequence)) {
+      statistics.acknowledge.add(now - sentAt)
+      statistics.synchronize.add(now - (mode === 'async' ? beganAt : sentAt))
       this.#isFlushing &&= kind !== 'flush'
       if (kind === 'flush') this.intents.flushed(own)
       for (const settle of settles) settle(null)
     }
-    this.#measure()
+    this.measure()
   }
 
   /** What was in flight over a connection that was lost, as it is on disk by now. @throws DiskTrouble */
@@ -193,7 +199,7 @@ export class Writes {
       one.sequence = this.#sequence
       // A flush that was sent before the write must not pass for one after it.
       if (one.kind !== 'flush') this.intents.begin([one], one.sequence)
-      one.beganAt = this.#port.clock.now()
+      one.sentAt = this.#port.clock.now()
     }
     this.#isFlushing = false
     return frames
@@ -225,9 +231,14 @@ export class Writes {
     return this.#entry({ kind: one.do, at: one.at, length: lengthOf(one), mayUnmap, settles }, framesOf(one), frames)
   }
 
-  readonly #entry = (what: Omit<Begun, 'sequence' | 'beganAt'>, own: readonly Frame[], frames: Frame[]): Begun => {
+  readonly #entry = (
+    what: Omit<Begun, 'sequence' | 'beganAt' | 'sentAt'>,
+    own: readonly Frame[],
+    frames: Frame[],
+  ): Begun => {
     for (const one of own) frames.push(this.numbered(one))
-    return { ...what, sequence: this.#sequence, beganAt: this.#port.clock.now() }
+    const now = this.#port.clock.now()
+    return { ...what, sequence: this.#sequence, beganAt: now, sentAt: now }
   }
 
   readonly #addDirty = (range: Range): void => {

@@ -228,6 +228,7 @@ class MirrorProcess {
   }
 
   readonly #count = (): void => {
+    this.#role.active?.measure()
     if (this.#link) this.#statistics.takeCounts(this.#link.statistics)
   }
 

@@ -11,6 +11,7 @@ import type { HttpAnswer, HttpRequest, HttpServers } from '../../../src/world/wo
 import { crash, settled } from '../../golden/scenarios.ts'
 import { statusOf } from '../cli/fake-agent.ts'
 import { configurationOf, problemsOf, two } from '../configuration/samples.ts'
+import { everyCounter, everyMountTime } from '../mirror/told-apart.ts'
 import { VirtualWorld } from '../virtual-world.ts'
 import { planeOf } from './plane-status.ts'
 
@@ -145,6 +146,49 @@ describe('a mirror disk', () => {
       'baton_mirror_fsck_max_seconds{mirror="db.data"} 0.9',
     ])
       expect(lines).toContain(line)
+  })
+
+  test('is told with each counter under its own name', () => {
+    const plane = planeOf({ does: 'serve', statistics: everyCounter().now })
+    const told = linesOf(withMirror({ plane, mountTimes: everyMountTime }))
+      .map((line) => /^baton_mirror_(\w+)\{mirror="db.data"\} (.+)$/.exec(line))
+      .flatMap((found) => (found === null ? [] : [[found[1], Number(found[2])] as const]))
+    expect(Object.fromEntries(told)).toMatchObject({
+      written_bytes_total: 20 * 1_048_576,
+      read_bytes_total: 40 * 1_048_576,
+      disk_written_bytes_total: 60 * 1_048_576,
+      disk_read_bytes_total: 80 * 1_048_576,
+      disk_errors_total: 3,
+      bad_blocks_total: 5,
+      repaired_blocks_total: 7,
+      sent_bytes_total: 100 * 1024,
+      payload_bytes_total: 80_000,
+      compressed_bytes_total: 60_000,
+      acknowledgement_seconds_total: 1.2,
+      acknowledgements_total: 6,
+      acknowledgement_last_seconds: 0.032,
+      acknowledgement_max_seconds: 0.031,
+      synchronization_seconds_total: 6,
+      synchronizations_total: 4,
+      synchronization_last_seconds: 2.103,
+      synchronization_max_seconds: 2.101,
+      resync_acknowledgement_seconds_total: 2.4,
+      resync_acknowledgements_total: 8,
+      resync_acknowledgement_last_seconds: 0.043,
+      resync_acknowledgement_max_seconds: 0.041,
+      round_trip_seconds: 8.3,
+      round_trip_max_seconds: 8.1,
+      behind_bytes: 52 * 1_048_576,
+      behind_max_bytes: 51 * 1_048_576,
+      send_queue: 63,
+      send_queue_max: 61,
+      request_queue: 73,
+      request_queue_max: 71,
+      unmount_last_seconds: 9.2,
+      unmount_max_seconds: 9.1,
+      fsck_last_seconds: 9.4,
+      fsck_max_seconds: 9.3,
+    })
   })
 
   test('whose data plane is not reached is told as such, and with nothing else', () => {

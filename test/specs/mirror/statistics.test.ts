@@ -7,6 +7,7 @@ import { DiskTrouble } from '../../../src/mirror/disk.ts'
 import { countedDisk, countedReports, Statistics, type ToldStatistics } from '../../../src/mirror/engine/statistics.ts'
 import { SimulatedDisk } from '../../../src/sim/mirror/block-disk.ts'
 import { blockBytes, blocks, MirrorPair } from './mirror-pair.ts'
+import { everyCounter, everyMountTime } from './told-apart.ts'
 
 const date = '2026/11/28 02:00:00.000'
 const nothing = new Statistics().told()
@@ -43,6 +44,69 @@ describe('the active side counts', () => {
     pair.write('alpha', 3, 1)
     // The two before were not flushed there.
     expect(statistics.told().behindBytes.current).toBe(3 * blockBytes)
+  })
+
+  test('what is written, not what is discarded; and the time of a flush with that of the writes', async () => {
+    const pair = new MirrorPair()
+    await pair.pairUp()
+    const { statistics } = pair.active('alpha')
+    const before = statistics.told().acknowledge.count
+    pair.trim('alpha', 4, 2)
+    pair
+      .active('alpha')
+      .submit([{ do: 'zero', at: 0, length: blockBytes, mayUnmap: true, fua: false, settle: () => undefined }])
+    pair.flush('alpha')
+    await pair.virtual.pass(10)
+    expect(statistics.told().writtenBytes).toBe(blockBytes)
+    expect(statistics.told().acknowledge.count).toBe(before + 3)
+  })
+
+  test('no time for what the other side never acknowledged', async () => {
+    const pair = new MirrorPair()
+    await pair.pairUp()
+    const { statistics } = pair.active('alpha')
+    const { acknowledge, synchronize } = statistics.told()
+    const write = pair.write('alpha', 1, 1)
+    pair.crash('beta')
+    await pair.virtual.pass(3000)
+    expect(write.answer).toBeNull()
+    expect(statistics.told()).toMatchObject({ acknowledge, synchronize })
+  })
+
+  test.each([
+    ['sync', 2],
+    ['async', 302],
+  ] as const)('%s: what is sent anew counts from its last sending, and is in step after %i ms', async (mode, ms) => {
+    const pair = new MirrorPair({ mode })
+    await pair.pairUp()
+    pair.cut()
+    pair.active('alpha').statistics.sampled()
+    const write = pair.write('alpha', 1, 1)
+    await pair.virtual.pass(300)
+    expect(write.answer).toBe(mode === 'async' ? null : 'waits')
+    pair.connect()
+    await pair.virtual.pass(100)
+    const { acknowledge, synchronize } = pair.active('alpha').statistics.told()
+    expect(acknowledge.highestOfSample).toBeLessThan(10)
+    expect(Math.floor(synchronize.highestOfSample)).toBeGreaterThanOrEqual(ms)
+    expect(synchronize.highestOfSample).toBeLessThan(ms + 20)
+  })
+
+  test('that the other side lacks nothing as soon as it was brought up, and once this one has stopped', async () => {
+    const pair = new MirrorPair()
+    await pair.pairUp()
+    const alpha = pair.active('alpha')
+    const behind = (): number => {
+      alpha.measure()
+      return alpha.statistics.told().behindBytes.current
+    }
+    expect(behind()).toBe(0)
+    pair.crash('beta')
+    await pair.virtual.pass(3000)
+    pair.write('alpha', 1, 1)
+    expect(behind()).toBe(blockBytes)
+    alpha.stop('enough')
+    expect(behind()).toBe(0)
   })
 
   test('highest values since the start, and anew in each sample', () => {
@@ -84,8 +148,54 @@ test('bad blocks are counted, and those that were repaired', () => {
 })
 
 describe('a row', () => {
+  test('has every counter in the column that the specification gives it, in its unit', () => {
+    const { now, before } = everyCounter()
+    const row = statisticsRow({ date, elapsedMs: 10_000, now, before, mountTimes: everyMountTime }).split(',')
+    const titles = [...statisticsHeader.matchAll(/"([^"]*)"/g)].map(([, text = '']) => text)
+    expect(titles.map((title, index) => [title, row[index]])).toEqual([
+      ['Date', `"${date}"`],
+      ['Write, Total (MB)', '10.00'],
+      ['Write, Avg (MB/s)', '1.00'],
+      ['Read, Total (MB)', '20.00'],
+      ['Read, Avg (MB/s)', '2.00'],
+      ['Local Disk Write, Total (MB)', '30.00'],
+      ['Local Disk Write, Avg (MB/s)', '3.00'],
+      ['Local Disk Read, Total (MB)', '40.00'],
+      ['Local Disk Read, Avg (MB/s)', '4.00'],
+      ['Send, Total (KB)', '50.00'],
+      ['Send, Avg (KB/s)', '5.00'],
+      ['Compress Ratio (%)', '75.00'],
+      ['Sync Time, Max (s)', '2.20'],
+      ['Sync Time, Avg (s)', '1.50'],
+      ['Sync Ack Time, Max (ms)', '31.00'],
+      ['Sync Ack Time, Cur (ms)', '32.00'],
+      ['Recovery Ack Time (ms), Max', '41.00'],
+      ['Recovery Ack Time (ms), Max2', '42.00'],
+      ['Recovery Ack Time (ms), Cur', '43.00'],
+      ['Sync Diff, Max (MB)', '51.00'],
+      ['Sync Diff, Cur (MB)', '52.00'],
+      ['Send Queue, Max', '61.00'],
+      ['Send Queue, Max2', '62.00'],
+      ['Send Queue, Cur', '63.00'],
+      ['Request Queue, Max', '71.00'],
+      ['Request Queue, Max2', '72.00'],
+      ['Request Queue, Cur', '73.00'],
+      ['MDC HB Time (s), Max', '8.10'],
+      ['MDC HB Time (s), Max2', '8.20'],
+      ['MDC HB Time (s), Cur', '8.30'],
+      ['Local-Write Waiting Recovery-Read Time, Total (s)', '0'],
+      ['Local-Write Waiting Recovery-Read Time, Total2 (s)', '0'],
+      ['Recovery-Read Waiting Local-Write Time, Total (s)', '0'],
+      ['Recovery-Read Waiting Local-Write Time, Total2 (s)', '0'],
+      ['Unmount Time, Max (s)', '9.10'],
+      ['Unmount Time, Last (s)', '9.20'],
+      ['Fsck Time, Max (s)', '9.30'],
+      ['Fsck Time, Last (s)', '9.40'],
+    ])
+  })
+
   test('has two decimals, truncated; nothing is 0, next to nothing 0.00', () => {
-    expect([0, 0.001, 1.239, 12].map(statisticOf)).toEqual(['0', '0.00', '1.23', '12.00'])
+    expect([0, 0.001, 1.239, 8.2, 12].map(statisticOf)).toEqual(['0', '0.00', '1.23', '8.20', '12.00'])
   })
 
   test('tells what waits for the other side from what waits for an answer', () => {
