@@ -1,5 +1,7 @@
 /** What travels between the two sides of a mirror: one header per chunk, checked by itself, and its payload. */
-import { crc32, zstdCompressSync, zstdDecompressSync } from 'node:zlib'
+import { zstdCompressSync, zstdDecompressSync } from 'node:zlib'
+// As Node's own, and four times as fast: it was a quarter of what a data plane did with large writes.
+import { crc32 } from '@node-rs/crc32'
 import { alignedBytes } from '../aligned-memory.ts'
 import { type DataGeneration, dataGeneration } from '../generations.ts'
 
