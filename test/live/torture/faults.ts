@@ -7,6 +7,8 @@ import type { Tortured } from './tortured.ts'
 
 export type Fault = {
   readonly what: string
+  /** It lasts at least so many T; 0.2 unless told. */
+  readonly least?: number
   readonly begin: () => Promise<void>
   /** What it takes back by itself; the trial's end heals everything anyway. */
   readonly end: () => Promise<void>
@@ -83,11 +85,12 @@ const jumpClocks: Kind = async (tortured, chance) => {
   }
 }
 
-/** A whole machine stands still, as a paused virtual one: only a watchdog or a fence can end what it still holds. */
+/** A whole machine stands still for longer than T, as a paused virtual one: only a watchdog or a fence can end what it still holds. */
 const freeze: Kind = async (tortured, chance) => {
   const voter = await victim(tortured, chance)
   return {
     what: `freeze ${voter}`,
+    least: 1.2,
     begin: () => tortured.freeze(voter),
     end: () => tortured.thaw(voter),
   }
@@ -95,11 +98,19 @@ const freeze: Kind = async (tortured, chance) => {
 
 const always: readonly Kind[] = [crash, crash, cut, cut, cut, hang, hang, kill, stallDisk]
 
-export const drawFault = (tortured: Tortured, chance: Chance): Promise<Fault> =>
-  chance.oneOf([...always, ...(tortured.canJump ? [jumpClocks] : []), ...(tortured.isFenced ? [freeze, freeze] : [])])(
-    tortured,
-    chance,
-  )
+export type Draw = {
+  /** Where machines may stand still, one does. */
+  readonly freezes: boolean
+}
+
+export const drawFault = (tortured: Tortured, chance: Chance, { freezes }: Draw): Promise<Fault> => {
+  if (freezes && tortured.isFenced) return freeze(tortured, chance)
+  return chance.oneOf([
+    ...always,
+    ...(tortured.canJump ? [jumpClocks] : []),
+    ...(tortured.isFenced ? [freeze, freeze] : []),
+  ])(tortured, chance)
+}
 
 /**
  * Not promised without a watchdog (GUARANTEES.md 1): agent and guardian of one server are gone or hang at the same time. Nobody is

@@ -68,7 +68,7 @@ const done: Trial[] = []
 let broken: string | null = null
 try {
   for (let number = first; number < first + trials && broken === null; number++) {
-    const trial = await runTrial(tortured, chanceOf(seed * 1000 + number))
+    const trial = await runTrial(tortured, chanceOf(seed * 1000 + number), number === first)
     done.push(trial)
     const doubles = trial.doubles.map((double) => `\n  TWICE: ${double}`).join('')
     const times = `silence ${trial.silenceMs.toFixed(0)} ms, whole again after ${trial.recoveredMs.toFixed(0)} ms`
@@ -91,6 +91,7 @@ const result = {
   lostWrites: register.lost,
   outOfTurn: register.outOfTurn,
   acknowledgedWrites: register.acknowledged,
+  trialsWithFreeze: done.filter(({ faults }) => faults.some((fault) => fault.startsWith('freeze '))).length,
   log: onLog.map(({ sequence, what }) => `${sequence}: ${what}`),
   broken,
   silenceMs: spread(done.map(({ silenceMs }) => silenceMs)),

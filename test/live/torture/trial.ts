@@ -24,7 +24,8 @@ const healAgainMs = 20_000
 
 type Moment = { readonly atMs: number; readonly run: () => Promise<void> }
 
-export const runTrial = async (tortured: Tortured, chance: Chance): Promise<Trial> => {
+/** `freezes`: its first fault is a machine that stands still, where that may be. */
+export const runTrial = async (tortured: Tortured, chance: Chance, freezes: boolean): Promise<Trial> => {
   const { watch, register } = await tortured.observe()
   const faults: string[] = []
   try {
@@ -32,10 +33,10 @@ export const runTrial = async (tortured: Tortured, chance: Chance): Promise<Tria
     const moments: Moment[] = []
     const count = chance.oneOf([1, 1, 2, 2, 3])
     for (let index = 0; index < count; index++) {
-      const fault = await drawFault(tortured, chance)
+      const fault = await drawFault(tortured, chance, { freezes: freezes && index === 0 })
       if (isBeyond([...faults, fault.what])) continue
       const from = chance.between(0, 2 * tortured.timeoutMs)
-      const lasts = chance.between(0.2, 3.5) * tortured.timeoutMs
+      const lasts = chance.between(fault.least ?? 0.2, 3.5) * tortured.timeoutMs
       faults.push(`${fault.what} from ${from.toFixed(0)} for ${lasts.toFixed(0)} ms`)
       moments.push({ atMs: from, run: fault.begin }, { atMs: from + lasts, run: fault.end })
     }
