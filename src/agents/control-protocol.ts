@@ -9,6 +9,7 @@
  * | `POST /alone` with `AloneRequest` | `CommandProgress` as JSON lines until the log goes on here |
  * | `POST /hand-over` with `HandOverRequest` | `CommandProgress` as JSON lines until somebody took note |
  * | `POST /command` with `CommandRequest` | `CommandProgress` as JSON lines until it is settled |
+ * | `POST /refusal` with `RefusalRequest` | one `refused` as a JSON line when it would be refused now, or nothing; it is not done |
  */
 import { z } from 'zod'
 import { command, type LogStatus, type VoterName } from '../events/index.ts'
@@ -33,6 +34,9 @@ export const aloneRequest = z.object({
   by: z.string().regex(/^operator:.{1,60}$/),
   waitMs: z.number().min(0).max(3_600_000),
 })
+/** What a person is about to be asked: nobody should answer for what cannot be. A path of its own, so that no agent does it. */
+export const refusalRequest = z.object({ of: command.or(z.enum(['hand-over', 'go-alone'])) })
+export type RefusalRequest = z.infer<typeof refusalRequest>
 export type AloneRequest = z.infer<typeof aloneRequest>
 export type HandOverRequest = z.infer<typeof handOverRequest>
 

@@ -1,5 +1,6 @@
 /** Answers the commands of this machine; the contract is control-protocol.ts. */
 import { z } from 'zod'
+import type { Refusal } from '../decisions/decision.ts'
 import type { Author, Command, EventLog } from '../events/index.ts'
 import type { Operation } from '../projections/operations.ts'
 import { describeEvent } from '../projections/words.ts'
@@ -11,6 +12,7 @@ import {
   type CommandRequest,
   commandRequest,
   handOverRequest,
+  refusalRequest,
 } from './control-protocol.ts'
 import type { HandOver } from './hand-over.ts'
 import type { Answer, Recorder } from './log/recorder.ts'
@@ -31,6 +33,8 @@ export type ControlOptions = {
   readonly handOver: HandOver['ask'] | null
   /** Topology `pair`: an operator vouches that the other server is off. Null on a witness. */
   readonly goAlone: ServerAgent['goAlone'] | null
+  /** Null on a witness. */
+  readonly refusal: ServerAgent['refusal'] | null
 }
 
 /** Serves until cancelled. @throws when the socket cannot be had. */
@@ -44,6 +48,7 @@ const answer = async (world: World, options: ControlOptions, request: LocalReque
   if (method === 'POST' && path === '/hand-over') return runHandOver(options, request)
   if (method === 'POST' && path === '/alone') return runGoAlone(options, request)
   if (method === 'POST' && path === '/command') return runCommand(world, options, request)
+  if (method === 'POST' && path === '/refusal') return sayRefusal(options, request)
   reply.begin(404, 'text/plain')
   reply.end(`there is no ${method} ${path}\n`)
 }
@@ -53,12 +58,15 @@ const json = (reply: LocalReply, value: unknown): void => {
   reply.end(JSON.stringify(value))
 }
 
+const badRequest = (reply: LocalReply, because: string): void => {
+  reply.begin(400, 'text/plain')
+  reply.end(`${because}\n`)
+}
+
 const runHandOver = async ({ handOver }: ControlOptions, { body, reply }: LocalRequest): Promise<void> => {
   const request = parsed(handOverRequest, body)
-  if (typeof request === 'string' || handOver === null) {
-    reply.begin(400, 'text/plain')
-    return reply.end(`${typeof request === 'string' ? request : 'a witness holds nothing'}\n`)
-  }
+  if (typeof request === 'string') return badRequest(reply, request)
+  if (handOver === null) return badRequest(reply, 'a witness holds nothing')
   reply.begin(200, 'application/x-ndjson')
   await handOver((progress) => reply.write(`${JSON.stringify(progress)}\n`), request.waitMs)
   reply.end()
@@ -66,10 +74,8 @@ const runHandOver = async ({ handOver }: ControlOptions, { body, reply }: LocalR
 
 const runGoAlone = async ({ goAlone }: ControlOptions, { body, reply }: LocalRequest): Promise<void> => {
   const request = parsed(aloneRequest, body)
-  if (typeof request === 'string' || goAlone === null) {
-    reply.begin(400, 'text/plain')
-    return reply.end(`${typeof request === 'string' ? request : 'a witness keeps no log alone'}\n`)
-  }
+  if (typeof request === 'string') return badRequest(reply, request)
+  if (goAlone === null) return badRequest(reply, 'a witness keeps no log alone')
   reply.begin(200, 'application/x-ndjson')
   const { by, waitMs } = request
   // cast: the schema has checked its form.
@@ -79,15 +85,26 @@ const runGoAlone = async ({ goAlone }: ControlOptions, { body, reply }: LocalReq
 
 const runCommand = async (world: World, options: ControlOptions, { body, reply }: LocalRequest): Promise<void> => {
   const request: CommandRequest | string = parsed(commandRequest, body)
-  if (typeof request === 'string') {
-    reply.begin(400, 'text/plain')
-    return reply.end(`${request}\n`)
-  }
+  if (typeof request === 'string') return badRequest(reply, request)
   reply.begin(200, 'application/x-ndjson')
   const say = (progress: CommandProgress) => reply.write(`${JSON.stringify(progress)}\n`)
   await new Watched(world, options, request, say).run(reply)
   reply.end()
 }
+
+const sayRefusal = ({ refusal }: ControlOptions, { body, reply }: LocalRequest): void => {
+  const request = parsed(refusalRequest, body)
+  if (typeof request === 'string') badRequest(reply, request)
+  else {
+    const answer = refusal === null ? onAWitness : refusal(request.of)
+    reply.begin(200, 'application/x-ndjson')
+    reply.end(answer === null ? '' : `${JSON.stringify(refused(answer))}\n`)
+  }
+}
+
+const onAWitness: Refusal = { refused: 'a witness decides nothing', possible: 'run the command on a server' }
+
+const refused = ({ refused: because, possible }: Refusal): CommandProgress => ({ step: 'refused', because, possible })
 
 const parsed = <T>(schema: z.ZodType<T>, body: string): T | string => {
   try {
@@ -122,7 +139,7 @@ class Watched {
     const began = this.#world.clock.now()
     const elapsedMs = () => Math.round(this.#world.clock.now() - began)
     if (command === null) {
-      this.#say({ step: 'refused', because: 'a witness decides nothing', possible: 'run the command on a server' })
+      this.#say(refused(onAWitness))
       return
     }
     // cast: commandRequest lets in `operator:…` only.
@@ -133,9 +150,9 @@ class Watched {
       return
     }
     const find = () => recorder.state().operations.find(({ id }) => id === operation)
-    const refused = find()
-    if (refused?.outcome === 'refused') {
-      this.#say({ step: 'refused', because: refused.detail, possible: refused.possible })
+    const first = find()
+    if (first?.outcome === 'refused') {
+      this.#say(refused({ refused: first.detail, possible: first.possible }))
       return
     }
     this.#say({ step: 'accepted', operation, sequence: answer.sequence })

@@ -3,6 +3,8 @@
  * everything away by its word alone (feature X6): stops what it runs while its lease lasts, writes its renunciation down
  * (rule 4 of liveness), and says it on every path. Whoever hears it need not wait for silence.
  */
+
+import type { Refusal } from '../decisions/decision.ts'
 import { liveGeneration } from '../decisions/leases.ts'
 import { type EventLog, type Generation, noGeneration, type ServerName } from '../events/index.ts'
 import type { World } from '../world/world.ts'
@@ -22,6 +24,8 @@ export type HandOverParts = {
 export type HandOver = {
   /** The generation that is being given up; null = none. Nothing of it may start; it is renounced once all is off. */
   readonly generation: () => Generation | null
+  /** Why it would be refused now; null = it would not. */
+  readonly refusal: () => Refusal | null
   /** Resolves when somebody supports the removal, or nobody has in time. */
   readonly ask: (say: (progress: CommandProgress) => void, waitMs: number) => Promise<void>
 }
@@ -54,11 +58,9 @@ class Giving implements HandOver {
     const began = this.#world.clock.now()
     const elapsedMs = () => Math.round(this.#world.clock.now() - began)
     const g = liveGeneration(voter.liveness(), voter.membership())
-    const refused = this.#refusal(g)
-    if (g === null || refused !== null) {
-      if (refused !== null) say(refused)
-      return
-    }
+    const refusal = this.refusal()
+    if (refusal !== null) return say({ step: 'refused', because: refusal.refused, possible: refusal.possible })
+    if (g === null) return
     const until = (isSo: () => boolean) => this.#until(isSo, began + waitMs)
     const late = (detail: string) => say({ step: 'timed-out', detail, elapsedMs: elapsedMs() })
     this.#asked = g
@@ -77,17 +79,19 @@ class Giving implements HandOver {
     say({ step: 'done', detail: `${this.#supporters(g).join(', ')} took note`, elapsedMs: elapsedMs() })
   }
 
-  #refusal(g: Generation | null): CommandProgress | null {
-    const refused = (because: string, possible: string) => ({ step: 'refused' as const, because, possible })
-    const { log, me } = this.#parts
-    if (log.status().reachable) return refused('the log can be written', `baton server stop ${me}`)
-    if (g === null)
-      return refused('this server has given up its groups already', 'nothing: it has nothing to hand over')
+  readonly refusal = (): Refusal | null => {
+    const { log, me, voter } = this.#parts
+    if (log.status().reachable) return { refused: 'the log can be written', possible: `baton server stop ${me}` }
+    if (liveGeneration(voter.liveness(), voter.membership()) === null)
+      return {
+        refused: 'this server has given up its groups already',
+        possible: 'nothing: it has nothing to hand over',
+      }
     if (this.#others().length > 0) return null
-    return refused(
-      'no other server is heard on any path: nobody would hear of it',
-      'nothing: the others take over once they have not heard this server for the heartbeat timeout',
-    )
+    return {
+      refused: 'no other server is heard on any path: nobody would hear of it',
+      possible: 'nothing: the others take over once they have not heard this server for the heartbeat timeout',
+    }
   }
 
   #others(): readonly string[] {

@@ -2,11 +2,11 @@
  * The agent of one server: compares what the log says with what is true here, acts on the difference, and puts on the
  * log what was observed and decided. It holds no policy: rules are in `decisions`, effects in the drivers.
  */
-import { type Facts, isOwned } from '../decisions/decision.ts'
+import { type Facts, isOwned, type Refusal } from '../decisions/decision.ts'
 import { keepsOnQuorumLoss } from '../decisions/fencing.ts'
 import { supportersOf } from '../decisions/liveness.ts'
 import { standingOf } from '../decisions/may-run.ts'
-import { operate } from '../decisions/operate.ts'
+import { operate, type Request, refusalOf } from '../decisions/operate.ts'
 import type { Observed, Standing } from '../decisions/plan.ts'
 import { majorityOf } from '../decisions/quorum.ts'
 import {
@@ -26,6 +26,7 @@ import { serverOf } from '../projections/servers.ts'
 import type { State } from '../projections/state.ts'
 import type { World } from '../world/world.ts'
 import { type ConditionWatch, conditionFacts } from './conditions.ts'
+import type { RefusalRequest } from './control-protocol.ts'
 import { delayWatch } from './delay-watch.ts'
 import { type DoubleWatch, doubleWatch } from './double-watch.ts'
 import type { Sight } from './duties.ts'
@@ -40,7 +41,8 @@ import type { Answer, Recorder } from './log/recorder.ts'
 import { monitorJudge } from './monitor-judge.ts'
 import { type MonitorRunner, type MonitorRunnerOptions, monitorRunner } from './monitor-runner.ts'
 import { type PartitionWatch, partitionWatch } from './np/partition-watch.ts'
-import { type PairKeeper, type PairKeeperParts, pairKeeper } from './pair/pair-keeper.ts'
+import { noPair, type PairKeeper, type PairKeeperParts, pairKeeper } from './pair/pair-keeper.ts'
+import { type PhaseTimes, phaseTimes } from './phase-times.ts'
 import { planner } from './planner.ts'
 import { type Quiet, quietWatch } from './quiet.ts'
 import type { ResourceRunner } from './resource-runner.ts'
@@ -86,14 +88,15 @@ export type ServerAgent = {
   readonly handOver: HandOver['ask']
   /** Topology `pair`: an operator vouches that the other server is off. */
   readonly goAlone: PairKeeper['order']
+  /** Why something would be refused now, before a person is asked about it; null = it would not. */
+  readonly refusal: (of: RefusalRequest['of']) => Refusal | null
   /** What NP resolution says, and the management controllers of other servers. */
   readonly partition: () => Pick<PartitionWatch, 'resolution' | 'controllers'>
   readonly stop: () => void
 }
 
-type Since = { readonly epoch: Epoch; readonly phase: string; readonly at: Instant }
-
-const notYet: Answer = { answer: 'given-up', because: 'the cluster has no configuration yet: try again in a moment' }
+const notYet = { refused: 'the cluster has no configuration yet', possible: 'try again in a moment' }
+const givenUp: Answer = { answer: 'given-up', because: `${notYet.refused}: ${notYet.possible}` }
 
 export const startServerAgent = (world: World, parts: ServerAgentParts): ServerAgent => new Agent(world, parts)
 
@@ -120,8 +123,7 @@ class Agent implements ServerAgent {
   #isStopped = false
   #isWoken = false
   #held: { readonly of: Observed; readonly groups: Readonly<Record<string, Epoch>> } = { of: [], groups: {} }
-  /** When each owned group entered its phase, on our own clock: durations never come from wall clocks. */
-  readonly #since = new Map<string, Since>()
+  readonly #phases: PhaseTimes
   #joinedAt: Instant
   #startingSince: Instant
   #stretchedSince: Instant
@@ -133,6 +135,7 @@ class Agent implements ServerAgent {
   constructor(world: World, parts: ServerAgentParts) {
     this.#world = world
     this.#parts = parts
+    this.#phases = phaseTimes(world.clock)
     this.#lease = leaseMinder(world, { ...parts, again: this.wake })
     this.#quiet = quietWatch(world, { ...parts, wake: this.wake })
     this.#joinedAt = world.clock.now()
@@ -146,7 +149,7 @@ class Agent implements ServerAgent {
       ...shared,
       runner: parts.runner,
       stopEpoch: parts.store.stopEpoch,
-      phaseMs: (group, phase) => this.#phaseMs(group, phase, world.clock.now()),
+      phaseMs: this.#phases.ms,
       say: parts.say,
     })
     this.#handOver = handOver(world, { ...parts, wake: this.wake })
@@ -223,9 +226,9 @@ class Agent implements ServerAgent {
     command: Command,
     by: Author,
   ): Promise<{ readonly operation: string; readonly answer: Answer }> => {
-    const operation = operationId(this.#world.random.id())
-    if (this.#state.configuration.current === null) return { operation, answer: notYet }
-    const request = { operation, command, from: this.#parts.me, stores: this.#parts.voter.stores() }
+    const request = this.#request(command)
+    const { operation } = request
+    if (this.#state.configuration.current === null) return { operation, answer: givenUp }
     const answer = await this.#parts.recorder.submit(
       `operation ${operation}`,
       (state) => operate(state, request, this.#facts()),
@@ -235,15 +238,20 @@ class Agent implements ServerAgent {
     return { operation, answer }
   }
 
+  readonly refusal: ServerAgent['refusal'] = (of) => {
+    if (of === 'hand-over') return this.#handOver.refusal()
+    if (of === 'go-alone') return (this.#pair ?? noPair).refusal()
+    return this.#state.configuration.current === null
+      ? notYet
+      : refusalOf(this.#state, this.#request(of), this.#facts())
+  }
+
   readonly note = (event: Event): void => {
     this.#reporter.note(event)
     this.wake()
   }
 
-  readonly goAlone: PairKeeper['order'] = async (by, say, waitMs) =>
-    this.#pair
-      ? await this.#pair.order(by, say, waitMs)
-      : say({ step: 'refused', because: 'this cluster is no pair', possible: 'nothing: here a majority decides' })
+  readonly goAlone: PairKeeper['order'] = (...order) => (this.#pair ?? noPair).order(...order)
 
   readonly handOver: HandOver['ask'] = (say, waitMs) => this.#handOver.ask(say, waitMs)
 
@@ -259,6 +267,11 @@ class Agent implements ServerAgent {
     return this.#parts.recorder.state()
   }
 
+  #request(command: Command): Request {
+    const operation = operationId(this.#world.random.id())
+    return { operation, command, from: this.#parts.me, stores: this.#parts.voter.stores() }
+  }
+
   readonly #folded = (recorded: readonly Recorded[], before: State): void => {
     const now = this.#world.clock.now()
     if (!before.cluster.starting && this.#state.cluster.starting) this.#startingSince = now
@@ -267,15 +280,7 @@ class Agent implements ServerAgent {
       commit.events.some((event) => event.type === 'ServerJoined' && event.data.server === this.#parts.me),
     )
     if (hasJoined) this.#joinedAt = now
-    for (const group of Object.values(this.#state.groups)) {
-      const { ownership } = group
-      if (ownership.status !== 'assigned') this.#since.delete(group.name)
-      else {
-        const known = this.#since.get(group.name)
-        if (known?.epoch !== ownership.epoch || known.phase !== ownership.phase)
-          this.#since.set(group.name, { epoch: ownership.epoch, phase: ownership.phase, at: now })
-      }
-    }
+    this.#phases.fold(this.#state)
     this.#parts.voter.fold(this.#state)
     this.wake()
   }
@@ -345,7 +350,7 @@ class Agent implements ServerAgent {
       hasBarrier: recorder.hasBarrier(),
       observed: runner.observed(),
       stoppedEpoch: store.stoppedEpoch,
-      onlineMs: (group) => this.#phaseMs(group, 'online', now),
+      onlineMs: (group) => this.#phases.ms(group, 'online'),
       joinedMs: now - this.#joinedAt,
       startingMs: now - this.#startingSince,
       stretchedMs: now - this.#stretchedSince,
@@ -372,11 +377,6 @@ class Agent implements ServerAgent {
     if (ownership && this.#doubles.hasLost(group, ownership.epoch)) return 'release'
     if (isLeased && this.#handOver.generation() !== null) return 'stop'
     return standing
-  }
-
-  #phaseMs(group: string, phase: string, now: Instant): number {
-    const since = this.#since.get(group)
-    return since?.phase === phase ? now - since.at : 0
   }
 
   #minded(now: Instant, isLeased: boolean): void {

@@ -7,6 +7,7 @@ import type {
   CommandProgress,
   CommandRequest,
   HandOverRequest,
+  RefusalRequest,
 } from '../agents/control-protocol.ts'
 import { CommandFailed, exitCode } from './deps.ts'
 
@@ -57,6 +58,18 @@ export const agentCommand = (
   body: CommandRequest,
   signal?: AbortSignal,
 ): AsyncGenerator<CommandProgress> => stepsOf(stateDirectory, '/command', body, signal)
+
+type Refused = Extract<CommandProgress, { step: 'refused' }>
+
+/** Why it would be refused now, before a person is asked about it; null = it would not. */
+export const agentRefusal = async (
+  stateDirectory: string,
+  body: RefusalRequest,
+  signal?: AbortSignal,
+): Promise<Refused | null> => {
+  for await (const step of stepsOf(stateDirectory, '/refusal', body, signal)) if (step.step === 'refused') return step
+  return null
+}
 
 export const agentHandOver = (
   stateDirectory: string,

@@ -1,7 +1,7 @@
 /** `baton cluster …`: the cluster as a whole. */
 import type { AddCommands } from './deps.ts'
 import { examples } from './options.ts'
-import { changing, dangerous, mustConfirm, type SendOptions, send } from './send.ts'
+import { changing, dangerous, mustConfirmPossible, type SendOptions, send } from './send.ts'
 
 const verbs = [
   ['start', 'start-cluster', 'Starts the groups whose startup attribute says so.'],
@@ -24,8 +24,9 @@ export const addCluster: AddCommands = (program, deps) => {
     .description('Stops every group on every server; none starts until `baton cluster start`. Asks first.')
   examples(dangerous(stop, deps), 'baton cluster stop', 'baton cluster stop --yes --wait 5m').action(
     async (options: SendOptions) => {
-      await mustConfirm('Stop every group on every server?', options, deps)
-      await send({ do: 'stop-cluster' }, options, deps)
+      const command = { do: 'stop-cluster' } as const
+      await mustConfirmPossible({ of: command, question: 'Stop every group on every server?' }, options, deps)
+      await send(command, options, deps)
     },
   )
   const create = cluster

@@ -2,7 +2,7 @@
 import { refusedNow } from '../decisions/apply-configuration.ts'
 import { checkConfiguration, formatProblem } from '../decisions/check-configuration.ts'
 import { diffConfiguration } from '../decisions/diff-configuration.ts'
-import type { Configuration } from '../events/index.ts'
+import type { Command, Configuration } from '../events/index.ts'
 import type { State } from '../projections/state.ts'
 import { agentStatus } from './agent-client.ts'
 import type { ApplyOptions } from './config.ts'
@@ -10,7 +10,7 @@ import { checkFile, lookAtFile } from './config-file.ts'
 import { diffLines, numberOf, versionOf } from './config-read.ts'
 import { CommandFailed, counted, type Deps, exitCode } from './deps.ts'
 import { printJson, withSource } from './options.ts'
-import { mustConfirm, send } from './send.ts'
+import { mustConfirmPossible, send } from './send.ts'
 
 export const checkConfig = async (file: string, { json }: { readonly json?: boolean }, deps: Deps): Promise<void> => {
   if (json) return await checkAsJson(file, deps)
@@ -40,8 +40,8 @@ export const applyConfig = async (file: string, options: ApplyOptions, deps: Dep
   const { configuration, warnings, source } = await checkFile(file)
   for (const warning of warnings) deps.complain(`${formatProblem(warning, file)}\n`)
   const { state } = await agentStatus(options.state, deps.signal)
-  await preview(state, configuration, options, deps)
-  await send({ do: 'apply-configuration', source, note: options.note }, options, deps)
+  const command = { do: 'apply-configuration', source, note: options.note } as const
+  await putInForce(state, { configuration, command }, options, deps)
 }
 
 export const rollBack = async (text: string, options: ApplyOptions, deps: Deps): Promise<void> => {
@@ -54,13 +54,20 @@ export const rollBack = async (text: string, options: ApplyOptions, deps: Deps):
     const problems = checked.problems.map((problem) => formatProblem(problem, `version ${version}`))
     throw new CommandFailed(exitCode.failed, [`version ${version} cannot be applied any more:`, ...problems].join('\n'))
   }
-  await preview(state, checked.configuration, options, deps)
   const note = options.note === '' ? `back to version ${version}` : options.note
-  await send({ do: 'apply-configuration', source, note }, options, deps)
+  const command = { do: 'apply-configuration', source, note } as const
+  await putInForce(state, { configuration: checked.configuration, command }, options, deps)
 }
 
+type Next = { readonly configuration: Configuration; readonly command: Command }
+
 /** Says what would change; where running groups would stop, asks. @throws CommandFailed */
-const preview = async (state: State, next: Configuration, options: ApplyOptions, deps: Deps): Promise<void> => {
+const putInForce = async (
+  state: State,
+  { configuration: next, command }: Next,
+  options: ApplyOptions,
+  deps: Deps,
+): Promise<void> => {
   const diff = diffConfiguration(state.configuration.current, next)
   const stopped = [...diff.restarts, ...diff.stops].filter((one) => isHit(state, one))
   const refused = refusedNow(state, next, diff)
@@ -74,9 +81,11 @@ const preview = async (state: State, next: Configuration, options: ApplyOptions,
       [...new Set(refused.map(({ remedy }) => remedy))].join('; '),
     )
   }
-  if (stopped.length === 0) return
-  const names = [...new Set(stopped.map(({ group }) => group))].join(', ')
-  await mustConfirm(`Apply it, although this interrupts ${names}?`, options, deps)
+  if (stopped.length > 0) {
+    const names = [...new Set(stopped.map(({ group }) => group))].join(', ')
+    await mustConfirmPossible({ of: command, question: `Apply it, although this interrupts ${names}?` }, options, deps)
+  }
+  await send(command, options, deps)
 }
 
 /** A group that does not run, or runs elsewhere, is not interrupted. */

@@ -44,8 +44,8 @@ const initialise = async (device: string, options: InitOptions, deps: Deps): Pro
       'as in cluster: of its configuration',
     )
   const question = `Prepare ${device} for beats of the cluster ${cluster}? What is on it is lost.`
-  await mustConfirm(question, options, deps)
-  const wish = { device, cluster, isForced: options.force === true }
+  const agree = () => mustConfirm(question, options, deps)
+  const wish = { device, cluster, isForced: options.force === true, agree }
   const answer = await prepareHeartbeatDisk(realWorld(), wish).catch(failsOn(device))
   if ('refused' in answer) throw new CommandFailed(exitCode.refused, `refused: ${answer.refused}`, answer.possible)
   await deps.print(`${deps.colours.green('done')}: ${device} is a heartbeat disk of ${cluster} (id ${answer.id})\n`)
@@ -79,6 +79,7 @@ const showDisk = async (device: string, options: ShowOptions, deps: Deps): Promi
 const failsOn =
   (device: string) =>
   (cause: unknown): never => {
+    if (cause instanceof CommandFailed) throw cause
     const because = cause instanceof Error ? cause.message : String(cause)
     throw new CommandFailed(
       exitCode.failed,

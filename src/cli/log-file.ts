@@ -3,6 +3,7 @@ import { statSync } from 'node:fs'
 import { Worker } from 'node:worker_threads'
 import { DamagedExport, type ExportReader, exportReader } from '../events/exported-log.ts'
 import type { Recorded } from '../events/index.ts'
+import { CommandFailed, exitCode } from './deps.ts'
 import { type Block, VerifiedBlocks } from './log-blocks.ts'
 import type { WorkerAnswer } from './log-worker.ts'
 
@@ -67,7 +68,7 @@ async function* blocksFromWorker(path: string): AsyncGenerator<Block> {
       const next = await answers()
       if (next.answer === 'end') return
       if (next.answer === 'damage') throw new DamagedExport(next.line, next.what)
-      if (next.answer === 'trouble') throw new Error(`${path} cannot be read: ${next.because}`)
+      if (next.answer === 'trouble') throw new CommandFailed(exitCode.usage, `${path} cannot be read: ${next.because}`)
       yield { buffer: Buffer.from(next.bytes), length: next.length }
       give(next.bytes)
     }

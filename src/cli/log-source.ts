@@ -11,6 +11,8 @@ import type { At } from './times.ts'
 export type LogSource = {
   /** For messages: the file's name, or the agent. */
   readonly name: string
+  /** Bad input where a person named it; otherwise a log of ours that failed. */
+  readonly isFile: boolean
   readonly cluster: () => Promise<string>
   /** Batches of consecutive commits after `after`, each checked. @throws DamagedExport */
   readonly read: (after: number) => AsyncIterable<readonly Recorded[]>
@@ -20,12 +22,14 @@ const digest = (bytes: string): Hash => hash(digestOf('sha256', bytes, 'base64ur
 
 export const fileSource = (path: string): LogSource => ({
   name: path,
+  isFile: true,
   cluster: async () => clusterOfFile(path),
   read: (after) => readLogFile(path, after),
 })
 
 export const agentSource = (stateDirectory: string, signal?: AbortSignal): LogSource => ({
   name: `the log of the agent in ${stateDirectory}`,
+  isFile: false,
   cluster: async () => (await agentStatus(stateDirectory, signal)).state.cluster.name,
   read: (after) => readAgent(stateDirectory, { after, follow: false }, signal),
 })
@@ -123,7 +127,8 @@ export const named = (source: LogSource, error: unknown): unknown => {
       error.line === 1
         ? 'name a file of `baton log export`; unpack it first (gunzip) when it is packed'
         : 'what stands before that line is in order; export the log again, from another server if need be'
-    return new CommandFailed(exitCode.failed, `${source.name}, ${error.message}`, remedy, { cause: error })
+    const code = source.isFile ? exitCode.usage : exitCode.failed
+    return new CommandFailed(code, `${source.name}, ${error.message}`, remedy, { cause: error })
   }
   if (error instanceof Error && 'syscall' in error && !(error instanceof CommandFailed))
     return new CommandFailed(exitCode.usage, `${source.name} cannot be read: ${error.message}`, '', { cause: error })

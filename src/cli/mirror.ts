@@ -9,7 +9,7 @@ import type { Planes } from './mirror-planes.ts'
 import { addStatistics } from './mirror-statistics.ts'
 import { maybeServer, mirrorNamed, serverNamed } from './names.ts'
 import { examples, printJson, type ReadOptions, reading, withSource, zoneOf } from './options.ts'
-import { changing, dangerous, mustConfirm, type SendOptions, send } from './send.ts'
+import { changing, dangerous, mustConfirmPossible, type SendOptions, send } from './send.ts'
 
 export const addMirror: AddCommands = (program, deps) => {
   const mirror = program.command('mirror').summary('mirror disks: status, resync, force, verify, split')
@@ -136,13 +136,15 @@ const addInit = (mirror: Subcommand, deps: Deps): void => {
   examples(dangerous(init, deps), 'baton mirror init web.data --from s1').action(
     async (name: string, options: InitOptions) => {
       const target = options.from === undefined ? 'the other server' : `every server but ${options.from}`
-      await mustConfirm(`Make a mirror of ${name}? What is on its data partition of ${target} is lost.`, options, deps)
-      const from = maybeServer(options.from)
-      await send(
-        { do: 'init-mirror', mirror: mirrorNamed(name), from, initial: options.initial ?? null },
-        options,
-        deps,
-      )
+      const command: Command = {
+        do: 'init-mirror',
+        mirror: mirrorNamed(name),
+        from: maybeServer(options.from),
+        initial: options.initial ?? null,
+      }
+      const question = `Make a mirror of ${name}? What is on its data partition of ${target} is lost.`
+      await mustConfirmPossible({ of: command, question }, options, deps)
+      await send(command, options, deps)
     },
   )
 }
@@ -168,7 +170,8 @@ const addForce = (mirror: Subcommand, deps: Deps): void => {
   examples(dangerous(force, deps), 'baton mirror force web.data s2').action(
     async (name: string, server: string, options: SendOptions) => {
       const command: Command = { do: 'force-mirror', mirror: mirrorNamed(name), server: serverNamed(server) }
-      await mustConfirm(await forceQuestion(name, server, options, deps), options, deps)
+      const question = () => forceQuestion(name, server, options, deps)
+      await mustConfirmPossible({ of: command, question }, options, deps)
       await send(command, options, deps)
     },
   )
@@ -192,7 +195,8 @@ const addReplaceDisk = (mirror: Subcommand, deps: Deps): void => {
   examples(dangerous(replace, deps), 'baton mirror replace-disk web.data s2').action(
     async (name: string, server: string, options: SendOptions) => {
       const command: Command = { do: 'replace-mirror-disk', mirror: mirrorNamed(name), server: serverNamed(server) }
-      await mustConfirm(`Take in a new disk of ${server} in ${name}? What is on it is overwritten.`, options, deps)
+      const question = `Take in a new disk of ${server} in ${name}? What is on it is overwritten.`
+      await mustConfirmPossible({ of: command, question }, options, deps)
       await send(command, options, deps)
     },
   )

@@ -1,9 +1,9 @@
 /** Sends a command to the agent and reports its progress until the cluster has settled. */
 import type { Command as Subcommand } from 'commander'
-import type { CommandProgress } from '../agents/control-protocol.ts'
+import type { CommandProgress, RefusalRequest } from '../agents/control-protocol.ts'
 import type { Command } from '../events/index.ts'
 import { durationInWords } from '../projections/wording.ts'
-import { agentAlone, agentCommand, agentHandOver } from './agent-client.ts'
+import { agentAlone, agentCommand, agentHandOver, agentRefusal } from './agent-client.ts'
 import { CommandFailed, type Deps, exitCode } from './deps.ts'
 import { type StateOption, withState } from './options.ts'
 
@@ -28,6 +28,23 @@ export const mustConfirm = async (question: string, options: { readonly yes?: bo
   if (answer === null)
     throw new CommandFailed(exitCode.usage, `${question} Nobody is there to answer.`, 'say so beforehand with --yes')
   if (!answer) throw new CommandFailed(exitCode.failed, 'nothing was changed')
+}
+
+type Asked = { readonly of: RefusalRequest['of']; readonly question: string | (() => Promise<string>) }
+
+/**
+ * Nobody should answer for what would be refused anyway.
+ * @throws CommandFailed when it would be, or the person does not say yes.
+ */
+export const mustConfirmPossible = async ({ of, question }: Asked, options: SendOptions, deps: Deps): Promise<void> => {
+  if (options.yes) return
+  await waitOf(options.wait)
+  const refused = await agentRefusal(options.state, { of }, deps.signal)
+  if (refused !== null) {
+    await report(refused, options, deps)
+    throw refusedBecause(refused)
+  }
+  await mustConfirm(typeof question === 'string' ? question : await question(), options, deps)
 }
 
 /** @throws CommandFailed for every end but `done`. */
@@ -101,6 +118,9 @@ const report = async (progress: CommandProgress, { json }: SendOptions, deps: De
   }
 }
 
+const refusedBecause = ({ because, possible }: { readonly because: string; readonly possible: string }) =>
+  new CommandFailed(exitCode.refused, `refused: ${because}`, possible)
+
 /** What the last step means for the caller; null = it went well. */
 const failureOf = (last: CommandProgress | null, waitMs: number, deps: Deps): CommandFailed | null => {
   const goesOn = 'the cluster goes on; see `baton status --watch`'
@@ -108,7 +128,7 @@ const failureOf = (last: CommandProgress | null, waitMs: number, deps: Deps): Co
     case 'done':
       return null
     case 'refused':
-      return new CommandFailed(exitCode.refused, `refused: ${last.because}`, last.possible)
+      return refusedBecause(last)
     case 'failed':
       return new CommandFailed(exitCode.failed, `failed after ${durationInWords(last.elapsedMs)}: ${last.detail}`)
     case 'timed-out': {

@@ -4,7 +4,7 @@ import type { ServerName } from '../events/index.ts'
 import type { AddCommands, Deps } from './deps.ts'
 import { serverNamed, voterNamed } from './names.ts'
 import { examples } from './options.ts'
-import { changing, dangerous, mustConfirm, type SendOptions, send, sendAlone, sendHandOver } from './send.ts'
+import { changing, dangerous, mustConfirmPossible, type SendOptions, send, sendAlone, sendHandOver } from './send.ts'
 
 export const addServer: AddCommands = (program, deps) => {
   const server = program
@@ -25,9 +25,13 @@ export const addServer: AddCommands = (program, deps) => {
     )
   examples(dangerous(stop, deps), 'baton server stop s1', 'baton server stop s1 --yes').action(
     async (name: string | undefined, options: SendOptions) => {
-      const stopped = await named(name, options, deps)
-      if (!options.yes) await mustConfirm(await questionOf(stopped, options, deps), options, deps)
-      await send({ do: 'stop-server', server: stopped }, options, deps)
+      const command = { do: 'stop-server', server: await named(name, options, deps) } as const
+      await mustConfirmPossible(
+        { of: command, question: () => questionOf(command.server, options, deps) },
+        options,
+        deps,
+      )
+      await send(command, options, deps)
     },
   )
   const handOver = server
@@ -36,7 +40,8 @@ export const addServer: AddCommands = (program, deps) => {
       'Where the log cannot be written, but another server still hears this one, by a serial cable or a disk: stops every group of this machine, and says so on every path, so that nobody need wait until it is given up. Asks first.',
     )
   examples(dangerous(handOver, deps), 'baton server hand-over --yes').action(async (options: SendOptions) => {
-    await mustConfirm('Stop every group of this server, and leave them to the others?', options, deps)
+    const question = 'Stop every group of this server, and leave them to the others?'
+    await mustConfirmPossible({ of: 'hand-over', question }, options, deps)
     await sendHandOver(options, deps)
   })
   const alone = server
@@ -45,7 +50,8 @@ export const addServer: AddCommands = (program, deps) => {
       'In a pair: this server goes on without the other one. Only after making sure that the other is off and stays off until it can be reached again: what it decided alone, if it did, is set aside then. Asks first.',
     )
   examples(dangerous(alone, deps), 'baton server go-alone --yes').action(async (options: SendOptions) => {
-    await mustConfirm('Is the other server off, and may what it decided alone be lost?', options, deps)
+    const question = 'Is the other server off, and may what it decided alone be lost?'
+    await mustConfirmPossible({ of: 'go-alone', question }, options, deps)
     await sendAlone(options, deps)
   })
   const readmit = server
@@ -54,9 +60,13 @@ export const addServer: AddCommands = (program, deps) => {
       'Believes a voter whose store was replaced or wiped. Only after making sure that no other machine answers under its name.',
     )
   examples(dangerous(readmit, deps), 'baton server readmit s1').action(async (name: string, options: SendOptions) => {
-    const voter = voterNamed(name)
-    await mustConfirm(`Believe ${name} with its new store from now on?`, options, deps)
-    await send({ do: 'readmit-voter', voter }, options, deps)
+    const command = { do: 'readmit-voter', voter: voterNamed(name) } as const
+    await mustConfirmPossible(
+      { of: command, question: `Believe ${name} with its new store from now on?` },
+      options,
+      deps,
+    )
+    await send(command, options, deps)
   })
   addConfirmOff(server, deps)
 }
@@ -73,9 +83,13 @@ const addConfirmOff = (server: Command, deps: Deps): void => {
     'baton server confirm-off s1 --note "pulled both power cables"',
     'baton server confirm-off s1 --yes',
   ).action(async (name: string, options: SendOptions & { readonly note: string }) => {
-    const off = serverNamed(name)
-    await mustConfirm(`Have you switched ${name} off, and seen that it is off?`, options, deps)
-    await send({ do: 'confirm-off', server: off, note: options.note.slice(0, 500) }, options, deps)
+    const command = { do: 'confirm-off', server: serverNamed(name), note: options.note.slice(0, 500) } as const
+    await mustConfirmPossible(
+      { of: command, question: `Have you switched ${name} off, and seen that it is off?` },
+      options,
+      deps,
+    )
+    await send(command, options, deps)
   })
 }
 

@@ -13,7 +13,7 @@ import { isInService, isToStop, serverOf } from '../projections/servers.ts'
 import type { State } from '../projections/state.ts'
 import { applyConfiguration } from './apply-configuration.ts'
 import { missingServers } from './assign-groups.ts'
-import type { Decision, Facts } from './decision.ts'
+import type { Decision, Facts, Refusal } from './decision.ts'
 import { confirmOff, retryFencing } from './fence-server.ts'
 import { knowsServer, type Operated, operateGroup, operateResource, unknownName } from './operate-group.ts'
 import { mirrorsAgainstStop, operateMirror, settledOrder } from './operate-mirror.ts'
@@ -45,6 +45,12 @@ export const operate = (state: State, request: Request, facts: Facts): Decision 
       ? []
       : [{ type: 'OperationFinished', data: { operation, outcome: 'done', detail: answer.settled } }]
   return { events: [requested, ...answer.events, ...finished], because: answer.because, causedBy: null }
+}
+
+/** Why it would be refused now; null = it would not. Nothing is recorded. */
+export const refusalOf = (state: State, request: Request, facts: Facts): Refusal | null => {
+  const answer = operated(state, request, facts)
+  return 'refused' in answer ? answer : null
 }
 
 const operated = (state: State, { command, stores, operation }: Request, facts: Facts): Operated => {

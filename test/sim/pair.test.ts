@@ -1,9 +1,13 @@
 /** Two servers and nobody else, each with its copy of the log, and the product's own code keeping them alike. */
 import { describe, expect, test } from 'vitest'
+import type { RefusalRequest } from '../../src/agents/control-protocol.ts'
+import { serverName, voterName } from '../../src/events/index.ts'
+import { places } from '../../src/sim/kit.ts'
 import { goAlone, handOver } from '../../src/sim/orders.ts'
 import type { ClusterPlan } from '../../src/sim/plan.ts'
 import { recover, runSeed } from '../../src/sim/seed.ts'
 import type { Simulation } from '../../src/sim/simulation.ts'
+import { ask } from '../../src/sim/sockets.ts'
 import { scenarioOf } from '../../src/sim/swarm.ts'
 import { minutes, runningCluster, seconds } from './clusters.ts'
 
@@ -54,6 +58,22 @@ describe('a pair', () => {
     expect(await sim.until(() => sim.ledger.running().length === 0, seconds(4))).toBe(true)
     sim.heal()
     await recover(sim)
+  })
+  test('says what it would refuse, before a person answers for it, and does nothing else', async () => {
+    const sim = await runningCluster(sound)
+    const before = sim.commits.length
+    const said = (of: RefusalRequest['of']): string => {
+      let answer = ''
+      const request = { method: 'POST', path: '/refusal', body: JSON.stringify({ of }) }
+      expect(ask(sim.cluster.host('s1'), places.control, request, (text) => (answer += text))).toBe(true)
+      return answer
+    }
+    expect(said('go-alone')).toMatch(/"step":"refused","because":"s2 is heard"/)
+    expect(said('hand-over')).toMatch(/the log can be written/)
+    expect(said({ do: 'readmit-voter', voter: voterName('s9') })).toMatch(/there is no voter s9.*one of: s1, s2/)
+    expect(said({ do: 'stop-server', server: serverName('s2') })).toBe('')
+    await sim.run(seconds(1))
+    expect(sim.commits.length).toBe(before)
   })
   test('survives that both lose their power', async () => {
     const sim = await runningCluster(sound)

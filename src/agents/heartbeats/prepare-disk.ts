@@ -22,9 +22,17 @@ const probeMs = 30_000
 
 type DiskWorld = Pick<World, 'rawDisks' | 'processes' | 'random' | 'files' | 'authenticate' | 'digest'>
 
+type Preparation = {
+  readonly device: string
+  readonly cluster: string
+  readonly isForced: boolean
+  /** Called when nothing speaks against it, before anything is written; what it throws ends it. */
+  readonly agree: () => Promise<void>
+}
+
 export const prepareHeartbeatDisk = async (
   world: DiskWorld,
-  { device, cluster, isForced }: { readonly device: string; readonly cluster: string; readonly isForced: boolean },
+  { device, cluster, isForced, agree }: Preparation,
 ): Promise<Refused | { readonly id: string }> => {
   const disk = await openDisk(world, device, { exclusive: true })
   if ('refused' in disk) return disk
@@ -35,6 +43,7 @@ export const prepareHeartbeatDisk = async (
     const carried = known === 'none' ? await carriedBy(world, device) : ofKnown(known, cluster)
     if (carried !== null && !isForced)
       return refuse(`${device} ${carried}`, 'make sure of the device; --force overwrites what it carries')
+    await agree()
     if (carried !== null && known === 'none') {
       const trouble = await wipe(world, device)
       if (trouble !== null) return trouble

@@ -1,6 +1,6 @@
 /** What an agent of a pair does beside its duties: it judges whether the log may go on alone, and gives up a lost split. */
 
-import type { Facts } from '../../decisions/decision.ts'
+import type { Facts, Refusal } from '../../decisions/decision.ts'
 import { liveGeneration } from '../../decisions/leases.ts'
 import { type Judgement, mayGoAlone, mayRejoin, noJudgement, standInSupport } from '../../decisions/liveness-pair.ts'
 import type { PairSight } from '../../decisions/log-copy.ts'
@@ -36,8 +36,17 @@ export type PairKeeper = {
   readonly sight: (now: Instant) => PairSight
   /** Whenever something may have changed. */
   readonly step: (now: Instant) => void
+  /** Why `order` would be refused now; null = it would not. */
+  readonly refusal: () => Refusal | null
   /** An operator vouches that the other server is off. Resolves when the log goes on here, or does not in time. */
   readonly order: (by: Author, say: (progress: CommandProgress) => void, waitMs: number) => Promise<void>
+}
+
+const isNoPair = { refused: 'this cluster is no pair', possible: 'nothing: here a majority decides' }
+/** Of any other cluster. */
+export const noPair: Pick<PairKeeper, 'order' | 'refusal'> = {
+  refusal: () => isNoPair,
+  order: async (_by, say) => say({ step: 'refused', because: isNoPair.refused, possible: isNoPair.possible }),
 }
 
 export const pairKeeper = (world: World, parts: PairKeeperParts): PairKeeper => new Keeper(world, parts)
@@ -75,8 +84,8 @@ class Keeper implements PairKeeper {
   readonly order: PairKeeper['order'] = async (by, say, waitMs) => {
     const { clock } = this.#world
     const since = clock.now()
-    const refusal = this.#refusal()
-    if (refusal !== null) return say({ step: 'refused', ...refusal })
+    const refusal = this.refusal()
+    if (refusal !== null) return say({ step: 'refused', because: refusal.refused, possible: refusal.possible })
     this.#ordered = { by, until: since + Math.max(orderMs, waitMs) }
     for (;;) {
       this.step(clock.now())
@@ -92,22 +101,22 @@ class Keeper implements PairKeeper {
     }
   }
 
-  #refusal(): { readonly because: string; readonly possible: string } | null {
+  readonly refusal = (): Refusal | null => {
     const { voter } = this.#parts
     const pair = voter.pair()
     if (pair === null)
-      return { because: 'the log has not been read yet', possible: 'ask again when baton status shows groups' }
+      return { refused: 'the log has not been read yet', possible: 'ask again when baton status shows groups' }
     const { me } = voter.liveness()
-    if (pair.alone === me) return { because: 'the log is with this server alone already', possible: 'nothing' }
+    if (pair.alone === me) return { refused: 'the log is with this server alone already', possible: 'nothing' }
     if (pair.alone !== null)
       return {
-        because: `the log went on with ${pair.alone} alone, and what it decided then is not here`,
+        refused: `the log went on with ${pair.alone} alone, and what it decided then is not here`,
         possible: `start ${pair.alone}`,
       }
     if (!voter.membership().generations[pair.peer]?.isUp)
-      return { because: `${pair.peer} has never joined`, possible: 'start it: the log begins with both servers' }
+      return { refused: `${pair.peer} has never joined`, possible: 'start it: the log begins with both servers' }
     return voter.reachable().has(pair.peer)
-      ? { because: `${pair.peer} is heard`, possible: `stop it: baton server stop ${pair.peer}` }
+      ? { refused: `${pair.peer} is heard`, possible: `stop it: baton server stop ${pair.peer}` }
       : null
   }
 

@@ -88,7 +88,7 @@ type ServedParts = Omit<StatusParts, 'node' | 'mirrors'> & {
 export const serveNode = async (
   world: World,
   node: Node,
-  agent: Pick<ServerAgent, 'command' | 'handOver' | 'goAlone' | 'heldGroups'> | null,
+  agent: Pick<ServerAgent, 'command' | 'handOver' | 'goAlone' | 'refusal' | 'heldGroups'> | null,
   { say, sink, mirrors, ...seen }: ServedParts,
 ): Promise<Cancel> => {
   const status = () => agentStatus(world, { node, mirrors: () => mirrors?.here() ?? [], ...seen })
@@ -112,6 +112,7 @@ export const serveNode = async (
     command: agent?.command ?? null,
     handOver: agent?.handOver ?? null,
     goAlone: agent?.goAlone ?? null,
+    refusal: agent?.refusal ?? null,
   })
   return () => {
     closeMetrics()

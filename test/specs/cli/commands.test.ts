@@ -135,6 +135,23 @@ describe('what stops services', () => {
     expect(asked).toBe('Stop s2? It runs no group.')
   })
 
+  test.each([
+    ['server stop s9', 3, 'refused: there is no server s9'],
+    ['server readmit s9', 3, 'refused: there is no voter s9'],
+    ['server confirm-off s9', 3, 'refused: there is no server s9'],
+    ['server confirm-off s1', 3, 'refused: s1 is heard'],
+    ['mirror init web.nothing --from s1', 3, 'refused: there is no mirror web.nothing'],
+    ['mirror force web.nothing s1', 3, 'refused: there is no mirror web.nothing'],
+    ['mirror replace-disk web.nothing s1', 3, 'refused: there is no mirror web.nothing'],
+    ['server stop s1 --wait soon', 2, '--wait soon is not a duration'],
+  ])('`baton %s` would be refused: nobody is asked', async (line, code, because) => {
+    const confirm = async (question: string) => expect.unreachable(question)
+    const ran = await baton(line, { confirm })
+    expect(ran.err).toContain(because)
+    expect(ran.code).toBe(code)
+    expect(agent.requests).toEqual([])
+  })
+
   test('is not done where nobody can be asked', async () => {
     expect(await baton('cluster stop')).toMatchObject({ code: 2, err: expect.stringMatching(/--yes/) })
     expect(agent.requests).toEqual([])

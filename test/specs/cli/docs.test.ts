@@ -9,7 +9,8 @@ const introduction = `# The command line
 \`baton\` works on the machine it is called on: it asks the agent of that machine, over the socket
 \`<state>/run/control.sock\`. Every server answers everything. What the agent answers may be old when the server is cut
 off; it says how old. Commands that read take \`--file\` instead, and then need neither agent nor cluster: an export
-(\`baton log export\`) holds everything that was decided, so it is all that a post-mortem needs.
+(\`baton log export\`) holds everything that was decided, so it is all that a post-mortem needs. A file that is damaged, cut
+off or no export is bad input (2), and named with the line.
 
 Where to begin:
 
@@ -24,7 +25,8 @@ Where to begin:
 
 A command that changes something reports its progress until the cluster has settled. A refusal changes nothing, and
 says why and what would make it possible. What stops a server or the cluster, what may lose data and what is a person's
-word for something asks first, or takes \`--yes\`. Single groups and resources are stopped without a question.
+word for something asks first, or takes \`--yes\`; what would be refused anyway is refused without a question. Single
+groups and resources are stopped without a question.
 
 Moments are a sequence of the log (\`1043\`), a local time (\`"2026-01-02 03:04:05"\`), a UTC time
 (\`2026-01-02T03:04:05Z\`), or a while ago (\`-10m\`). The state at a time is that before the first commit that says it is

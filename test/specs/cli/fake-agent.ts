@@ -8,8 +8,20 @@ import {
   type CommandProgress,
   type CommandRequest,
   commandRequest,
+  refusalRequest,
 } from '../../../src/agents/control-protocol.ts'
-import { incompleteMark, pathName, voterName } from '../../../src/events/index.ts'
+import type { Refusal } from '../../../src/decisions/decision.ts'
+import { refusalOf } from '../../../src/decisions/operate.ts'
+import {
+  type Command,
+  incompleteMark,
+  instant,
+  operationId,
+  pathName,
+  serverName,
+  voterName,
+} from '../../../src/events/index.ts'
+import type { State } from '../../../src/projections/state.ts'
 import type { HandBuiltLog } from '../../golden/hand-built-log.ts'
 
 export type FakeAgent = {
@@ -48,18 +60,24 @@ export const startFakeAgent = async (log: HandBuiltLog, answers: Answers = () =>
     else response.end(incomplete)
   }
   const runCommand = async (request: IncomingMessage, response: ServerResponse) => {
-    const pieces: Buffer[] = []
-    for await (const piece of request) pieces.push(piece)
-    const parsed = commandRequest.parse(JSON.parse(Buffer.concat(pieces).toString('utf8')))
+    const parsed = commandRequest.parse(JSON.parse(await textOf(request)))
     requests.push(parsed)
     for (const progress of answers(parsed)) response.write(`${JSON.stringify(progress)}\n`)
     response.end()
+  }
+  const sayRefusal = async (request: IncomingMessage, response: ServerResponse) => {
+    const { of } = refusalRequest.parse(JSON.parse(await textOf(request)))
+    const refusal = typeof of === 'string' ? null : refusalByLog(known.state ?? log.state(), of)
+    response.end(
+      refusal ? `${JSON.stringify({ step: 'refused', because: refusal.refused, possible: refusal.possible })}\n` : '',
+    )
   }
   const server = createServer((request, response) => {
     const url = new URL(request.url ?? '/', 'http://agent')
     if (url.pathname === '/status') response.end(JSON.stringify({ ...statusOf(log), ...known }))
     else if (url.pathname === '/log') sendLog(url, response)
     else if (url.pathname === '/command') void runCommand(request, response)
+    else if (url.pathname === '/refusal') void sayRefusal(request, response)
     else response.writeHead(404).end()
   })
   await new Promise<void>((resolve) => server.listen(join(state, 'run', 'control.sock'), resolve))
@@ -85,6 +103,21 @@ export const startFakeAgent = async (log: HandBuiltLog, answers: Answers = () =>
       rmSync(state, { recursive: true })
     },
   }
+}
+
+/** As the decision says, for s2, who hears everybody. */
+const refusalByLog = (state: State, command: Command): Refusal | null => {
+  const stores = { s1: 'new', s2: 'new', w: 'new' }
+  const request = { operation: operationId('op1'), command, from: voterName('s2'), stores }
+  const reachable = new Set(state.configuration.current?.servers.map(({ name }) => name))
+  const facts = { me: serverName('s2'), now: instant(0), reachable, supporters: () => [], majority: 2 }
+  return refusalOf(state, request, facts)
+}
+
+const textOf = async (request: IncomingMessage): Promise<string> => {
+  const pieces: Buffer[] = []
+  for await (const piece of request) pieces.push(piece)
+  return Buffer.concat(pieces).toString('utf8')
 }
 
 /** As the agent of s2 would answer, with everything well. */

@@ -79,7 +79,7 @@ describe.each(readers)('`baton %s`', (line) => {
     writeFileSync(file, lines.with(3, (lines[3] ?? '').replace('server:', 'sarver:')).join('\n'))
     const { code, err } = await baton(`${line} --file ${file}`)
     expect(err).toContain(`${file}, line 4: sequence 3 was changed since`)
-    expect(code).toBe(1)
+    expect(code).toBe(2)
   })
 })
 
@@ -87,7 +87,7 @@ test('a file that is packed is to be unpacked first', async () => {
   writeFileSync(file, gzipSync(readFileSync(file)))
   const { code, err } = await baton(`status --file ${file}`)
   expect(err).toMatch(/line 1: not an exported log.*\n .*gunzip/)
-  expect(code).toBe(1)
+  expect(code).toBe(2)
 })
 
 test.each(['--group nobody', '--type MirrorBroken', '--from 999'])(
