@@ -11,19 +11,20 @@ export type PostgresPlace = {
   readonly after: readonly string[]
 }
 
-/** The first start makes the database. */
+/** The first start makes the database. Its log of writes is short, so that small disks hold it. */
 export const postgres = ({ mountPoint, address, after }: PostgresPlace): Part => {
   const programs = postgresDirectory() ?? ''
   const data = `${mountPoint}/data`
   const start = `
 if [ ! -d ${data} ]; then
   mkdir -m 700 ${data}.new && chown postgres ${data}.new
-  su postgres -c '${join(programs, 'initdb')} -D ${data}.new -A trust --no-sync' >/dev/null
+  su postgres -c '${join(programs, 'initdb')} -D ${data}.new -A trust --no-sync --wal-segsize=1' >/dev/null
   echo 'host all all 10.77.2.0/24 trust' >>${data}.new/pg_hba.conf
   sync && mv ${data}.new ${data}
 fi
 exec setpriv --reuid=postgres --regid=postgres --init-groups \
-  ${join(programs, 'postgres')} -D ${data} -c listen_addresses=${address} -c unix_socket_directories=`
+  ${join(programs, 'postgres')} -D ${data} -c listen_addresses=${address} -c unix_socket_directories= \
+  -c max_wal_size=16MB -c min_wal_size=2MB`
   return {
     ...{ type: 'exec', after, start },
     stop: `exec su postgres -c '${join(programs, 'pg_ctl')} stop -D ${data} -m fast'`,

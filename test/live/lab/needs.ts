@@ -10,6 +10,7 @@ export type Need =
   | 'nft'
   | 'nats-server'
   | 'postgres'
+  | 'pgbench'
   | 'mkfs.ext4'
   | 'mkfs.xfs'
   | 'mkfs.btrfs'
@@ -42,6 +43,7 @@ const checks: Record<Exclude<Need, 'lab'>, () => string | null> = {
     return named === undefined ? onPath('nats-server') : existsSync(named) ? null : `there is no ${named}`
   },
   postgres: () => (postgresDirectory() === null ? 'PostgreSQL is not installed' : null),
+  pgbench: () => onPath('pgbench'),
   'mkfs.ext4': () => onPath('mkfs.ext4'),
   'mkfs.xfs': () => onPath('mkfs.xfs') ?? onPath('xfs_repair') ?? inKernel('xfs'),
   'mkfs.btrfs': () => onPath('mkfs.btrfs') ?? onPath('btrfs') ?? inKernel('btrfs'),

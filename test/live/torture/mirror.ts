@@ -7,7 +7,7 @@
  *
  * `--faults`: of one sequence, at most. They are dealt from a shuffled deck, so that all of them come before any comes again;
  * which ones ran is told at the end. `--seconds`: no new sequence is begun after so long. `--work`: `blocks`, or PostgreSQL
- * with a client and an audit table. `--only`: faults that have this in their name. In asynchronous mode what was queued may be
+ * with clients and an audit table. `--only`: faults that have this in their name. In asynchronous mode what was queued may be
  * lost with the side that served, so a sequence in which the group went over demands no writes. Ends with 1 when anything was
  * wrong. The seed decides which faults are tried and when; what a machine makes of them differs from run to run.
  */
@@ -50,7 +50,7 @@ const say = (text: string): void => console.error(text)
 
 findTools()
 const needs: readonly Need[] = ['lab', 'nats-server', 'losetup', 'mkfs.ext4', 'fuse']
-const reasons = missing([...needs, ...(isDatabase ? (['postgres'] as const) : [])])
+const reasons = missing([...needs, ...(isDatabase ? (['postgres', 'pgbench'] as const) : [])])
 if (reasons.length > 0) {
   say(`no torture on this machine: ${reasons.join('; ')}`)
   process.exit(2)
