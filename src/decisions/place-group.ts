@@ -1,6 +1,6 @@
 /** Where a group goes and why not elsewhere: one pure function whose answer has a verdict for every server in its list. */
 import { type GroupName, type ServerName, serverName, type Verdict } from '../events/index.ts'
-import { isSuspended, leftBy, monitorOf, monitorOn } from '../projections/monitors.ts'
+import { isInForce, isSuspended, leftBy, monitorOf, monitorOn } from '../projections/monitors.ts'
 import { isToStop, serverOf } from '../projections/servers.ts'
 import type { State } from '../projections/state.ts'
 import { isHeldBack } from './await-return.ts'
@@ -109,5 +109,6 @@ const errorsOn = (state: State, server: ServerName): number =>
     (monitor) =>
       !isSuspended(monitorOf(state.monitors, monitor), server) &&
       monitorOn(state.monitors, monitor, server).verdict === 'error' &&
+      isInForce(state, monitor, server) &&
       leftBy(state, monitor, server) === null,
   ).length

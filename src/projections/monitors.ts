@@ -1,4 +1,5 @@
 /** What monitors say, on each server, and how far their recovery has gone. */
+import type { Configuration, MonitorConfiguration } from '../events/configuration.ts'
 import {
   type GroupName,
   groupName,
@@ -53,13 +54,20 @@ export const hasTakenSteps = ({ taken }: Pick<MonitorOnServer, 'taken'>): boolea
 export const isSuspended = (monitor: Monitor, server: string): boolean => covers(monitor.suspendedOn, server)
 export const isDummyFailing = (monitor: Monitor, server: string): boolean => covers(monitor.dummyOn, server)
 
+/** Whether it may still look there. The last word of a monitor, or about a server, that was taken out is history. */
+export const isInForce = ({ configuration: { current } }: Pick<State, 'configuration'>, name: string, server: string) =>
+  current !== null && configuredAs(current, name) !== undefined && current.servers.some((one) => one.name === server)
+
+const configuredAs = (current: Configuration, name: string): MonitorConfiguration | undefined =>
+  monitorsOf(current)[name] ?? lossMonitorOf(current, name)
+
 /** The group that this monitor watches only where it is, and that is not on that server: what was said last is not so now. */
 export const leftBy = (
   { configuration: { current }, groups }: Pick<State, 'configuration' | 'groups'>,
   name: string,
   server: string,
 ): GroupName | null => {
-  const monitor = current === null ? undefined : (monitorsOf(current)[name] ?? lossMonitorOf(current, name))
+  const monitor = current === null ? undefined : configuredAs(current, name)
   if (monitor?.when !== 'active' || !monitor.target) return null
   const ownership = groups[monitor.target.group]?.ownership
   return ownership?.status === 'assigned' && ownership.server === server ? null : groupName(monitor.target.group)

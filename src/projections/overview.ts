@@ -1,7 +1,7 @@
 /** What is so, at a glance: the rows of `baton status`, from the state alone. */
 import type { GroupName, MonitorVerdict, WallTime } from '../events/index.ts'
 import type { Group, Resource } from './groups.ts'
-import { isDummyFailing, isSuspended, leftBy } from './monitors.ts'
+import { isDummyFailing, isInForce, isSuspended, leftBy, type Monitor } from './monitors.ts'
 import { isInService } from './servers.ts'
 import type { State } from './state.ts'
 import { listInWords } from './wording.ts'
@@ -54,10 +54,13 @@ export type MonitorRow = {
   readonly left: GroupName | null
 }
 
-/** Every monitor on every server that has said something, and those that are suspended. */
+const serversOf = (state: State, name: string, { servers }: Monitor) =>
+  Object.entries(servers).filter(([server]) => isInForce(state, name, server))
+
+/** Every monitor of the configuration on every server of it that has said something, and those that are suspended. */
 export const monitorRows = (state: State): readonly MonitorRow[] =>
   Object.entries(state.monitors).flatMap(([name, monitor]) =>
-    Object.entries(monitor.servers).map(([server, here]): MonitorRow => {
+    serversOf(state, name, monitor).map(([server, here]): MonitorRow => {
       const taken = Object.entries(here.taken).filter(([, count]) => count > 0)
       return {
         name,

@@ -1,6 +1,7 @@
 /** Of the cluster, as the log tells it: every server says the same, as far as each has read. */
 import { monitorVerdict, ownProcesses } from '../../events/index.ts'
 import type { Group } from '../../projections/groups.ts'
+import { isInForce } from '../../projections/monitors.ts'
 import type { Server } from '../../projections/servers.ts'
 import { type Measured, type Metric, type Seen, single, stateOf } from './metric.ts'
 
@@ -84,7 +85,9 @@ const groups: readonly Metric[] = [
     help: 'What the monitor found last on that server; 1 for the verdict that holds.',
     read: ({ status: { state } }) =>
       Object.entries(state.monitors).flatMap(([name, { servers }]) =>
-        Object.entries(servers).flatMap(([server, { verdict }]) => stateOf([name, server], verdicts, verdict)),
+        Object.entries(servers).flatMap(([server, { verdict }]) =>
+          isInForce(state, name, server) ? stateOf([name, server], verdicts, verdict) : [],
+        ),
       ),
   },
 ]

@@ -1,3 +1,4 @@
+import { strict as assert } from 'node:assert'
 import { hash } from 'node:crypto'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -126,6 +127,16 @@ describe('status shows everything at a glance', () => {
     const out = await statusOf(log)
     expect(out).toMatch(/^! httpw on s1 reports an error: /m)
     expect(out).toMatch(/^ +web\.httpd {2}on s1 {2}error {2}for .* web has left; process 70 has ended$/m)
+  })
+
+  test('a monitor that the configuration has no more needs no attention, and is not shown', async () => {
+    const log = ladder()
+    expect(await statusOf(log)).toMatch(/httpw on s1 reports an error/)
+    const { current, version, source } = log.state().configuration
+    assert(current !== null)
+    const data = { version: version + 1, configuration: { ...current, monitors: {} }, source, note: 'without httpw' }
+    log.record({ afterMs: 10, by: 'operator:ada', events: [{ type: 'ConfigurationApplied', data }] })
+    expect(await statusOf(log)).not.toContain('httpw')
   })
 })
 

@@ -5,6 +5,7 @@ import { type Given, stateOf } from '../spec.ts'
 import {
   assigned,
   cluster,
+  configuredAs,
   cutOff,
   declaredDown,
   everybody,
@@ -115,10 +116,16 @@ describe('dynamic', () => {
     expect(placed(lost).chosen).toBe('s2')
     expect(placed([...lost, stopped('web', 5)]).chosen).toBe('s1')
   })
+  test('nor does that of a monitor which the configuration has no more', () => {
+    const configured = configuredAs({ web: { failover: 'dynamic' }, cluster: { monitors: {} } })
+    expect(placed([...dynamic, verdict('s1', 'error'), configured]).chosen).toBe('s1')
+    // One that comes late, too.
+    expect(placed([...dynamic, configured, verdict('s1', 'error')]).chosen).toBe('s1')
+  })
   test('the healthiest server comes first, ties by order', () => {
     expect(placed([...dynamic, verdict('s1', 'error')]).chosen).toBe('s2')
     expect(why([...dynamic, verdict('s1', 'error')])).toMatchObject({ s1: '1 monitor error' })
-    expect(placed([...dynamic, verdict('s1', 'error'), verdict('s2', 'error', 'other')]).chosen).toBe('s3')
+    expect(placed([...dynamic, verdict('s1', 'error'), verdict('s2', 'error')]).chosen).toBe('s3')
   })
   test('a suspended monitor says nothing', () => {
     const suspended = fact('MonitorSuspended', { monitor: 'look', server: null })
