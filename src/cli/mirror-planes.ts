@@ -28,13 +28,32 @@ export const networkOf = (state: State, { server }: Planes, { name, plane }: Mir
   return path === null ? null : (connectNames(state, name, server)[path] ?? `connect ${path + 1}`)
 }
 
+/** Over which networks the other side cannot reach this one, and why. */
+export const deafnessOf = (state: State, { server }: Planes, { name, plane }: MirrorHere) =>
+  (plane?.deafAt ?? []).map(({ path, because }) => ({
+    network: connectNames(state, name, server)[path] ?? `connect ${path + 1}`,
+    because,
+  }))
+
 /** `s1 now: serves, both sides are written, over cross, 0.3 ms, 0 bytes behind` */
 export const planeLines = (state: State, planes: Planes | null, name: string, colours: Colours): readonly string[] => {
   const here = mirrorIn(planes, name)
   if (planes === null || here === undefined) return []
   const { plane } = here
   const said = plane === null ? [colours.red('its data plane is not reached')] : []
-  return [`${planes.server} now: ${[...said, ...(plane ? planeWords(state, planes, here, plane) : [])].join(', ')}`]
+  return [
+    `${planes.server} now: ${[...said, ...(plane ? planeWords(state, planes, here, plane) : [])].join(', ')}`,
+    ...deafnessOf(state, planes, here).map(({ network, because }) =>
+      colours.red(`${planes.server} cannot be reached over ${network}: ${because}; ${deafnessHelp(because)}`),
+    ),
+  ]
+}
+
+/** It tries again every second: what is mended needs no order. */
+const deafnessHelp = (because: string): string => {
+  if (because.includes('EADDRNOTAVAIL')) return 'bring that network up, or correct the address of the server'
+  if (because.includes('EADDRINUSE')) return 'end what has the port (ss -tlnp), or give the mirror another one'
+  return 'it is tried again every second'
 }
 
 const planeWords = (state: State, planes: Planes, here: MirrorHere, plane: PlaneStatus): readonly string[] => {

@@ -48,7 +48,8 @@ const addStatus = (mirror: Subcommand, deps: Deps): void => {
     .command('status [mirror]')
     .description(
       'Shows both copies of every mirror disk: which is current, what the other lacks, how far a resync is; and what the ' +
-        'data plane of this server says now: the network in use, its round trip, what is not on the other side yet.',
+        'data plane of this server says now: the network in use, its round trip, what is not on the other side yet, and the ' +
+        'networks on which it cannot be reached.',
     )
     .option('-w, --watch', 'show it again whenever it changes, until Ctrl-C')
   examples(reading(status, deps), 'baton mirror status', 'baton mirror status web.data --watch').action(
@@ -71,7 +72,7 @@ const linesOf = async (name: string | undefined, options: ReadOptions, deps: Dep
 
 const facts = async (name: string | undefined, options: ReadOptions, deps: Deps): Promise<unknown> => {
   const { state, planes } = await known(options, deps)
-  const [{ lackingOn }, { mirrorObjection }, { constructedMirror, pairOf }, { mirrorIn, networkOf }] =
+  const [{ lackingOn }, { mirrorObjection }, { constructedMirror, pairOf }, { deafnessOf, mirrorIn, networkOf }] =
     await Promise.all([
       import('../projections/mirror-sides.ts'),
       import('../decisions/mirror-fitness.ts'),
@@ -85,7 +86,9 @@ const facts = async (name: string | undefined, options: ReadOptions, deps: Deps)
       { notFit: mirrorObjection(state, one, server), lacks: mirror && lackingOn(mirror, server) },
     ])
     const said = mirrorIn(planes, one)
-    const here = planes && said ? { server: planes.server, network: networkOf(state, planes, said), ...said } : null
+    const connects = planes &&
+      said && { network: networkOf(state, planes, said), deafAt: deafnessOf(state, planes, said) }
+    const here = planes && said ? { server: planes.server, ...connects, ...said } : null
     return { name: one, mirror, servers: Object.fromEntries(servers), here }
   })
 }

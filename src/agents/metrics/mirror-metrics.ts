@@ -131,6 +131,21 @@ const standing: readonly Metric[] = [
         ),
       ),
   },
+  {
+    name: 'baton_mirror_connect_deaf',
+    type: 'gauge',
+    labels: ['mirror', 'network'],
+    help: 'Whether the address of this server in that network cannot be listened on, so that the other side cannot come.',
+    read: ({ status: { mirrors, state, voter } }) =>
+      mirrors.flatMap(({ name, plane }) =>
+        connectNames(state, name, serverName(voter)).map(
+          (network, index): Measured => [
+            [name, network],
+            plane === null ? null : plane.deafAt.some(({ path }) => path === index),
+          ],
+        ),
+      ),
+  },
   ofPlanes('size_bytes', 'What can be stored on it.', ({ dataBytes }) => dataBytes),
   ofPlanes('dirty_bytes', 'Marked: the other side may lack it.', (plane) => plane.dirtyBlocks * plane.blockBytes),
   ofPlanes(

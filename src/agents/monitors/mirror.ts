@@ -15,6 +15,7 @@ export type MirrorSeen = Pick<
   | 'isExposed'
   | 'isParted'
   | 'path'
+  | 'deafAt'
   | 'condition'
   | 'resync'
   | 'diskErrors'
@@ -61,10 +62,12 @@ export const mirrorSight: Judge = (seen) => {
 }
 
 /** The networks it is mirrored over. */
-export const connectSight: Judge = ({ does, path, isParted }) => {
+export const connectSight: Judge = ({ does, path, deafAt, isParted }) => {
   if (does === 'nothing') return normal('it is neither served nor followed here')
   if (isParted) return normal('both sides are kept apart on purpose')
-  if (path === null) return error('no mirror connect reaches the other side')
+  const deaf = deafAt.map((one) => `this server cannot be reached over connect ${one.path + 1}: ${one.because}`)
+  if (path === null) return error(['no mirror connect reaches the other side', ...deaf].join('; '))
+  if (deaf.length > 0) return warning(deaf.join('; '))
   return path === 0
     ? normal('the first mirror connect is used')
     : warning(`the first ${path} of its connects do not answer`)

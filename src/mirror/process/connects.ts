@@ -8,10 +8,12 @@ import type { Ground } from './ground.ts'
 import { randomHex } from './random-hex.ts'
 import type { MirrorSettings } from './settings.ts'
 
+/** `path`: of the mirror connects, the best first. */
+export type Deafness = { readonly path: number; readonly because: string }
 export type Connects = {
   readonly stop: Cancel
   /** Where nobody can be heard now, and why; each is tried again. */
-  readonly deafAt: () => readonly string[]
+  readonly deafAt: () => readonly Deafness[]
 }
 export const noConnects: Connects = { stop: () => {}, deafAt: () => [] }
 
@@ -55,7 +57,7 @@ export const openConnects = async (
       for (const one of listening) one.stop()
       slot.close('this side ends')
     },
-    deafAt: () => listening.flatMap(({ trouble }) => trouble ?? []),
+    deafAt: () => listening.flatMap(({ trouble }, path) => (trouble === null ? [] : [{ path, because: trouble }])),
   }
 }
 
@@ -77,7 +79,7 @@ class Listening {
       this.#cancel = await this.#listen()
       this.trouble = null
     } catch (trouble) {
-      this.trouble = String(trouble)
+      this.trouble = trouble instanceof Error ? trouble.message : String(trouble)
       this.#cancel = this.#world.clock.after(listenAgainMs, () => void this.attempt())
     }
     if (this.#isOver) this.#cancel()

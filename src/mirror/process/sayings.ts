@@ -48,6 +48,8 @@ export const planeStatus = z.object({
   saves: count.nullable().default(null),
   dirtyBlocks: count.default(0),
   path: count.nullable().default(null),
+  /** Mirror connects at whose address it cannot listen, and why. An older data plane says it otherwise. */
+  deafAt: z.array(z.object({ path: count, because: z.string() })).catch([]),
   does: z.enum(['nothing', 'follow', 'serve']).default('nothing'),
   isExposed: z.boolean().default(false),
   isParted: z.boolean().default(false),

@@ -114,7 +114,7 @@ liveTest(
       await pairUp(alpha, beta, mib)
       expect(await beta.order({ do: 'status' })).toMatchObject({
         path: 1,
-        deafAt: [expect.stringMatching('EADDRINUSE')],
+        deafAt: [{ path: 0, because: expect.stringMatching('EADDRINUSE') }],
       })
       other.close()
       await until(async () => (await pathOf(beta)) === 0, limitMs, 'the first connect')

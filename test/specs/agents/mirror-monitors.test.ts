@@ -11,6 +11,7 @@ const whole: MirrorSeen = {
   isExposed: false,
   isParted: false,
   path: 0,
+  deafAt: [],
   condition: { pair: 'paired', because: 'both sides have everything', dirtyBlocks: 0 },
   resync: null,
   diskErrors: 0,
@@ -49,6 +50,7 @@ describe('a mirror connect', () => {
     ['in use, the first one', whole, 'normal'],
     ['in use, another one', { ...whole, path: 1 }, 'warning'],
     ['that is lost', { ...whole, path: null }, 'error'],
+    ['at whose own address it cannot listen', { ...whole, deafAt: [{ path: 1, because: 'in use' }] }, 'warning'],
     ['that nobody needs', { ...following, does: 'nothing', path: null }, 'normal'],
     ['that was parted on purpose', { ...whole, path: null, isParted: true }, 'normal'],
   ])('%s', (_name, seen, verdict) => {

@@ -103,6 +103,10 @@ describe('mirror status', () => {
     expect(shown(paired, serving({ does: 'follow', statistics: undefined }))).toMatch(
       /^ {2}s1 now: follows, over lan$/m,
     )
+    const deaf = serving({ path: null, deafAt: [{ path: 0, because: 'listen EADDRNOTAVAIL: 10.0.0.1:29050' }] })
+    expect(shown(paired, deaf)).toMatch(
+      /^ {2}s1 cannot be reached over lan: listen EADDRNOTAVAIL: 10.0.0.1:29050; bring that network up, or/m,
+    )
     const gone = { server: s1, mirrors: [{ name: mirror, plane: null, mountTimes: noMountTimes }] }
     expect(shown(paired, gone)).toMatch(/^ {2}s1 now: its data plane is not reached$/m)
     expect(shown(paired, { server: s1, mirrors: [] })).toBe(shown(paired))
