@@ -2,12 +2,11 @@
  * The agent of one server: compares what the log says with what is true here, acts on the difference, and puts on the
  * log what was observed and decided. It holds no policy: rules are in `decisions`, effects in the drivers.
  */
-import { type Facts, isOwned, type Refusal } from '../decisions/decision.ts'
+import type { Facts, Refusal } from '../decisions/decision.ts'
 import { keepsOnQuorumLoss } from '../decisions/fencing.ts'
 import { supportersOf } from '../decisions/liveness.ts'
-import { standingOf } from '../decisions/may-run.ts'
 import { operate, type Request, refusalOf } from '../decisions/operate.ts'
-import type { Observed, Standing } from '../decisions/plan.ts'
+import type { Observed } from '../decisions/plan.ts'
 import { majorityOf } from '../decisions/quorum.ts'
 import {
   type Author,
@@ -29,6 +28,7 @@ import { type ConditionWatch, conditionFacts } from './conditions.ts'
 import type { RefusalRequest } from './control-protocol.ts'
 import { delayWatch } from './delay-watch.ts'
 import { type DoubleWatch, doubleWatch } from './double-watch.ts'
+import { type Durations, durationKeeper } from './durations.ts'
 import type { Sight } from './duties.ts'
 import { type DutyRoster, dutyRoster, rankOf } from './duty-roster.ts'
 import { type FencingAgent, fencingAgent } from './fencing/fencing-agent.ts'
@@ -42,10 +42,10 @@ import { monitorJudge } from './monitor-judge.ts'
 import { type MonitorRunner, type MonitorRunnerOptions, monitorRunner } from './monitor-runner.ts'
 import { type PartitionWatch, partitionWatch } from './np/partition-watch.ts'
 import { noPair, type PairKeeper, type PairKeeperParts, pairKeeper } from './pair/pair-keeper.ts'
-import { type PhaseTimes, phaseTimes } from './phase-times.ts'
 import { planner } from './planner.ts'
 import { type Quiet, quietWatch } from './quiet.ts'
 import type { ResourceRunner } from './resource-runner.ts'
+import { type Standings, standingsOf } from './standings.ts'
 import { type LeaseMinder, leaseMinder } from './voter/lease-minder.ts'
 import { type LeaseWatch, leaseWatch } from './voter/lease-watch.ts'
 import { mayStart, type Renouncer, renouncer } from './voter/renouncer.ts'
@@ -102,9 +102,6 @@ export const startServerAgent = (world: World, parts: ServerAgentParts): ServerA
 
 const nothing: Observed = []
 
-const heldOf = (observed: Observed): Readonly<Record<string, Epoch>> =>
-  Object.fromEntries(observed.flatMap(({ group, epoch, condition }) => (condition === 'off' ? [] : [[group, epoch]])))
-
 class Agent implements ServerAgent {
   readonly #world: World
   readonly #parts: ServerAgentParts
@@ -122,11 +119,8 @@ class Agent implements ServerAgent {
   readonly #keepLeaderAway: (state: State, reachable: ReadonlySet<string>) => void
   #isStopped = false
   #isWoken = false
-  #held: { readonly of: Observed; readonly groups: Readonly<Record<string, Epoch>> } = { of: [], groups: {} }
-  readonly #phases: PhaseTimes
-  #joinedAt: Instant
-  #startingSince: Instant
-  #stretchedSince: Instant
+  readonly #durations: Durations
+  readonly #standings: Standings
   readonly #lapse: LeaseWatch
   readonly #lease: LeaseMinder
   readonly #plan = planner()
@@ -135,12 +129,14 @@ class Agent implements ServerAgent {
   constructor(world: World, parts: ServerAgentParts) {
     this.#world = world
     this.#parts = parts
-    this.#phases = phaseTimes(world.clock)
     this.#lease = leaseMinder(world, { ...parts, again: this.wake })
     this.#quiet = quietWatch(world, { ...parts, wake: this.wake })
-    this.#joinedAt = world.clock.now()
-    this.#startingSince = this.#joinedAt
-    this.#stretchedSince = this.#joinedAt
+    this.#durations = durationKeeper(world, parts.me)
+    this.#standings = standingsOf(world, {
+      ...parts,
+      isGivenUp: (group, epoch) => this.#doubles.hasLost(group, epoch),
+      isHandingOver: () => this.#handOver.generation() !== null,
+    })
     const shared = { me: parts.me, recorder: parts.recorder, facts: () => this.#facts(), wake: this.wake }
     const judge = monitorJudge(world, { ...shared, monitors: parts.monitors })
     this.#monitors = monitorRunner(world, { ...parts.monitors, ...judge, me: parts.me })
@@ -149,7 +145,7 @@ class Agent implements ServerAgent {
       ...shared,
       runner: parts.runner,
       stopEpoch: parts.store.stopEpoch,
-      phaseMs: this.#phases.ms,
+      phaseMs: this.#durations.phaseMs,
       say: parts.say,
     })
     this.#handOver = handOver(world, { ...parts, wake: this.wake })
@@ -206,21 +202,9 @@ class Agent implements ServerAgent {
 
   readonly partition = () => this.#partition
 
-  readonly heldGroups = (): Readonly<Record<string, Epoch>> => {
-    const observed = this.#parts.runner.observed()
-    if (observed !== this.#held.of) this.#held = { of: observed, groups: heldOf(observed) }
-    return this.#held.groups
-  }
+  readonly heldGroups = () => this.#standings.heldGroups()
 
-  readonly standing = (): string | null => {
-    const { voter, recorder } = this.#parts
-    const withheld = voter.withheld()
-    if (withheld !== null) return withheld
-    if (!recorder.hasBarrier()) return 'this agent has not had a commit of its own accepted yet'
-    if (voter.hasLease()) return null
-    const goesOn = keepsOnQuorumLoss(this.#state) && Object.keys(this.heldGroups()).length > 0
-    return `a majority of voters has not answered lately${goesOn ? '; what runs goes on (onQuorumLoss: keep)' : ''}`
-  }
+  readonly standing = () => this.#standings.whyNone()
 
   readonly command = async (
     command: Command,
@@ -273,14 +257,7 @@ class Agent implements ServerAgent {
   }
 
   readonly #folded = (recorded: readonly Recorded[], before: State): void => {
-    const now = this.#world.clock.now()
-    if (!before.cluster.starting && this.#state.cluster.starting) this.#startingSince = now
-    if (before.cluster.stretch?.sequence !== this.#state.cluster.stretch?.sequence) this.#stretchedSince = now
-    const hasJoined = recorded.some(({ commit }) =>
-      commit.events.some((event) => event.type === 'ServerJoined' && event.data.server === this.#parts.me),
-    )
-    if (hasJoined) this.#joinedAt = now
-    this.#phases.fold(this.#state)
+    this.#durations.fold(recorded, before, this.#state)
     this.#parts.voter.fold(this.#state)
     this.wake()
   }
@@ -321,7 +298,7 @@ class Agent implements ServerAgent {
     this.#doubles.look(now)
     this.#delays.look(now)
     runner.perform(
-      this.#plan(state, runner.observed(), (group) => this.#standing(group, isLeased, now)),
+      this.#plan(state, runner.observed(), (group) => this.#standings.of(group, isLeased, now)),
       state,
     )
     const mayWatch = isLeased && recorder.hasBarrier() && this.#handOver.generation() === null
@@ -330,7 +307,7 @@ class Agent implements ServerAgent {
     this.#reporter.report(state)
     this.#fencing.tend(state)
     const hadLease = this.#lapse.hasLapsedUnder(serverOf(state.servers, this.#parts.me).generation)
-    this.#renouncer.consider({ now, joinedAt: this.#joinedAt, hadLease })
+    this.#renouncer.consider({ now, joinedAt: this.#durations.joinedAt(), hadLease })
     // N5: only a lease that this agent had and lost is a partition lost.
     const leaseLostMs = this.#lapse.lostMs(now)
     this.#partition.consider(state, { leaseLostMs, isAllOff: runner.isAllOff() })
@@ -350,33 +327,12 @@ class Agent implements ServerAgent {
       hasBarrier: recorder.hasBarrier(),
       observed: runner.observed(),
       stoppedEpoch: store.stoppedEpoch,
-      onlineMs: (group) => this.#phases.ms(group, 'online'),
-      joinedMs: now - this.#joinedAt,
-      startingMs: now - this.#startingSince,
-      stretchedMs: now - this.#stretchedSince,
+      ...this.#durations.lasting(now),
       fenceSilentMs: this.#fencing.silentMs,
       np: this.#partition.resolution,
       conditions: () => conditionFacts(this.#parts),
       pair: this.#pair?.sight(now) ?? null,
     }
-  }
-
-  #standing(group: GroupName, isLeased: boolean, now: Instant): Standing {
-    const { me, recorder, store, guardian, runner } = this.#parts
-    const owned = this.#state.groups[group]
-    const ownership = owned && isOwned(owned) ? owned.ownership : null
-    const standing = standingOf(this.#state, group, {
-      me,
-      isLeased,
-      hasBarrier: recorder.hasBarrier() && serverOf(this.#state.servers, me).boot === this.#world.bootId(),
-      stoppedEpoch: store.stoppedEpoch(group),
-      running: runner.observed().flatMap((one) => (one.group === group && one.condition !== 'off' ? [one.epoch] : [])),
-      isInherited: now < guardian.inherited,
-    })
-    if (standing === 'hold' && !recorder.hasBarrier()) return standing
-    if (ownership && this.#doubles.hasLost(group, ownership.epoch)) return 'release'
-    if (isLeased && this.#handOver.generation() !== null) return 'stop'
-    return standing
   }
 
   #minded(now: Instant, isLeased: boolean): void {
