@@ -24,6 +24,8 @@ export class MirrorSequences {
   /** How often each has begun. */
   readonly ran = new Map<string, number>()
   done = 0
+  /** Breaks since more was queued than an asynchronous mirror may hold. */
+  overflows = 0
   /** Events before this sequence, whose group has been stopped then. */
   #seen = 0
   /** Resyncs since then that are no fault's doing. */
@@ -89,6 +91,9 @@ export class MirrorSequences {
     const mirrored = this.#mirrored
     await mirrored.waitUntilServing()
     const news = (await this.#told()).slice(this.#seen)
+    this.overflows += news.filter(
+      ({ type, data }) => type === 'MirrorBroken' && data.because === 'the queue is full',
+    ).length
     const owners = news.flatMap(({ type, data }) => (type === 'GroupAssigned' ? [data.server] : []))
     if (this.#options.isAsync && new Set(owners).size > 1) await mirrored.forgetAcknowledged()
     const count = await mirrored.expectNothingLost(await mirrored.owner())

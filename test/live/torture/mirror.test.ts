@@ -11,18 +11,46 @@ const needs: readonly Need[] = ['lab', 'nats-server', 'losetup', 'mkfs.ext4', 'f
 /** A sequence takes some 20 s where two cores are ours. */
 const timeoutMs = 900_000
 
-const tortured = (name: string, more: readonly Need[], ...options: readonly string[]): void =>
+/** Enough for every fault to come. */
+const all = ['--trials', '10', '--faults', '4']
+
+/** What is queued, and how it comes to be lost, to overflow, or to have to arrive; in three sequences. */
+const queueing = [
+  'more is written than a slow mirror connect takes',
+  'the mirror connect is slow',
+  'the active server is switched off',
+  'every network between the two is cut',
+  'the data plane of s2 is slow',
+  'the group is moved',
+]
+const ofQueue = ['--trials', '3', '--faults', '2', ...queueing.flatMap((name) => ['--only', name])]
+
+const tortured = (
+  name: string,
+  more: readonly Need[],
+  options: readonly string[],
+  saying: string | RegExp = '',
+): void =>
   liveTest(name, { needs: [...needs, ...more], timeoutMs, isOnce: true }, async (context) => {
-    // Enough for every fault to come.
-    const all = ['--trials', '10', '--faults', '4', ...options]
-    const running = spawn(process.execPath, [program, ...all], { stdio: ['ignore', 'ignore', 'pipe'] })
+    const running = spawn(process.execPath, [program, ...options], { stdio: ['ignore', 'ignore', 'pipe'] })
     const [told] = await Promise.all([text(running.stderr), once(running, 'exit')])
     expect(running.exitCode, told).toBe(0)
     expect(told).not.toContain('which did not')
+    expect(told).toMatch(saying)
     await context.annotate(told.trim().split('\n').at(-1) ?? '')
   })
 
 describe('a tortured mirror disk, through every fault there is', () => {
-  tortured('loses no block that was acknowledged', [])
-  tortured('loses no commit that a database has acknowledged', ['postgres'], '--work', 'database')
+  tortured('loses no block that was acknowledged', [], all)
+  tortured('loses no commit that a database has acknowledged', ['postgres'], [...all, '--work', 'database'])
+})
+
+describe('a tortured mirror disk that is asynchronous', () => {
+  const options = [...ofQueue, '--work', 'database', '--mode', 'async']
+  tortured(
+    'loses no commit of a database but with the side that served, though its queue is full',
+    ['postgres'],
+    options,
+    /the queue was full [1-9]/,
+  )
 })

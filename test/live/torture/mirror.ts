@@ -3,11 +3,11 @@
  * acknowledged write was lost, the copies differ, or too much was copied:
  *
  *   npm run torture:mirror -- [--trials N] [--first N] [--seed S] [--faults N] [--seconds N] [--mode async]
- *     [--work database] [--only TEXT]
+ *     [--work database] [--only TEXT]…
  *
  * `--faults`: of one sequence, at most. They are dealt from a shuffled deck, so that all of them come before any comes again;
  * which ones ran is told at the end. `--seconds`: no new sequence is begun after so long. `--work`: `blocks`, or PostgreSQL
- * with clients and an audit table. `--only`: faults that have this in their name. In asynchronous mode what was queued may be
+ * with clients and an audit table. `--only`: faults that have this, or one of these, in their name. In asynchronous mode what was queued may be
  * lost with the side that served, so a sequence in which the group went over demands no writes. Ends with 1 when anything was
  * wrong. The seed decides which faults are tried and when; what a machine makes of them differs from run to run.
  */
@@ -32,7 +32,7 @@ const { values: flags } = parseArgs({
     seconds: { type: 'string', default: '86400' },
     mode: { type: 'string', default: 'sync' },
     work: { type: 'string', default: 'blocks' },
-    only: { type: 'string', default: '' },
+    only: { type: 'string', multiple: true, default: [''] },
   },
 })
 const [trials = 0, first = 0, seed = 0, most = 0, seconds = 0] = [
@@ -43,7 +43,7 @@ const [trials = 0, first = 0, seed = 0, most = 0, seconds = 0] = [
   flags.seconds,
 ].map(Number)
 const isDatabase = flags.work === 'database'
-const faults = mirrorFaults.filter(({ name }) => name.includes(flags.only))
+const faults = mirrorFaults.filter(({ name }) => flags.only.some((part) => name.includes(part)))
 /** The least there is: it has to fill up over a slow mirror connect. */
 const queueLimit = 1_048_576
 const say = (text: string): void => console.error(text)
@@ -57,7 +57,7 @@ if (reasons.length > 0) {
 }
 const isUnderstood = ['sync', 'async'].includes(flags.mode) && ['blocks', 'database'].includes(flags.work)
 if (faults.length === 0 || !isUnderstood) {
-  say(`--only ${flags.only}: a part of the name of a fault; --mode ${flags.mode}: sync or async;`)
+  say(`--only ${flags.only.join(' or ')}: a part of the name of a fault; --mode ${flags.mode}: sync or async;`)
   say(`--work ${flags.work}: blocks or database`)
   process.exit(2)
 }
@@ -91,9 +91,10 @@ try {
 await lab.destroy()
 await removeKits()
 clearInterval(staying)
-const { done, ran } = sequences
+const { done, ran, overflows } = sequences
 const never = faults.filter(({ name }) => !ran.has(name)).map(({ name }) => name)
 say(`which ran: ${[...ran].map(([name, times]) => (times === 1 ? name : `${name} (${times} times)`)).join('; ')}`)
+if (flags.mode === 'async') say(`the queue was full ${overflows} times`)
 if (never.length > 0) say(`which did not: ${never.join('; ')}`)
 const covered = `${ran.size} of ${faults.length} faults`
 say(
