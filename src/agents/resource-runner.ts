@@ -20,6 +20,7 @@ import type { State } from '../projections/state.ts'
 import type { Cancel, World } from '../world/world.ts'
 import { type ManifestEntry, readManifest, writeManifest } from './guardian/manifest.ts'
 import type { Outcome, ResourceContext, ResourceDriver } from './resources/driver.ts'
+import { pause } from './resources/sweep.ts'
 
 /** By resource type. */
 export type ResourceDrivers = Readonly<Record<ResourceConfiguration['type'], ResourceDriver>>
@@ -53,6 +54,9 @@ export type ResourceRunner = {
 
 /** A forced stop that takes longer than this has failed; shorter once a lease is over (`leftMs`). */
 const urgentTimeoutMs = 10_000
+/** Who waits for a disk cannot be killed. A data plane of a mirror that hangs is ended after 10 s, which frees him: force waits. */
+const hungMs = 12_000
+const hungAgainMs = 200
 /** More outcomes than this wait only while the log is away; the oldest go first, they are history already. */
 const longestOutbox = 1000
 
@@ -299,7 +303,13 @@ class Runner implements ResourceRunner {
     }
     const timeoutMs = (urgent ? this.#options.leftMs?.() : null) ?? urgentTimeoutMs
     const limit = { timeoutMs, signal: new AbortController().signal, urgent: true }
-    const forced = await this.#driver(context).deactivate(context, limit)
+    let forced = await this.#driver(context).deactivate(context, limit)
+    // Not once a lease ends: then the guardian acts, and what is below goes down beside it.
+    const until = this.#world.clock.now() + (urgent ? 0 : hungMs)
+    while (!forced.ok && forced.stalled && !signal.aborted && this.#world.clock.now() < until) {
+      await pause(this.#world, hungAgainMs, signal)
+      forced = await this.#driver(context).deactivate(context, limit)
+    }
     return forced.ok ? this.#wentDown(context, elapsed()) : this.#stuck(context, forced, attempts + 1, elapsed())
   }
 

@@ -45,8 +45,12 @@ describe('a mirror disk', () => {
 
       const owner = await mirrored.owner()
       const other = owner === 's1' ? 's2' : 's1'
+      // Whoever writes cannot even be killed, until the data plane counts as dead.
+      await mirrored.signalPlane(owner, 'SIGSTOP')
       await cluster.do(owner, 'group', 'move', 'db', '--to', other)
       await mirrored.waitUntilOnline(other)
+      expect(await cluster.events('ServerStopOrdered')).toEqual([])
+      await mirrored.waitForDeaths(4)
       await mirrored.waitUntilWritten()
       await mirrored.expectNothingLost(other)
       await mirrored.waitUntilWhole()

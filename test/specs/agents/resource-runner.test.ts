@@ -190,6 +190,39 @@ describe('deactivation', () => {
     expect(runner.isAllOff()).toBe(false)
     expect(await readManifest(virtual.world, manifest)).toHaveLength(1)
   })
+  test('goes on by force while the world does not answer: a disk that hangs is cut off in the end', async () => {
+    await perform(activate)
+    scripted.patient = [stalled, stalled]
+    scripted.forced = Array.from({ length: 50 }, () => stalled)
+    await perform(deactivate(false))
+    await virtual.pass(9_800)
+    expect(condition()).toBe('deactivating')
+    await virtual.pass(1000)
+    expect(condition()).toBe('off')
+    expect(said().slice(2)).toEqual([
+      'DeactivationStarted',
+      'DeactivationFailed',
+      'DeactivationFailed',
+      'ResourceDeactivated',
+    ])
+  })
+  test('is stuck once the world has not answered for long, by force', async () => {
+    await perform(activate)
+    scripted.patient = [stalled, stalled]
+    scripted.forced = Array.from({ length: 1000 }, () => stalled)
+    await perform(deactivate(false))
+    await virtual.pass(13_000)
+    expect(condition()).toBe('stuck')
+  })
+  test('waits no longer for a world that does not answer when the lease ends', async () => {
+    await perform(activate)
+    scripted.patient = [stalled, stalled]
+    scripted.forced = [stalled]
+    await perform(deactivate(false))
+    expect(condition()).toBe('deactivating')
+    await perform(deactivate(true))
+    expect(condition()).toBe('off')
+  })
   test('that is urgent is by force at once', async () => {
     await perform(activate)
     await perform(deactivate(true))
