@@ -38,7 +38,15 @@ export type OpenedPartition =
   | { readonly is: 'usable'; readonly partition: ClusterPartition }
   | { readonly is: 'unusable'; readonly because: string }
 
-const freshState: MirrorState = { role: 'idle', isConsistent: false, epoch: 0, boot: '', generations: noGenerations }
+const freshState: MirrorState = {
+  role: 'idle',
+  isConsistent: false,
+  epoch: 0,
+  boot: '',
+  generations: noGenerations,
+  copyOf: null,
+  copyTo: null,
+}
 
 export class ClusterPartition {
   readonly #disk: Disk

@@ -53,10 +53,13 @@ export const activated = (state: MirrorState, { epoch, boot, recorded }: Activat
   const { generations } = state
   const isRecorded = generations.pending !== null && generations.pending === recorded
   return {
+    ...state,
     role: 'active',
     isConsistent: true,
     epoch,
     boot,
+    // Whatever was copied here, it is served now.
+    copyOf: null,
     generations: isRecorded ? parted(generations, recorded) : { ...generations, pending: null },
   }
 }

@@ -25,6 +25,8 @@ export type ActiveOwner = {
   readonly condition: () => MirrorCondition
   readonly pair: () => PairState
   readonly isLinked: () => boolean
+  /** How often the other side's metadata was saved, as it said last. */
+  readonly peerSaves: () => number | null
   readonly send: (frames: readonly Frame[]) => void
   /** Runs it; trouble with a disk ends the service, or this side goes on without its disks. Null then. */
   readonly guard: <T>(run: () => T) => T | null
@@ -108,6 +110,7 @@ export class ActiveParts {
     new BringUp({
       ...shared,
       writes: this.writes,
+      newGeneration: this.#owner.options.newGeneration,
       limits: this.#owner.options.limits.resync,
       times: this.#owner.statistics.resyncAcknowledge,
       joining: () => this.reunion.joining(),

@@ -57,6 +57,7 @@ export class ActiveSide implements Engine {
       condition: () => this.condition,
       pair: () => this.#pair,
       isLinked: () => this.#link !== null,
+      peerSaves: () => this.peerSaves,
       send: (frames) => this.#link?.send(frames),
       guard: this.#guarded,
       detach: this.#detach,

@@ -4,7 +4,7 @@
  * better at once.
  */
 import type { Cancel, Clock } from '../../world/world.ts'
-import { type DataGeneration, type Generations, joined } from '../generations.ts'
+import { copyName, type DataGeneration, type Generations, joined } from '../generations.ts'
 import { frame } from '../peer/frame.ts'
 import { encodeMessage } from '../peer/messages.ts'
 import { CatchUp } from './catch-up.ts'
@@ -25,6 +25,9 @@ export type BringUpPort = {
   /** Runs it; trouble with a disk ends the service. */
   readonly guard: (run: () => void) => void
   readonly report: ReportListener
+  readonly newGeneration: () => string
+  /** How often the other side's metadata was saved, as it said last. */
+  readonly peerSaves: () => number | null
   /** The other side has everything, and is about to know. */
   readonly joining: () => void
   /** It knows, durably. */
@@ -44,8 +47,6 @@ const longestPauseMs = 60_000
 export class BringUp {
   readonly #port: BringUpPort
   #attempt: CatchUp | null = null
-  /** Of the process there that has everything durably but what is marked here. */
-  #markedFor: string | null = null
   /** Of the join that is not answered, and what this side said of itself before it. */
   #join: { readonly sequence: number; readonly before: Generations } | null = null
   /** Of the process there that was brought up: and where it has never got the last join, what it had before. */
@@ -74,14 +75,14 @@ export class BringUp {
     return this.#hindrance === null ? null : `${this.#hindrance}; tried again in ${Math.ceil(this.#leftMs / 1000)} s`
   }
 
-  /** What is copied: not everything again where only what cannot be read is left of that. */
+  /** What is copied: not everything again where a part of that was done. @throws DiskTrouble */
   readonly start = ({ state, runs }: Met, wanted: 'differences' | 'everything'): typeof wanted => {
-    const copy = this.#markedFor === state.session ? 'differences' : wanted
     const { clock, side, writes, limits, times, guard, report, unreadable } = this.#port
+    const copy = wanted === 'everything' && this.#isBegun(state) ? 'differences' : wanted
     this.#session = state.session
     this.#unanswered = null
     const { partition, data } = side
-    if (copy === 'everything') partition.dirty.addAll()
+    if (copy === 'everything') this.#beginEverything()
     // What that side has beyond the end of this one is not mirrored yet.
     const { length } = partition.dirty.marks
     for (const { first, count } of runs)
@@ -89,7 +90,10 @@ export class BringUp {
     this.#attempt = new CatchUp(
       {
         ...{ clock, partition, data, send: writes.send, guard, times, unreadable },
-        ...{ finished: this.#finish, incomplete: this.#incomplete },
+        copy: wanted === 'everything' ? (partition.state.copyTo?.name ?? null) : null,
+        flushed: this.rememberSaves,
+        finished: this.#finish,
+        incomplete: this.#incomplete,
       },
       { copy, limits, report, isRetry: this.#hasPausedLately },
     )
@@ -111,6 +115,8 @@ export class BringUp {
     if (this.#join === null || this.#join.sequence > sequence) return
     this.#join = null
     this.#unanswered = null
+    const { partition } = this.#port.side
+    if (partition.state.copyTo !== null) partition.save({ ...partition.state, copyTo: null })
     this.#port.joined()
   }
 
@@ -180,8 +186,32 @@ export class BringUp {
     return this.#port.clock.now() - this.#pausedAt <= 2 * longestPauseMs
   }
 
+  /** That copy lacks only what is marked here, however often either side was started anew since it was begun. */
+  readonly #isBegun = ({ copyOf, saves }: Met['state']): boolean => {
+    const { copyTo } = this.#port.side.partition.state
+    return copyTo !== null && copyOf === copyTo.name && saves >= copyTo.saves
+  }
+
+  /** All is marked, durably, before anything is called by a new name. */
+  readonly #beginEverything = (): void => {
+    const { partition } = this.#port.side
+    partition.dirty.addAll()
+    partition.dirty.store()
+    partition.save({ ...partition.state, copyTo: { name: copyName(this.#port.newGeneration()), saves: 0 } })
+  }
+
+  /** An older copy of the other side's disks, from a backup, lacks what is marked here no more. @throws DiskTrouble */
+  readonly rememberSaves = (): void => {
+    const { side, peerSaves } = this.#port
+    const { state } = side.partition
+    if (state.copyTo === null) return
+    side.partition.save({
+      ...state,
+      copyTo: { ...state.copyTo, saves: Math.max(state.copyTo.saves, peerSaves() ?? 0) },
+    })
+  }
+
   readonly #incomplete = (because: string): void => {
-    this.#markedFor = this.#session
     this.pause(because)
     this.#port.incomplete(because)
   }

@@ -11,7 +11,7 @@ export type OperatorPort = {
   /** Its map of marks is another one after the mirror has grown. */
   readonly partition: Pick<ClusterPartition, 'dirty' | 'state' | 'save'>
   readonly touched: Pick<Touched, 'takeWritten'>
-  readonly bringUp: Pick<BringUp, 'isRunning' | 'more' | 'atOnce'>
+  readonly bringUp: Pick<BringUp, 'isRunning' | 'more' | 'atOnce' | 'rememberSaves'>
   readonly care: Pick<DiskCare, 'verify'>
   /** This side's own disks are in use. */
   readonly isAttached: () => boolean
@@ -54,11 +54,13 @@ export class Operator {
 
   /** Raises the count of saves where something was written since: a backup of this copy from before tells itself by it (X5). */
   readonly stamp = (): string | null => {
-    const { partition, touched, condition, guard, isAttached } = this.#port
+    const { partition, touched, condition, guard, isAttached, bringUp } = this.#port
     const { pair, because } = condition()
     if (pair === 'stopped' || !isAttached()) return because
     const isSaved = guard(() => {
-      if (touched.takeWritten()) partition.save(partition.state)
+      if (!touched.takeWritten()) return true
+      partition.save(partition.state)
+      bringUp.rememberSaves()
       return true
     })
     return isSaved ? null : condition().because

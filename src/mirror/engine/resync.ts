@@ -3,7 +3,9 @@ import type { Cancel, Clock } from '../../world/world.ts'
 import { alignedBytes } from '../aligned-memory.ts'
 import type { ClusterPartition } from '../cluster-partition.ts'
 import { type Disk, DiskTrouble } from '../disk.ts'
+import type { CopyName } from '../generations.ts'
 import { type Frame, frame, maxPayloadBytes } from '../peer/frame.ts'
+import { encodeMessage } from '../peer/messages.ts'
 import type { Range } from './intents.ts'
 import type { Duration } from './statistics.ts'
 
@@ -13,6 +15,10 @@ export type ResyncPort = {
   readonly data: Disk
   /** Sends under the next number, which it answers. */
   readonly send: (one: Frame) => number
+  /** What is copied: its name, where that is everything. */
+  readonly copy: CopyName | null
+  /** Both sides have flushed what was copied so far: nothing may say so before this has returned. @throws DiskTrouble */
+  readonly flushed: () => void
   /** The other side has everything, and both sides have flushed all that was written under a number below this one. */
   readonly finished: (flushedBelow: number) => void
   /** A block here cannot be read. It stays marked, and everything else is copied. */
@@ -83,7 +89,7 @@ export class Resync {
 
   readonly start = (): void => {
     this.#totalBytes = this.#leftBytes()
-    this.#port.send(frame('resync-begin'))
+    this.#port.send(frame('resync-begin', { payload: encodeMessage({ copy: this.#port.copy }) }))
     this.#pump()
   }
 
@@ -133,9 +139,12 @@ export class Resync {
   readonly #flushed = (sequence: number): void => {
     this.#flushSequence = null
     const { dirty } = this.#port.partition
+    this.#port.flushed()
     for (const { first, count } of this.#arrived.filter((one) => one.sequence < sequence))
       for (let block = first; block < first + count; block++) this.#doneBytes += this.#clean(block)
     this.#arrived = this.#arrived.filter((one) => one.sequence >= sequence)
+    // Else a side that is started anew would begin anew.
+    dirty.store()
     const { count } = dirty.marks
     const mayBeCopied = count > this.#unreadCount || this.#underWay.length + this.#arrived.length > 0
     if (count > 0 && mayBeCopied) return
@@ -178,7 +187,7 @@ export class Resync {
   readonly #flush = (): void => {
     if (this.#flushSequence !== null) return
     this.#sinceFlush = 0
-    this.#flushSequence = this.#port.send(frame('flush'))
+    this.#flushSequence = this.#port.send(frame('flush', { isResync: true }))
     // Both sides: what is here in a cache only would be missed by nobody after a power cut.
     this.#port.data.flush()
   }

@@ -6,7 +6,7 @@ import { type Disk, DiskTrouble, type Transfer } from '../disk.ts'
 import { joined } from '../generations.ts'
 import { type Frame, frame, maxPayloadBytes } from '../peer/frame.ts'
 import type { PeerLink } from '../peer/link.ts'
-import { encodeMessage, encodeRuns, maxRuns, type PeerState, parseJoin } from '../peer/messages.ts'
+import { encodeMessage, encodeRuns, maxRuns, type PeerState, parseBegin, parseJoin } from '../peer/messages.ts'
 import { troubleReport } from './bad-blocks.ts'
 import { runsOf } from './block-runs.ts'
 import { markedBlocks, type Range } from './intents.ts'
@@ -27,6 +27,8 @@ export const peerStateOf = ({ partition, session }: Side): PeerState => ({
   isConsistent: partition.state.isConsistent,
   epoch: partition.state.epoch,
   generations: partition.state.generations,
+  copyOf: partition.state.copyOf,
+  saves: partition.saves,
   ...partition.geometry,
 })
 
@@ -158,7 +160,8 @@ export class Standby {
 
   readonly #adoptEpoch = (epoch: number): void => {
     const { partition } = this.#side
-    if (epoch > partition.state.epoch) partition.save({ ...partition.state, epoch })
+    // Another side serves: what was being copied from here is copied no more, and marks of that are worth nothing.
+    if (epoch > partition.state.epoch) partition.save({ ...partition.state, epoch, copyTo: null })
   }
 
   readonly #apply = (one: Frame): void => {
@@ -179,13 +182,26 @@ export class Standby {
         return
       case 'flush':
         data.flush()
+        // A copy of this disk from before, in a backup, tells itself by the count.
+        if (one.isResync && partition.state.copyOf !== null) partition.save(partition.state)
         return
       case 'resync-begin':
-        if (partition.state.isConsistent) partition.save({ ...partition.state, isConsistent: false })
+        this.#beginCopy(one)
         return
       default:
         this.#join(one)
     }
+  }
+
+  readonly #beginCopy = (one: Frame): void => {
+    const { partition } = this.#side
+    const begin = parseBegin(one)
+    if (begin === null) throw new Error('a resync that does not say what it is')
+    const { isConsistent, copyOf } = partition.state
+    if (isConsistent || copyOf !== begin.copy)
+      partition.save({ ...partition.state, isConsistent: false, copyOf: begin.copy })
+    // All is marked on the other side; before that is saved here they must stay.
+    if (begin.copy !== null && begin.copy !== copyOf) this.#forgetMarks()
   }
 
   readonly #runBatch = (): void => {
@@ -205,8 +221,13 @@ export class Standby {
     const message = parseJoin(one)
     if (message === null) throw new Error('a join without generations')
     data.flush()
-    partition.save({ ...partition.state, isConsistent: true, generations: joined(message.generations) })
-    // Marks of an earlier life as active side are void now; too many until then do no harm.
+    partition.save({ ...partition.state, isConsistent: true, generations: joined(message.generations), copyOf: null })
+    this.#forgetMarks()
+  }
+
+  /** Marks of an earlier life as active side are void now; too many until then do no harm. */
+  readonly #forgetMarks = (): void => {
+    const { partition } = this.#side
     for (const map of [partition.intent, partition.dirty]) {
       for (const index of map.marks.indexes()) map.remove(index)
       map.store()

@@ -1,5 +1,7 @@
 /** What a side of a mirror knows about itself, as bytes. The layout is a table in docs/mirror-formats.md. */
 import {
+  type CopyName,
+  copyName,
   type DataGeneration,
   dataGeneration,
   type Generations,
@@ -31,6 +33,13 @@ export type MirrorState = {
   /** Boot of the machine under which the data partition was last written: another one may have lost what it cached. */
   readonly boot: string
   readonly generations: Generations
+  /** Everything is being copied here under this name; null: nothing is, or it has been. */
+  readonly copyOf: CopyName | null
+  /**
+   * Everything is being copied to the other side under this name. Invariant: a copy of this name whose metadata was saved
+   * at least so often lacks only what is marked here.
+   */
+  readonly copyTo: { readonly name: CopyName; readonly saves: number } | null
 }
 
 export type StateRecord = {
@@ -60,10 +69,13 @@ const at = {
   history: 80,
   boot: 80 + 8 * historyLength,
   maps: 80 + 8 * historyLength + 40,
+  copyOf: 80 + 8 * historyLength + 48,
+  copyTo: 80 + 8 * historyLength + 56,
+  copySaves: 80 + 8 * historyLength + 64,
 }
 /** A UUID as text. */
 const bootBytes = 36
-const recordBytes = at.maps + 8
+const recordBytes = at.copySaves + 8
 
 export const encodeState = ({ geometry, state, mapsAt }: StateRecord): Buffer => {
   const bytes = Buffer.alloc(recordBytes)
@@ -76,6 +88,7 @@ export const encodeState = ({ geometry, state, mapsAt }: StateRecord): Buffer =>
   bytes.writeBigUInt64BE(BigInt(state.epoch), at.epoch)
   bytes.write(state.boot, at.boot, bootBytes, 'latin1')
   bytes.writeBigUInt64BE(mapsAt === firstMapsAt ? 0n : BigInt(mapsAt), at.maps)
+  bytes.writeBigUInt64BE(BigInt(state.copyTo?.saves ?? 0), at.copySaves)
   const { current, base, pending, peer, history } = state.generations
   bytes.writeUInt16BE(history.length, at.historyCount)
   for (const [place, one] of [
@@ -83,6 +96,8 @@ export const encodeState = ({ geometry, state, mapsAt }: StateRecord): Buffer =>
     [at.base, base],
     [at.pending, pending],
     [at.peer, peer],
+    [at.copyOf, state.copyOf],
+    [at.copyTo, state.copyTo?.name ?? null],
   ] as const) {
     if (one !== null) bytes.write(one, place, 'hex')
   }
@@ -117,12 +132,27 @@ export const decodeState = (bytes: Buffer): StateRecord | null => {
     history: history.filter((one) => one !== null),
   }
   const boot = bytes.toString('latin1', at.boot, at.boot + bootBytes).replace(/\0+$/, '')
-  return { geometry, mapsAt, state: { role, isConsistent: flags === 1, epoch, boot, generations } }
+  const state = { role, isConsistent: flags === 1, epoch, boot, generations, ...copiesIn(bytes) }
+  return { geometry, mapsAt, state }
+}
+
+const copiesIn = (bytes: Buffer): Pick<MirrorState, 'copyOf' | 'copyTo'> => {
+  const [of, to] = [nameAt(bytes, at.copyOf), nameAt(bytes, at.copyTo)]
+  const saves = Number(bytes.readBigUInt64BE(at.copySaves))
+  return {
+    copyOf: of === null ? null : copyName(of),
+    copyTo: to === null ? null : { name: copyName(to), saves },
+  }
 }
 
 const generationAt = (bytes: Buffer, place: number): DataGeneration | null => {
+  const text = nameAt(bytes, place)
+  return text === null ? null : dataGeneration(text)
+}
+
+const nameAt = (bytes: Buffer, place: number): string | null => {
   const text = bytes.toString('hex', place, place + 8)
-  return text === '0000000000000000' ? null : dataGeneration(text)
+  return text === '0000000000000000' ? null : text
 }
 
 const smallestBlock = 4096

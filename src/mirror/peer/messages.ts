@@ -1,6 +1,8 @@
 /** The frames whose payload is text: who speaks, and what state its copy is in. */
 import { z } from 'zod'
 import {
+  type CopyName,
+  copyName,
   type DataGeneration,
   dataGeneration,
   type Generations,
@@ -17,6 +19,10 @@ const generation = z
   .string()
   .regex(/^[0-9a-f]{16}$/)
   .transform((text): DataGeneration => dataGeneration(text))
+const name = z
+  .string()
+  .regex(/^[0-9a-f]{16}$/)
+  .transform((text): CopyName => copyName(text))
 const mirror = z
   .string()
   .regex(/^[0-9a-f]{32}$/)
@@ -51,11 +57,16 @@ const stateSchema = z.object({
   blockBytes: count,
   regionBytes: count,
   generations: generationsSchema,
+  /** Everything is being copied to it under this name; older software has none. */
+  copyOf: name.nullable().default(null),
+  /** How often its metadata was saved. */
+  saves: count.default(0),
 })
 /** What each side says of itself once both have proved who they are. */
 export type PeerState = Omit<z.infer<typeof stateSchema>, 'generations'> & { readonly generations: Generations }
 
 const joinSchema = z.object({ generations: generationsSchema })
+const beginSchema = z.object({ copy: name.nullable() })
 
 const parse = <T>(schema: z.ZodType<T>, { payload }: Frame): T | null => {
   try {
@@ -66,12 +77,17 @@ const parse = <T>(schema: z.ZodType<T>, { payload }: Frame): T | null => {
   }
 }
 
-export const encodeMessage = (message: Hello | PeerState | { readonly generations: Generations }): Uint8Array =>
+type Begin = { readonly copy: CopyName | null }
+export const encodeMessage = (message: Hello | PeerState | Begin | { readonly generations: Generations }): Uint8Array =>
   new TextEncoder().encode(JSON.stringify(message))
 /** Each is null when the payload is not one. */
 export const parseHello = (one: Frame): Hello | null => parse(helloSchema, one)
 export const parseState = (one: Frame): PeerState | null => parse(stateSchema, one)
 export const parseJoin = (one: Frame): { readonly generations: Generations } | null => parse(joinSchema, one)
+
+/** Of older software it is empty. */
+export const parseBegin = (one: Frame): Begin | null =>
+  one.payload.length === 0 ? { copy: null } : parse(beginSchema, one)
 
 /** Blocks as pairs of first index and count, 12 bytes each. */
 export type BlockRun = { readonly first: number; readonly count: number }

@@ -85,7 +85,7 @@ export class HeldDisks {
     const beyond = runs.find(({ at, length }) => at + length > Math.ceil(dataBytes / blockBytes) * blockBytes)
     if (beyond) return `it mirrors ${dataBytes} bytes, and lacks something at ${beyond.at}: it has to grow first`
     // Not active either: a side that was may be served although it is not whole.
-    partition.save({ ...partition.state, role: 'idle', isConsistent: false })
+    partition.save({ ...partition.state, role: 'idle', isConsistent: false, copyOf: null, copyTo: null })
     for (const { at, length } of runs)
       for (let block = Math.floor(at / blockBytes); block * blockBytes < at + length; block++)
         partition.dirty.add(block)

@@ -51,3 +51,47 @@ liveTest(
       expect((await readFile(beta.path('copy'))).equals(last)).toBe(true)
     }),
 )
+
+const mib = 1_048_576
+
+liveTest(
+  'a first copy goes on where it stood when either data plane is killed, and copies only what was left',
+  { needs: [], timeoutMs: 150_000 },
+  () => {
+    const allBytes = 160 * mib
+    // So slow that it is under way when it is looked at.
+    const settings = { reconnectMs: 1000, resyncBytesPerSecond: 64 * mib }
+    return withPair({ sizeBytes: allBytes, settings }, async (alpha, beta) => {
+      await writeFile(alpha.path('data'), randomBytes(allBytes))
+      expect(await beta.order({ do: 'follow' })).toMatchObject({ say: 'done' })
+      expect(await alpha.order({ ...activation, epoch: 1 })).toMatchObject({ say: 'done' })
+      const told = (from: number, is: string) =>
+        alpha.said.slice(from).find(({ say, state }) => say === 'resync' && state === is)
+      const isHalf = async () => {
+        const { condition, dirtyBlocks } = await alpha.order({ do: 'status' })
+        return Object(condition).pair === 'resyncing' && Number(dirtyBlocks) * 65_536 <= allBytes - 64 * mib
+      }
+      await until(isHalf, limitMs, 'a part of the first copy to be durable')
+
+      beta.kill()
+      await until(() => alpha.condition() === 'alone', limitMs, 'the copy to end')
+      const second = alpha.said.length
+      const { dirtyBlocks } = await alpha.order({ do: 'status' })
+      await beta.start()
+      await beta.order({ do: 'follow' })
+      const started = await until(() => told(second, 'started'), limitMs, 'the copy to go on')
+      expect(started).toMatchObject({ copy: 'differences', totalBytes: Number(dirtyBlocks) * 65_536 })
+
+      const asked = alpha.said.findLast((one) => one.say === 'ask' && 'break' in one)?.break
+      alpha.kill()
+      const third = alpha.said.length
+      await alpha.start()
+      expect(await alpha.order({ ...activation, ...Object(asked), do: 'activate', epoch: 2 })).toMatchObject({
+        say: 'done',
+      })
+      await until(() => alpha.condition() === 'paired', limitMs, 'the rest of the copy')
+      expect(told(third, 'ended')?.totalBytes).toBeLessThanOrEqual(allBytes - 64 * mib)
+      expect((await readFile(alpha.path('data'))).equals(await readFile(beta.path('data')))).toBe(true)
+    })
+  },
+)

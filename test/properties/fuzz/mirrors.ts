@@ -25,7 +25,7 @@ const geometry: Geometry = {
 }
 const generation = dataGeneration('1'.repeat(16))
 const known = { role: 'standby', isConsistent: true, epoch: 3, boot: 'boot' } as const
-const state = { ...known, generations: { ...noGenerations, current: generation } }
+const state = { ...known, copyOf: null, copyTo: null, generations: { ...noGenerations, current: generation } }
 
 /** Only what is inside of the mirrored part is ever written; the rest of the disk belongs to somebody else. */
 const watched = (): { readonly disk: Disk; readonly outside: string[] } => {

@@ -7,7 +7,7 @@ import {
   defaultRegionBytes,
 } from '../../../src/mirror/cluster-partition.ts'
 import { DiskTrouble } from '../../../src/mirror/disk.ts'
-import { dataGeneration, mirrorId, noGenerations } from '../../../src/mirror/generations.ts'
+import { copyName, dataGeneration, mirrorId, noGenerations } from '../../../src/mirror/generations.ts'
 import type { Geometry, MirrorState } from '../../../src/mirror/partition/state-record.ts'
 import { SimulatedDisk } from '../../../src/sim/mirror/block-disk.ts'
 
@@ -31,6 +31,8 @@ const stateOf = (n: number): MirrorState => ({
     base: n % 5 === 0 ? generation(n + 7) : null,
     history: [generation(n + 9)],
   },
+  copyOf: n % 7 === 0 ? copyName(generation(n + 11)) : null,
+  copyTo: n % 4 === 0 ? { name: copyName(generation(n + 13)), saves: n } : null,
 })
 
 const usable = (opened: ReturnType<typeof ClusterPartition.open>): ClusterPartition => {

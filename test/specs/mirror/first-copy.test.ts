@@ -1,0 +1,142 @@
+/** A first copy that is interrupted goes on where it stood, whichever side is started anew; and not where that cannot be known. */
+import { describe, expect, test } from 'vitest'
+import { DiskTrouble } from '../../../src/mirror/disk.ts'
+import { blockBytes, blocks, MirrorPair } from './mirror-pair.ts'
+
+const flushEvery = 16
+const limits = {
+  resync: { windowBytes: 4 * blockBytes, bytesPerSecond: null, flushEveryBytes: flushEvery * blockBytes },
+}
+const none = { keeps: () => false }
+
+/** A mirror whose first copy has stopped once so many blocks were sent. */
+const stoppedAfter = async (sent: number): Promise<MirrorPair> => {
+  const pair = new MirrorPair({ limits })
+  for (let block = 0; block < blocks; block++)
+    pair.servers.alpha.data.damage(block * blockBytes, new Uint8Array(blockBytes).fill(block + 1))
+  await goOn(pair, sent)
+  return pair
+}
+
+/** Whatever is left of the copy travels; more than `sent` blocks of it are lost on the way. */
+const goOn = async (pair: MirrorPair, sent = Number.POSITIVE_INFINITY): Promise<void> => {
+  let left = sent
+  // Block by block: otherwise all of so small a mirror is one chunk.
+  pair.servers.alpha.data.before = ({ do: operation, at, length }) => {
+    if (operation === 'read' && length > blockBytes)
+      throw new DiskTrouble('alpha', 'read', 'too much', { operation, at, length })
+  }
+  pair.filter = (one) => {
+    if (one.kind === 'write' && one.isResync) left -= one.length / blockBytes
+    return left < 0 ? null : one
+  }
+  await pair.pairUp()
+  pair.filter = (one) => one
+}
+
+const startBeta = async (pair: MirrorPair): Promise<void> => {
+  pair.follow('beta')
+  pair.connect()
+  await pair.virtual.pass(3000)
+}
+const startAlpha = async (pair: MirrorPair): Promise<void> => {
+  pair.follow('beta')
+  expect(pair.activate('alpha')).toBeNull()
+  pair.connect()
+  await pair.virtual.pass(3000)
+}
+
+const copiedAtLast = (pair: MirrorPair): unknown => pair.told('resync').findLast(({ state }) => state === 'ended')
+const rest = { doneBytes: (blocks - 2 * flushEvery) * blockBytes }
+
+describe('a first copy of which a half is durable on both sides', () => {
+  test.each<[string, (pair: MirrorPair) => Promise<void>]>([
+    [
+      'the connection is lost',
+      async (pair) => {
+        pair.connect()
+        await pair.virtual.pass(3000)
+      },
+    ],
+    [
+      'the process that follows ends',
+      (pair) => {
+        pair.crash('beta')
+        return startBeta(pair)
+      },
+    ],
+    [
+      'the server that follows loses its power',
+      (pair) => {
+        pair.crash('beta', none)
+        return startBeta(pair)
+      },
+    ],
+    [
+      'the process that serves ends',
+      (pair) => {
+        pair.crash('alpha')
+        return startAlpha(pair)
+      },
+    ],
+    [
+      'the server that serves loses its power',
+      (pair) => {
+        pair.crash('alpha', none)
+        return startAlpha(pair)
+      },
+    ],
+    [
+      'both lose their power',
+      (pair) => {
+        pair.crash('beta', none)
+        pair.crash('alpha', none)
+        return startAlpha(pair)
+      },
+    ],
+  ])('copies the other half when %s', async (_what, interrupted) => {
+    const pair = await stoppedAfter(40)
+    expect(pair.active('alpha').condition.pair).toBe('resyncing')
+    await interrupted(pair)
+    expect(pair.active('alpha').condition.pair).toBe('paired')
+    expect(copiedAtLast(pair)).toMatchObject(rest)
+    expect(pair.areEqual()).toBe(true)
+  })
+
+  test('copies what is written meanwhile, too', async () => {
+    const pair = await stoppedAfter(40)
+    pair.crash('beta', none)
+    const written = pair.write('alpha', 3, 99)
+    await pair.virtual.pass(100)
+    expect(written.answer).toBeNull()
+    await startBeta(pair)
+    expect(copiedAtLast(pair)).toMatchObject({ doneBytes: rest.doneBytes + blockBytes })
+    expect(pair.areEqual()).toBe(true)
+  })
+
+  test('copies everything to a copy that was formatted since', async () => {
+    const pair = await stoppedAfter(40)
+    pair.crash('beta')
+    pair.servers.beta.format()
+    pair.servers.beta.data.damage(0, new Uint8Array(blocks * blockBytes))
+    await startBeta(pair)
+    expect(copiedAtLast(pair)).toMatchObject({ copy: 'everything', doneBytes: blocks * blockBytes })
+    expect(pair.areEqual()).toBe(true)
+  })
+
+  test('copies everything to one from a backup that was taken when less was copied', async () => {
+    const pair = await stoppedAfter(20)
+    const { data, metadata } = pair.servers.beta
+    const [backup, itsMetadata] = [Uint8Array.from(data.content), Uint8Array.from(metadata.content)]
+    pair.crash('beta')
+    pair.crash('alpha')
+    pair.filter = (one) => one
+    await goOn(pair, 40)
+    pair.crash('beta')
+    data.damage(0, backup)
+    metadata.damage(0, itsMetadata)
+    await startBeta(pair)
+    expect(copiedAtLast(pair)).toMatchObject({ copy: 'everything' })
+    expect(pair.areEqual()).toBe(true)
+  })
+})
