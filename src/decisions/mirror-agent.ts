@@ -23,7 +23,15 @@
  *    at most every few seconds; complete at a break, after a join and at the end of an epoch), connects, disk trouble.
  * 7. **Carry out orders** addressed to this server (`openOrders`), then record `finishOrder`.
  */
-import type { Epoch, MirrorEvent, MirrorName, Sequence, ServerName } from '../events/index.ts'
+import {
+  type ByteRun,
+  type Epoch,
+  type MirrorEvent,
+  type MirrorName,
+  type Sequence,
+  type ServerName,
+  serverName,
+} from '../events/index.ts'
 import { type EpochHistory, joined, type Lacking } from '../projections/mirror-history.ts'
 import { hasBeenServed, isMade, isNewTrouble, type SideVerdict, sideOf } from '../projections/mirror-sides.ts'
 import type { Mirror, OpenOrder } from '../projections/mirrors.ts'
@@ -151,10 +159,23 @@ export const recordDirty = (
   const known = mirror?.epochs.find(({ epoch }) => epoch === dirty.epoch)
   const covered =
     mirror && known && told.isComplete ? coveredBy(state, { mirror, known, by: dirty.server }, told) : null
-  if (dirty.runs.length === 0 && (covered === null || covered === known?.covered)) return null
-  const data = { ...dirty, runs: [...joined([], dirty.runs)], ...(covered !== null && { covered }) }
+  // Coarser than they are told, the log may have them since others were joined across them.
+  const runs = dirty.runs.filter((run) => known === undefined || !known.runs.some((one) => isWithin(run, one)))
+  const isNews = runs.length > 0 || (dirty.runs.length > 0 && raisesSaves(mirror, dirty.saves))
+  if (!isNews && (covered === null || covered === known?.covered)) return null
+  const data = { ...dirty, runs: [...joined([], runs)], ...(covered !== null && { covered }) }
   return together([{ type: 'MirrorDirtyRecorded', data }], {}, null)
 }
+
+const isWithin = (run: ByteRun, one: ByteRun): boolean => one.at <= run.at && run.at + run.length <= one.at + one.length
+
+/** A backup from before what was written tells itself by these. */
+const raisesSaves = (mirror: Mirror | null, saves: DataOf<'MirrorDirtyRecorded'>['saves']): boolean =>
+  mirror !== null &&
+  Object.entries(saves).some(([server, count]) => {
+    const { known } = sideOf(mirror, serverName(server))
+    return known !== null && count !== undefined && count > (known.saves ?? -1)
+  })
 
 /** Null: as before. What was told before a break or a join that is on the log by now says nothing about what came with it. */
 const coveredBy = (

@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest'
 import { joinMirror } from '../../../src/decisions/join-mirror.ts'
 import { recordDirty, type ToldDirty } from '../../../src/decisions/mirror-agent.ts'
+import type { ByteRun } from '../../../src/events/index.ts'
 import { mirrorOf } from '../../../src/projections/mirrors.ts'
 import { type Given, stateOf } from '../spec.ts'
 import { assigned, declaredDown, stopped, stopping } from './demo.ts'
@@ -67,6 +68,20 @@ describe('what the side that serves tells', () => {
     expect(coveredBy([...paired, written('s1', 8, runs, 'open')], 'paired', { wrote: [] })).toBe('nothing')
     expect(coveredBy(paired, 'paired', { wrote: [], isComplete: false })).toBe('nothing')
     expect(coveredBy(paired, 'paired', { wrote: [] })).toBe('open')
+  })
+  test('is recorded without what lies within a run that the log has already', () => {
+    const known = { at: 0, length: 16_777_216 }
+    const beyond = { at: 33_554_432, length: 1_048_576 }
+    const scattered = Array.from({ length: 8 }, (_, n) => ({ at: n * 2_097_152, length: 1_048_576 }))
+    const state = stateOf([...paired, written('s1', 8, [known], 'open')])
+    const told = (wrote: readonly ByteRun[], saves: Record<string, number> = {}) => {
+      const dirty = { mirror: name, server: asServer('s1'), generation: g0, epoch: under(8), runs: [...wrote], saves }
+      return recordDirty(state, dirty, { isComplete: false, as: 'paired', since: null })?.events[0]?.data
+    }
+    expect(told(scattered)).toBeUndefined()
+    expect(told([...scattered, beyond])).toMatchObject({ runs: [beyond] })
+    // By the count of saves a backup from before what was written tells itself, so that goes to the log all the same.
+    expect(told(scattered, { s1: 41 })).toMatchObject({ runs: [], saves: { s1: 41 } })
   })
 })
 
