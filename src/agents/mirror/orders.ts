@@ -43,13 +43,13 @@ export const mirrorOrders = (world: World, parts: OrdersParts): MirrorOrders => 
       .then((outcome) => finish(order, outcome))
       .finally(() => underWay.delete(order.sequence))
   }
-  /** Told once; what is marked is kept until the other side comes. */
+  /** Told once by this agent; what is marked is kept until the other side comes. */
   const resync = async (order: OpenOrder, mirror: Mirror, status: PlaneStatus): Promise<Outcome> => {
     const isFull = order.order === 'resync-full'
     if (isFull ? isJoinedSince(mirror, order) : !isToBeCopied(mirror)) return done('both sides have everything')
     if (told.has(order.sequence) || status.does !== 'serve') return null
     told.add(order.sequence)
-    return orderResync(parts, mirror, isFull)
+    return orderResync(parts, mirror, order)
   }
   const one = async (order: OpenOrder, status: PlaneStatus): Promise<Outcome> => {
     const state = recorder.state()
@@ -67,7 +67,7 @@ export const mirrorOrders = (world: World, parts: OrdersParts): MirrorOrders => 
         return replaceDisk(world, parts, status)
       case 'verify':
         if (status.does !== 'serve') return failed('it is not served here')
-        beside(order, () => verify(parts, verification))
+        beside(order, () => verify(parts, order, verification))
         return null
       case 'resize': {
         const outcome = await resize(parts, order, status)
@@ -92,8 +92,13 @@ export const mirrorOrders = (world: World, parts: OrdersParts): MirrorOrders => 
   }
 }
 
-const orderResync = async ({ link }: OrdersParts, { stale }: Mirror, everything: boolean): Promise<Outcome> => {
-  const answer = await link.order({ do: 'resync', everything }, formatMs)
+const orderResync = async (
+  { link }: OrdersParts,
+  { stale }: Mirror,
+  { order, sequence: ordered }: OpenOrder,
+): Promise<Outcome> => {
+  const everything = order === 'resync-full'
+  const answer = await link.order({ do: 'resync', everything, ordered }, formatMs)
   if (answer.answer === 'lost') return null
   if (answer.answer !== 'done') return failed(answer.because)
   // 1. A comparison ends. 2. The mirror breaks and is joined, before the log knows what differed. Then nothing is marked any more.
@@ -107,11 +112,15 @@ const isJoinedSince = ({ stale, sequence: at }: Mirror, order: OpenOrder): boole
 /** Who waits for the end of a comparison. */
 type Verification = { settle: (said: VerifySaid | null) => void }
 
-const verify = async ({ name, me, recorder, link }: OrdersParts, verification: Verification): Promise<Outcome> => {
+const verify = async (
+  { name, me, recorder, link }: OrdersParts,
+  { sequence: ordered }: OpenOrder,
+  verification: Verification,
+): Promise<Outcome> => {
   const ended = new Promise<VerifySaid | null>((resolve) => {
     verification.settle = resolve
   })
-  const answer = await link.order({ do: 'verify' }, formatMs)
+  const answer = await link.order({ do: 'verify', ordered }, formatMs)
   if (answer.answer !== 'done') return failed(answer.because)
   const said = await ended
   if (said === null) return failed('the data plane has gone meanwhile')

@@ -54,6 +54,7 @@ export class DiskCare {
   }
 
   readonly verify = (options: VerifyOptions): void => {
+    if (this.#verify?.isFor(options.ordered ?? null)) return
     this.stopVerify('another one was ordered')
     const { clock, side, send, guard, report } = this.#port
     const { partition, data } = side

@@ -23,6 +23,8 @@ export type VerifyOptions = {
   readonly bytesPerSecond: number | null
   /** What differs is marked, for the next resync. */
   readonly mark: boolean
+  /** By which order; told again, it goes on. */
+  readonly ordered?: number | null
 }
 
 /** Asked for and not answered: each is read and summed in one go, which nobody may wait for long. */
@@ -71,6 +73,10 @@ export class Verify {
     this.#paused?.()
     this.#tell('interrupted', because)
   }
+
+  /** That order is being carried out. */
+  readonly isFor = (ordered: number | null): boolean =>
+    !this.#isOver && ordered !== null && this.#options.ordered === ordered
 
   /** What the other side has; an empty sum means that it cannot read the range. */
   readonly answered = ({ at, length, payload }: Frame): void => {

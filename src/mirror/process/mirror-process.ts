@@ -61,6 +61,9 @@ type Answer = Readonly<Record<string, unknown>> & { readonly say: 'done' | 'refu
 const done: Answer = { say: 'done' }
 const doneUnless = (because: string | null): Answer => (because === null ? done : { say: 'refused', because })
 
+/** More are hardly open at a time. */
+const rememberedOrders = 16
+
 class MirrorProcess {
   readonly #world: World
   #settings: MirrorSettings
@@ -79,6 +82,8 @@ class MirrorProcess {
   readonly #growing: Growing
   /** By an operator's word both sides stay apart. */
   #isParted = false
+  /** Orders of a resync that were taken, the newest last. */
+  #resyncs: readonly number[] = []
 
   constructor(world: World, settings: MirrorSettings, ground: Ground) {
     this.#world = world
@@ -171,7 +176,7 @@ class MirrorProcess {
       case 'verify':
         return doneUnless(this.#asActive((side) => side.operator.verify(said)))
       case 'resync':
-        return doneUnless(this.#asActive((side) => side.operator.resync(said.everything)))
+        return doneUnless(this.#resync(said))
       default:
         return said satisfies never
     }
@@ -190,6 +195,14 @@ class MirrorProcess {
   readonly #asActive = (order: (side: ActiveSide) => string | null): string | null => {
     const { active } = this.#role
     return active === null ? 'this side is not active: the active side does that' : order(active)
+  }
+
+  /** Ordered again by an agent that was started anew, it goes on where it is: what it is to copy is marked on disk. */
+  readonly #resync = ({ ordered, everything }: Extract<Order, { do: 'resync' }>): string | null => {
+    if (ordered !== null && this.#resyncs.includes(ordered)) return null
+    const hindrance = this.#asActive((side) => side.operator.resync(everything))
+    if (hindrance === null && ordered !== null) this.#resyncs = [...this.#resyncs, ordered].slice(-rememberedOrders)
+    return hindrance
   }
 
   readonly #rewrite = (said: Extract<Order, { do: 'format' | 'void' }>): string | null => {

@@ -108,6 +108,9 @@ const voidOrder = z.object({
 })
 export type VoidOrder = z.infer<typeof voidOrder>
 
+/** Number of the operator's order on the log: an agent that was started anew says it again. */
+const ordered = bytes.nullable().default(null)
+
 /** What was told in an earlier answer, and is on the log. `isOver`: and nothing more of that epoch will come. */
 const recordedExtents = z.object({ epoch: bytes, number: bytes, isOver: z.boolean() })
 export type RecordedExtents = z.infer<typeof recordedExtents>
@@ -138,10 +141,11 @@ export const fromAgent = z.discriminatedUnion('do', [
   z.object({ do: z.literal('expose'), id: z.number() }),
   z.object({ do: z.literal('part'), id: z.number(), because: z.string().max(500), whole: z.boolean().default(false) }),
   z.object({ do: z.literal('connect'), id: z.number() }),
-  z.object({ do: z.literal('resync'), id: z.number(), everything: z.boolean().default(false) }),
+  z.object({ do: z.literal('resync'), id: z.number(), everything: z.boolean().default(false), ordered }),
   z.object({
     do: z.literal('verify'),
     id: z.number(),
+    ordered,
     bytesPerSecond: z.number().int().min(1_048_576).nullable().default(null),
     mark: z.boolean().default(true),
   }),

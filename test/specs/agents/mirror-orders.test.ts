@@ -31,9 +31,12 @@ const ordering = (order: string, { dirtyBlocks }: { readonly dirtyBlocks: number
   }
   const parts = { name: mirrorName('web', 'data'), me: serverName('s1'), recorder, link, rewritten: () => {} }
   const places = { settings: '', control: '', output: '', nbd: '', blockFile: '', tag: '' }
-  const orders = mirrorOrders(new VirtualWorld().world, { ...parts, places })
+  const agent = () => {
+    const orders = mirrorOrders(new VirtualWorld().world, { ...parts, places })
+    return () => orders.carryOut(status)
+  }
   const known = () => mirrorOf(recorder.state().mirrors, mirror)
-  return { recorder, told, look: () => orders.carryOut(status), known }
+  return { recorder, told, look: agent(), agent, known }
 }
 
 describe('a resync after a comparison that found differences', () => {
@@ -41,7 +44,7 @@ describe('a resync after a comparison that found differences', () => {
     const { recorder, told, look, known } = ordering('resync', { dirtyBlocks: 1 })
     await look()
     await look()
-    expect(told).toEqual([{ do: 'resync', everything: false }])
+    expect(told).toEqual([{ do: 'resync', everything: false, ordered: 12 }])
     expect(known()?.orders).toHaveLength(1)
     recorder.add(broken('s1', 's2', g1, 8))
     await look()
@@ -50,6 +53,15 @@ describe('a resync after a comparison that found differences', () => {
     await look()
     expect(known()).toMatchObject({ orders: [], verified: null })
     expect(known()?.closedOrders.at(-1)).toMatchObject({ outcome: 'done', detail: 'both sides have everything' })
+  })
+
+  test('is told again by an agent that was started anew, as the same order', async () => {
+    for (const order of ['resync-full', 'verify']) {
+      const { told, look, agent } = ordering(order, { dirtyBlocks: 1 })
+      await look()
+      await agent()()
+      expect(told.map(({ ordered }) => ordered)).toEqual([12, 12])
+    }
   })
 
   test('is done at once when the data plane has copied already what was marked', async () => {
