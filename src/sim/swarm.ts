@@ -161,7 +161,7 @@ export const pairPlan = (plan: ClusterPlan, pair: NonNullable<ClusterPlan['pair'
 
 /** Of the clusters that can have mirror disks some have one; what is drawn for the others stays what it was. */
 const mirroredOf = (plan: ClusterPlan, chance: Chance): ClusterPlan => {
-  if (plan.servers < 2 || plan.pair || !chance.happens(mirrorShare)) return plan
+  if (plan.servers < 2 || plan.pair?.isSound === false || !chance.happens(mirrorShare)) return plan
   const [first, ...rest] = plan.groups
   return first === undefined ? plan : { ...plan, groups: [{ ...first, mirror: mirrorOf(chance) }, ...rest] }
 }

@@ -6,7 +6,7 @@ export const keptWrites: Invariant = {
   name: 'acknowledged writes are kept',
   watch: ({ cluster, pair, scheduler, state, timeouts, violate }) => {
     const { all, partitions } = cluster.mirrors
-    // Where both servers may serve at once, one of them loses what it wrote: that is said beforehand.
+    // Where both servers may serve at once, one of them loses what it wrote: pair-mirror.test.ts has what becomes of that.
     if (all.length === 0 || pair?.isSound === false) return {}
     for (const { name, judge } of all) judge.violate = (what) => violate(`${name}: ${what}`)
     // What a copy holds changes without a word of the log, too.
