@@ -88,4 +88,22 @@ export const pairMutants: readonly Mutant[] = [
     plan: forked,
     faults: forking,
   },
+  {
+    name: 'a later agent takes up again the epoch that lost',
+    rule: 'liveness.md rule 7d',
+    file: 'decisions/may-run.ts',
+    find: 'facts.stoppedEpoch !== undefined && facts.stoppedEpoch >= ownership.epoch)\n    return',
+    instead: 'facts.stoppedEpoch !== undefined && facts.stoppedEpoch >= ownership.epoch && me === null)\n    return',
+    seenBy: /web not on s1 for/,
+    plan: { hasWitness: false, pingTargets: 1, pair: { isSound: false }, hasCable: true },
+    // Both run it. By the cable they hear of each other, while their two logs, which say different things, cannot be compared.
+    scene: [
+      { do: 'pull serial cable' },
+      { do: 'cut lan between s1 and s2' },
+      { do: 'cut public between s1 and s2' },
+      { after: '15s', do: 'plug in serial cable', expect: 'web not on s1 within 10s' },
+      { do: 'kill agent of s1', expect: 'web not on s1 for 60s' },
+      { do: 'heal', expect: 'everything online within 2m' },
+    ],
+  },
 ]
