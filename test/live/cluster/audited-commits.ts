@@ -10,7 +10,7 @@ const clients = 4
 /** Of one run of pgbench: it tells only at its end what was acknowledged. */
 const runSeconds = 1
 /** A second has more commits than a 2-core machine that runs the whole cluster should spend itself on. */
-const mostPerSecond = 200
+const mostPerSecond = 100
 /** Between runs while nobody answers. */
 const againMs = 50
 
@@ -113,7 +113,7 @@ export class AuditedCommits {
 
   /** Clients that lose their connection end; what they were told before is in the log of the transactions. */
   async #runOnce(run: number): Promise<readonly Commit[]> {
-    const prefix = `/tmp/commits-${this.#address}`
+    const prefix = `/run/commits-${this.#address}`
     const bench = [
       ...['pgbench', '--no-vacuum', `--client=${clients}`, `--time=${runSeconds}`, `--rate=${mostPerSecond}`],
       ...['--file=-', '--define=number=0', `--define=run=${run}`, '--log', `--log-prefix=${prefix}`],

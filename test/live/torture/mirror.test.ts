@@ -42,14 +42,14 @@ const tortured = (
 
 describe('a tortured mirror disk, through every fault there is', () => {
   tortured('loses no block that was acknowledged', [], all)
-  tortured('loses no commit that a database has acknowledged', ['postgres'], [...all, '--work', 'database'])
+  tortured('loses no commit that a database has acknowledged', ['postgres', 'pgbench'], [...all, '--work', 'database'])
 })
 
 describe('a tortured mirror disk that is asynchronous', () => {
   const options = [...ofQueue, '--work', 'database', '--mode', 'async']
   tortured(
     'loses no commit of a database but with the side that served, though its queue is full',
-    ['postgres'],
+    ['postgres', 'pgbench'],
     options,
     /the queue was full [1-9]/,
   )
