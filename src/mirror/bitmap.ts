@@ -36,8 +36,20 @@ export class Bitmap {
     return true
   }
 
-  readonly addAll = (): void => {
-    for (let index = 0; index < this.length; index++) this.add(index)
+  readonly addAll = (): void => this.addRange(0, this.length)
+
+  /** Word by word: a disk of many TiB is millions of them. */
+  readonly addRange = (first: number, count: number): void => {
+    const end = first + count
+    assert(first >= 0 && count >= 0 && end <= this.length, 'a range of this bitmap')
+    for (let at = first; at < end; ) {
+      const word = at >>> 5
+      const wordEnd = Math.min(end, (word + 1) * wordBits)
+      const bits = wordEnd - at
+      const mask = bits === wordBits ? 0xffffffff : (2 ** bits - 1) << (at & 31)
+      this.setWord(word, (this.words[word]! | mask) >>> 0)
+      at = wordEnd
+    }
   }
 
   readonly clear = (): void => {
@@ -51,8 +63,11 @@ export class Bitmap {
     this.words[word] = value
   }
 
-  readonly addFrom = (other: Bitmap): void => {
-    for (const index of other.indexes()) this.add(index)
+  /** `other` is not longer than this one. */
+  readonly addFrom = (other: Pick<Bitmap, 'length' | 'words'>): void => {
+    assert(other.length <= this.length, 'a bitmap that fits into this one')
+    for (const [word, value] of other.words.entries())
+      if (value !== 0) this.setWord(word, (this.words[word]! | value) >>> 0)
   }
 
   /** The first one from `from` on; -1 when there is none. */
@@ -67,7 +82,29 @@ export class Bitmap {
       return at + (31 - Math.clz32(word & -word))
     }
     return -1
+  }
+
+  /** The first one from `from` on that is not there; `length` when all are. */
+  readonly nextAbsent = (from: number): number => {
+    for (let at = from; at < this.length; ) {
+      const word = ~this.words[at >>> 5]! >>> (at & 31)
+      if (word === 0) {
+        at = (at | 31) + 1
+        continue
+      }
+      return Math.min(this.length, at + (31 - Math.clz32(word & -word)))
+    }
+    return this.length
   };
+
+  /** Neighbours as one, ascending. */
+  *runs(): Generator<{ readonly first: number; readonly count: number }> {
+    for (let first = this.next(0); first >= 0; ) {
+      const end = this.nextAbsent(first)
+      yield { first, count: end - first }
+      first = this.next(end)
+    }
+  }
 
   *indexes(): Generator<number> {
     for (let index = this.next(0); index >= 0; index = this.next(index + 1)) yield index

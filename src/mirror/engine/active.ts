@@ -15,7 +15,7 @@ import type { MirrorCondition, PairState } from './authority.ts'
 import type { BringUp } from './bring-up.ts'
 import { HeldBack } from './held-back.ts'
 import type { Begun } from './in-flight.ts'
-import { markedBlocks } from './intents.ts'
+import { markedRuns } from './intents.ts'
 import type { Operator } from './operator.ts'
 import { peerStateOf, type Side } from './standby.ts'
 import { Statistics } from './statistics.ts'
@@ -72,7 +72,7 @@ export class ActiveSide implements Engine {
       detached: this.#detached,
     })
     // What was being written when this side last stopped may differ on the other.
-    for (const block of markedBlocks(partition)) partition.dirty.add(block)
+    for (const { first, count } of markedRuns(partition)) partition.dirty.addRange(first, count)
     this.#patience = options.clock.after(options.limits.connectMs, () => this.#break('the other side did not come'))
     this.#tick = options.clock.after(lookEveryMs(options.limits), this.#look)
   }

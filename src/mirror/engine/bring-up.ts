@@ -86,7 +86,7 @@ export class BringUp {
     // What that side has beyond the end of this one is not mirrored yet.
     const { length } = partition.dirty.marks
     for (const { first, count } of runs)
-      for (let n = first; n < Math.min(first + count, length); n++) partition.dirty.add(n)
+      partition.dirty.addRange(Math.min(first, length), Math.max(0, Math.min(count, length - first)))
     this.#attempt = new CatchUp(
       {
         ...{ clock, partition, data, send: writes.send, guard, times, unreadable },

@@ -1,5 +1,6 @@
 /** Which regions are being written, durably before they are, and which blocks not both sides have flushed. */
 import type { ClusterPartition } from '../cluster-partition.ts'
+import type { BlockRun } from '../peer/messages.ts'
 
 const earlierLife = Number.POSITIVE_INFINITY
 
@@ -94,11 +95,12 @@ export function* indexesIn({ at, length }: Range, unit: number): Generator<numbe
   for (let index = Math.floor(at / unit); index < end; index++) yield index
 }
 
-/** All blocks of the regions that are marked. */
-export function* markedBlocks({ intent, geometry }: ClusterPartition): Generator<number> {
+/** The blocks of the regions that are marked, ascending. */
+export function* markedRuns({ intent, geometry }: ClusterPartition): Generator<BlockRun> {
   const { blockBytes, regionBytes, dataBytes } = geometry
-  for (const region of intent.marks.indexes()) {
-    const at = region * regionBytes
-    yield* indexesIn({ at, length: Math.min(regionBytes, dataBytes - at) }, blockBytes)
+  for (const { first: region, count } of intent.marks.runs()) {
+    const first = Math.floor((region * regionBytes) / blockBytes)
+    const end = Math.ceil(Math.min((region + count) * regionBytes, dataBytes) / blockBytes)
+    yield { first, count: end - first }
   }
 }

@@ -2,7 +2,7 @@
 import type { ClusterPartition } from '../cluster-partition.ts'
 import { type Generations, relate } from '../generations.ts'
 import type { Frame } from '../peer/frame.ts'
-import { type BlockRun, type PeerState, parseRuns, parseState } from '../peer/messages.ts'
+import { type BlockRun, mostRuns, type PeerState, parseRuns, parseState } from '../peer/messages.ts'
 
 export type Met = {
   readonly state: PeerState
@@ -11,9 +11,6 @@ export type Met = {
   /** Why the two cannot be a mirror; null when they can. */
   readonly objection: string | null
 }
-
-/** More than this is everything. */
-const maxKeptRuns = 1_000_000
 
 /** Gathers what the other side says of itself after a connection was opened. */
 export class Meeting {
@@ -49,7 +46,7 @@ export class Meeting {
     const blocks = Math.ceil(Math.max(dataBytes, this.#state?.dataBytes ?? 0) / blockBytes)
     const runs = parseRuns(one, blocks)
     if (runs === null) this.#objection = 'its marks are not of this mirror'
-    else if (this.#runs.length > maxKeptRuns) this.#runs = [{ first: 0, count: blocks }]
+    else if (this.#runs.length > mostRuns) this.#runs = [{ first: 0, count: blocks }]
     else this.#runs.push(...runs)
   }
 

@@ -1,15 +1,24 @@
 /** The side that follows: does what the active side sends, in order, and says how far it has come. */
 import { createHash } from 'node:crypto'
 import { Batch } from '../batches.ts'
+import { Bitmap } from '../bitmap.ts'
 import type { ClusterPartition } from '../cluster-partition.ts'
 import { type Disk, DiskTrouble, type Transfer } from '../disk.ts'
 import { joined } from '../generations.ts'
 import { type Frame, frame, maxPayloadBytes } from '../peer/frame.ts'
 import type { PeerLink } from '../peer/link.ts'
-import { encodeMessage, encodeRuns, maxRuns, type PeerState, parseBegin, parseJoin } from '../peer/messages.ts'
+import {
+  type BlockRun,
+  encodeMessage,
+  encodeRuns,
+  maxRuns,
+  mostRuns,
+  type PeerState,
+  parseBegin,
+  parseJoin,
+} from '../peer/messages.ts'
 import { troubleReport } from './bad-blocks.ts'
-import { runsOf } from './block-runs.ts'
-import { markedBlocks, type Range } from './intents.ts'
+import { markedRuns, type Range } from './intents.ts'
 import type { ReportListener } from './report.ts'
 import { type Touched, TouchedEpochs } from './touched.ts'
 
@@ -229,7 +238,7 @@ export class Standby {
   readonly #forgetMarks = (): void => {
     const { partition } = this.#side
     for (const map of [partition.intent, partition.dirty]) {
-      for (const index of map.marks.indexes()) map.remove(index)
+      map.clear()
       map.store()
     }
   }
@@ -264,10 +273,22 @@ const bytesOf = (data: Disk, { at, length }: Range): Uint8Array => {
 
 /** Where this copy may differ from the other for reasons of its own. */
 const marksOf = (partition: ClusterPartition): Frame[] => {
-  const blocks = new Set<number>([...partition.dirty.marks.indexes(), ...markedBlocks(partition)])
-  const runs = runsOf([...blocks].toSorted((a, b) => a - b))
+  const { marks } = partition.dirty
+  const all = new Bitmap(marks.length)
+  all.addFrom(marks)
+  for (const { first, count } of markedRuns(partition)) all.addRange(first, count)
   const frames: Frame[] = []
-  for (let from = 0; from < runs.length; from += maxRuns)
-    frames.push(frame('marks', { payload: encodeRuns(runs.slice(from, from + maxRuns)) }))
+  let runs: BlockRun[] = []
+  const send = (): void => {
+    if (runs.length > 0) frames.push(frame('marks', { payload: encodeRuns(runs) }))
+    runs = []
+  }
+  for (const run of all.runs()) {
+    if (frames.length * maxRuns + runs.length >= mostRuns)
+      return [frame('marks', { payload: encodeRuns([{ first: 0, count: marks.length }]) }), frame('marks-end')]
+    runs.push(run)
+    if (runs.length === maxRuns) send()
+  }
+  send()
   return [...frames, frame('marks-end')]
 }

@@ -67,7 +67,7 @@ export class MarkMap {
   }
 
   /** As they should be; on disk once `store` has returned. */
-  get marks(): Pick<Bitmap, 'has' | 'count' | 'next' | 'indexes' | 'length'> {
+  get marks(): Pick<Bitmap, 'has' | 'count' | 'next' | 'indexes' | 'runs' | 'length' | 'words'> {
     return this.#marks
   }
 
@@ -77,8 +77,21 @@ export class MarkMap {
     if (this.#marks.add(index)) this.#changedPages.add(pageOf(index))
   }
 
-  readonly addAll = (): void => {
-    for (let index = 0; index < this.#marks.length; index++) this.add(index)
+  readonly addAll = (): void => this.addRange(0, this.#marks.length)
+
+  readonly addRange = (first: number, count: number): void => {
+    if (count === 0) return
+    const before = this.#marks.count
+    this.#marks.addRange(first, count)
+    if (this.#marks.count === before) return
+    for (let page = pageOf(first); page <= pageOf(first + count - 1); page++) this.#changedPages.add(page)
+  }
+
+  /** Not one is left. */
+  readonly clear = (): void => {
+    for (let index = this.#marks.next(0); index >= 0; index = this.#marks.next((pageOf(index) + 1) * marksPerPage))
+      this.#changedPages.add(pageOf(index))
+    this.#marks.clear()
   }
 
   readonly remove = (index: number): void => {

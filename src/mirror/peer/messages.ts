@@ -94,6 +94,8 @@ export type BlockRun = { readonly first: number; readonly count: number }
 const runBytes = 12
 /** Runs in one frame. */
 export const maxRuns = 4096
+/** In all frames of one meeting: more than this is everything. */
+export const mostRuns = 1_000_000
 
 export const encodeRuns = (runs: readonly BlockRun[]): Uint8Array => {
   const bytes = Buffer.alloc(runs.length * runBytes)

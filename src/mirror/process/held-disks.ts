@@ -86,9 +86,10 @@ export class HeldDisks {
     if (beyond) return `it mirrors ${dataBytes} bytes, and lacks something at ${beyond.at}: it has to grow first`
     // Not active either: a side that was may be served although it is not whole.
     partition.save({ ...partition.state, role: 'idle', isConsistent: false, copyOf: null, copyTo: null })
-    for (const { at, length } of runs)
-      for (let block = Math.floor(at / blockBytes); block * blockBytes < at + length; block++)
-        partition.dirty.add(block)
+    for (const { at, length } of runs) {
+      const first = Math.floor(at / blockBytes)
+      partition.dirty.addRange(first, Math.ceil((at + length) / blockBytes) - first)
+    }
     partition.dirty.store()
     const current = generation === null ? null : dataGeneration(generation)
     partition.countFrom(saves)
