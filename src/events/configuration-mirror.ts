@@ -4,6 +4,8 @@ import type { Form } from './configuration-form.ts'
 
 /** Bytes; the form of a mirror is fixed when it is initialised (src/mirror/partition/state-record.ts says what is possible). */
 const leastBlock = 4096
+/** A resync sends a block in one piece. */
+const mostBlock = 1_048_576
 const mostRegion = 1_073_741_824
 
 const keepaliveOf = ({ object, after }: Form) =>
@@ -92,7 +94,7 @@ export const mirrorOf = <Common extends z.ZodRawShape>(form: Form, common: Commo
       ),
     compression: z.boolean().default(false).describe('What is written travels compressed (zstd).'),
     encryption: z.boolean().default(false).describe('It travels encrypted, under the cluster’s certificates.'),
-    blockSize: integer(leastBlock, mostRegion)
+    blockSize: integer(leastBlock, mostBlock)
       .default(65_536)
       .describe('Bytes that one bit of the dirty bitmap stands for, a power of two; fixed at initialisation.'),
     regionSize: integer(leastBlock, mostRegion)

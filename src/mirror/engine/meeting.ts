@@ -1,5 +1,6 @@
 /** Both sides have connected: what each has, and what has to happen before they are one mirror. */
 import type { ClusterPartition } from '../cluster-partition.ts'
+import type { Disk } from '../disk.ts'
 import { type Generations, relate } from '../generations.ts'
 import type { Frame } from '../peer/frame.ts'
 import { type BlockRun, mostRuns, type PeerState, parseRuns, parseState } from '../peer/messages.ts'
@@ -15,13 +16,18 @@ export type Met = {
 /** Gathers what the other side says of itself after a connection was opened. */
 export class Meeting {
   readonly #partition: Pick<ClusterPartition, 'geometry'>
+  readonly #sectorBytes: number
   #state: PeerState | null = null
   #runs: BlockRun[] = []
   #objection: string | null = null
   #met: Met | null = null
 
-  constructor(partition: Pick<ClusterPartition, 'geometry'>) {
+  constructor({
+    partition,
+    data,
+  }: { readonly partition: Pick<ClusterPartition, 'geometry'>; readonly data: Pick<Disk, 'blockBytes'> }) {
     this.#partition = partition
+    this.#sectorBytes = data.blockBytes
   }
 
   /** Null until everything was said. */
@@ -50,12 +56,15 @@ export class Meeting {
     else this.#runs.push(...runs)
   }
 
-  readonly #objectionTo = ({ dataBytes, blockBytes, role }: PeerState): string | null => {
+  readonly #objectionTo = ({ dataBytes, blockBytes, sectorBytes, role }: PeerState): string | null => {
     const own = this.#partition.geometry
     if (role !== 'standby') return `it is ${role}, not standby`
     // The side that follows grows first; what it has more is not used yet.
     if (dataBytes < own.dataBytes) return `it mirrors ${dataBytes} bytes, here are ${own.dataBytes}`
     if (blockBytes !== own.blockBytes) return `its blocks have ${blockBytes} bytes, here ${own.blockBytes}`
+    // What one writes the other could not; nor could a file system be mounted there that was made here.
+    if (sectorBytes !== null && sectorBytes !== this.#sectorBytes)
+      return `its disk has sectors of ${sectorBytes} bytes, the one here of ${this.#sectorBytes}: give the mirror two that have the same (blockdev --getss)`
     return null
   }
 }

@@ -45,7 +45,7 @@ export class Reunion {
   }
 
   readonly linkUp = (): void => {
-    this.#meeting = new Meeting(this.#port.side.partition)
+    this.#meeting = new Meeting(this.#port.side)
   }
 
   readonly linkDown = (): void => {

@@ -30,7 +30,7 @@ export type Side = {
   readonly boot: string
 }
 
-export const peerStateOf = ({ partition, session }: Side): PeerState => ({
+export const peerStateOf = ({ partition, data, session }: Side): PeerState => ({
   session,
   role: partition.state.role,
   isConsistent: partition.state.isConsistent,
@@ -39,6 +39,7 @@ export const peerStateOf = ({ partition, session }: Side): PeerState => ({
   copyOf: partition.state.copyOf,
   saves: partition.saves,
   ...partition.geometry,
+  sectorBytes: data.blockBytes,
 })
 
 export class Standby {
@@ -247,10 +248,11 @@ export class Standby {
   readonly #answer = (kind: 'digest' | 'read-data', { at, length }: Frame, read: (data: Disk) => Uint8Array): void => {
     const { data } = this.#side
     const isAligned = at % data.blockBytes === 0 && length % data.blockBytes === 0
-    if (length === 0 || length > maxPayloadBytes || at + length > data.size || !isAligned) return
+    if (length === 0 || length > maxPayloadBytes || at + length > data.size) return
     let payload: Uint8Array = new Uint8Array(0)
     try {
-      payload = read(data)
+      // Whoever asks waits for answers in order: one that cannot be given is given empty.
+      if (isAligned) payload = read(data)
     } catch (error) {
       if (!(error instanceof DiskTrouble)) throw error
       this.#report(troubleReport(data, error))

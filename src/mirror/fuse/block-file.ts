@@ -1,6 +1,7 @@
 /** Turns what the kernel asks of the block file into requests to the engine, and each outcome into one answer. */
 import assert from 'node:assert/strict'
-import type { BlockError, BlockRequest, Engine } from '../engine-interface.ts'
+import type { BlockRequest, Engine } from '../engine-interface.ts'
+import { inPieces } from '../pieces.ts'
 import { SpareBuffers } from '../spare-buffers.ts'
 import { type FuseError, maxPayloadBytes, oldestMinor, outHeaderBytes, protocolMajor } from './numbers.ts'
 import {
@@ -15,9 +16,6 @@ import {
   writtenReply,
 } from './reply.ts'
 import { decodeRequest, type FuseRequest } from './request.ts'
-
-/** A discard of a whole disk is one request: it is done in pieces, so that everybody else has a turn in between. */
-const pieceBytes = 67_108_864
 
 /** One answer: a whole one, sent at once. The bytes are the caller's again when it returns. */
 export type Answer = (reply: Uint8Array) => void
@@ -128,20 +126,13 @@ export class BlockFile {
   readonly #change = (what: 'trim' | 'zero', range: Range, bytes: Buffer): void => {
     const reply = blankReply(bytes, 0)
     const objection = this.#objectionToChange(range)
-    if (objection !== null) this.#answer(failed(reply, objection))
-    else this.#burst.push(this.#piece(what, range, this.#settle(reply)))
-  }
-
-  /** The first piece; when it is done the next one is asked for. */
-  readonly #piece = (what: 'trim' | 'zero', range: Range, done: BlockRequest['settle']): BlockRequest => {
-    const length = Math.min(pieceBytes, range.length)
-    const rest = { at: range.at + length, length: range.length - length }
-    const settle = (error: BlockError | null): void => {
-      if (error !== null || rest.length === 0) done(error)
-      else queueMicrotask(() => this.#engine.submit([this.#piece(what, rest, done)]))
+    if (objection !== null) {
+      this.#answer(failed(reply, objection))
+      return
     }
-    const common = { at: range.at, length, fua: false, settle }
-    return what === 'trim' ? { do: 'trim', ...common } : { do: 'zero', mayUnmap: false, ...common }
+    const common = { ...range, fua: false, settle: this.#settle(reply) }
+    const request = what === 'trim' ? { do: what, ...common } : { do: what, mayUnmap: false, ...common }
+    this.#burst.push(inPieces(this.#engine, request))
   }
 
   readonly #settle = (reply: Buffer, readBytes?: number): BlockRequest['settle'] => {

@@ -1,6 +1,7 @@
 /** Reads requests out of what comes in, hands those that came together to the engine, and answers each. */
 import assert from 'node:assert/strict'
 import type { BlockError, BlockRequest } from '../engine-interface.ts'
+import { inPieces } from '../pieces.ts'
 import type { NbdExport } from './negotiation.ts'
 import {
   command,
@@ -156,8 +157,10 @@ export class Transmission {
     const settle = this.#settle(header)
     const fua = (flags & commandFlag.fua) !== 0
     if (header.kind === command.flush) return { do: 'flush', settle }
-    if (header.kind === command.trim) return { do: 'trim', at, length, fua, settle }
-    return { do: 'zero', at, length, fua, mayUnmap: (flags & commandFlag.noHole) === 0, settle }
+    const { engine } = this.#export
+    if (header.kind === command.trim) return inPieces(engine, { do: 'trim', at, length, fua, settle })
+    const mayUnmap = (flags & commandFlag.noHole) === 0
+    return inPieces(engine, { do: 'zero', at, length, fua, mayUnmap, settle })
   }
 
   readonly #read = (header: Header): void => {

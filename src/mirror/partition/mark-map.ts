@@ -38,10 +38,7 @@ export class MarkMap {
   /** Both copies without a mark. Not durable before the disk is flushed. */
   static format(place: MarkPlace, length: number): MarkMap {
     const map = new MarkMap(place, length)
-    for (let index = 0; index < map.#versions.length; index++) {
-      map.#writePage(index)
-      map.#writePage(index)
-    }
+    map.#writeAll()
     return map
   }
 
@@ -53,10 +50,7 @@ export class MarkMap {
       map.#marks.setWord(word, value)
       map.#stored.setWord(word, value)
     }
-    for (let index = 0; index < map.#versions.length; index++) {
-      map.#writePage(index)
-      map.#writePage(index)
-    }
+    map.#writeAll()
     return map
   }
 
@@ -115,12 +109,14 @@ export class MarkMap {
     // Two versions of a page must never be on their way at once: a power cut could tear both copies.
     this.#place.disk.flush()
     for (const page of this.#changedPages) {
+      this.#versions[page]! += 1n
       const { from, to } = wordsOf(page, this.#marks)
       for (let word = from; word < to; word++) this.#stored.setWord(word, this.#marks.words[word]!)
     }
     this.#changedPages.clear()
   }
 
+  /** The version after the one that is durable: one whose flush failed is written over by the next, never the one before it. */
   readonly #writePage = (index: number): void => {
     const { disk, kind, format } = this.#place
     const { from, to } = wordsOf(index, this.#marks)
@@ -130,7 +126,15 @@ export class MarkMap {
     const version = this.#versions[index]! + 1n
     writePage(this.#page, { kind, index, format }, version, content)
     disk.write(this.#offset(index, version), this.#page)
-    this.#versions[index] = version
+  }
+
+  /** Both copies of every page, the same. Not durable before the disk is flushed; nothing was there that could be lost. */
+  readonly #writeAll = (): void => {
+    for (let index = 0; index < this.#versions.length; index++)
+      for (let copy = 0; copy < 2; copy++) {
+        this.#writePage(index)
+        this.#versions[index]! += 1n
+      }
   }
 
   readonly #readPage = (index: number): void => {

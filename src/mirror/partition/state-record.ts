@@ -156,18 +156,23 @@ const nameAt = (bytes: Buffer, place: number): string | null => {
 }
 
 const smallestBlock = 4096
+/** A resync sends a block in one piece (peer/frame.ts). */
+const largestBlock = 1_048_576
 const largestRegion = 1_073_741_824
-/** 64 TiB: what 32 MiB × 4 of bitmap with the smallest sensible blocks could still hold in memory. */
 const largestData = 2 ** 46
+/** 128 MiB of bitmap: 64 TiB in blocks of 64 KiB. */
+const mostBlocks = 2 ** 30
 
 /** Why a mirror cannot have this form; null when it can. */
 export const geometryObjection = ({ dataBytes, blockBytes, regionBytes }: Geometry): string | null => {
-  if (!isPowerOfTwo(blockBytes) || blockBytes < smallestBlock)
-    return `blocks of ${blockBytes} bytes: a power of two from ${smallestBlock} on is needed`
+  if (!isPowerOfTwo(blockBytes) || blockBytes < smallestBlock || blockBytes > largestBlock)
+    return `blocks of ${blockBytes} bytes: a power of two from ${smallestBlock} to ${largestBlock} is needed`
   if (!isPowerOfTwo(regionBytes) || regionBytes < blockBytes || regionBytes > largestRegion)
     return `regions of ${regionBytes} bytes: a power of two from ${blockBytes} to ${largestRegion} is needed`
   if (!Number.isSafeInteger(dataBytes) || dataBytes < smallestBlock || dataBytes > largestData || dataBytes % 512 !== 0)
     return `${dataBytes} bytes of data: a multiple of 512 from ${smallestBlock} to ${largestData} is needed`
+  if (dataBytes / blockBytes > mostBlocks)
+    return `${dataBytes} bytes of data in blocks of ${blockBytes} bytes: more than ${mostBlocks} of them; choose larger blocks`
   return null
 }
 

@@ -56,6 +56,8 @@ const stateSchema = z.object({
   dataBytes: count,
   blockBytes: count,
   regionBytes: count,
+  /** What its disk reads and writes as a whole; older software does not say. */
+  sectorBytes: count.nullable().default(null),
   generations: generationsSchema,
   /** Everything is being copied to it under this name; older software has none. */
   copyOf: name.nullable().default(null),

@@ -66,6 +66,7 @@ describe('a mirror disk', () => {
     expect(problemsOf(withMirror(', blockSize: 5000'))).toEqual([
       expect.stringMatching(/5000 is not a power of two; set 4096/),
     ])
+    expect(problemsOf(withMirror(', blockSize: 2097152'))).toEqual([expect.stringMatching(/1048576/)])
     expect(problemsOf(withMirror(', regionSize: 4096'))).toEqual([
       expect.stringMatching(/regions of 4096 bytes are smaller than blocks of 65536/),
     ])

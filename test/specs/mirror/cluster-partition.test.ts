@@ -88,6 +88,29 @@ describe('a cluster partition', () => {
     expect(partition.saves).toBe(saves + 1)
   })
 
+  test('whose marks could not be flushed once keeps those that were durable, whatever a power cut takes of the next', () => {
+    const { disk, partition } = formatted()
+    partition.intent.mark([3])
+    disk.before = (call) => {
+      if (call.do === 'flush') throw new DiskTrouble('/dev/meta', 'flush', 'EIO')
+    }
+    for (const region of [4, 5]) expect(() => partition.intent.mark([region])).toThrow('EIO')
+    // The second attempt is torn, and nothing is there of the first.
+    let sectors = 0
+    disk.losePower(() => sectors++ === 8)
+    disk.before = () => undefined
+    const again = usable(ClusterPartition.open(disk))
+    expect(again.intent.marks.has(3)).toBe(true)
+  })
+
+  test('is refused with blocks that a resync could not send in one piece, or more of them than a bitmap holds', () => {
+    const madeOf = (one: Partial<Geometry>) =>
+      ClusterPartition.format(new SimulatedDisk(4096), { ...geometry, ...one }, 1n)
+    expect(madeOf({ blockBytes: 2 ** 21 })).toMatchObject({ because: expect.stringContaining('to 1048576') })
+    const tooMany = { dataBytes: 2 ** 43, blockBytes: 4096 }
+    expect(madeOf(tooMany)).toMatchObject({ because: expect.stringContaining('choose larger blocks') })
+  })
+
   test('writes a mark once, and one that was taken back but is still on disk not at all', () => {
     const { disk, partition } = formatted()
     partition.intent.mark([5])

@@ -122,6 +122,31 @@ describe('what a client reads and writes', () => {
   })
 })
 
+test.each([
+  ['a discard', trim],
+  ['zeros', writeZeroes],
+] as const)('%s of 4 GiB are done in pieces, answered once, and durable with the last', (_, kind) => {
+  const asked: BlockRequest[] = []
+  const engine: Engine = { size: 2 ** 40, blockBytes: 512, submit: (burst) => asked.push(...burst) }
+  const client = new Client(exportOf(engine))
+  client.say(requestOf({ kind, at: 4096, length: 2 ** 32 - 512 }, 1))
+  return (async () => {
+    let next = 4096
+    for (let done = 0; done < asked.length; done++) {
+      const one = asked[done]
+      if (one?.do !== 'trim' && one?.do !== 'zero') throw new Error('something else was asked')
+      expect([one.at, one.fua]).toEqual([next, one.at + one.length === 4096 + 2 ** 32 - 512])
+      expect(one.length).toBeLessThanOrEqual(2 ** 26)
+      next += one.length
+      expect(client.errors()).toEqual([])
+      one.settle(null)
+      await Promise.resolve()
+    }
+    expect(asked.length).toBe(64)
+    expect(client.errors()).toEqual([0])
+  })()
+})
+
 describe('what a client must not ask', () => {
   const refused: readonly (readonly [string, Buffer, number])[] = [
     ['a read beyond the end', requestOf({ kind: read, at: mebi - 512, length: 1024 }), 22],
