@@ -297,6 +297,7 @@ class Agent implements ServerAgent {
     this.#watchLog()
     this.#doubles.look(now)
     this.#delays.look(now)
+    this.#handOver.look()
     runner.perform(
       this.#plan(state, runner.observed(), (group) => this.#standings.of(group, isLeased, now)),
       state,

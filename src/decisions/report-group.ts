@@ -186,10 +186,13 @@ export const failOver = (
   return { stopping: stopGroup(group, 'GROUPFAILOVER', { server: chosen, reason: 'failover', verdicts }) }
 }
 
+/** It is to stop, or a final action of it is under way: every group is to leave it. */
+export const isBeingEnded = (state: State, server: ServerName): boolean =>
+  isToStop(serverOf(state.servers, server)) || state.fencing.finalActions[server]?.failed === null
+
 /** This server's groups that must leave it: the cluster or the server is to stop, or nobody wants them any more. */
 export const vacate = (state: State, facts: Facts): Decision | null => {
-  const isServerStopping =
-    isToStop(serverOf(state.servers, facts.me)) || state.fencing.finalActions[facts.me]?.failed === null
+  const isServerStopping = isBeingEnded(state, facts.me)
   const events: Event[] = []
   let after = state
   for (const group of groupsOn(state, facts.me)) {
