@@ -14,7 +14,6 @@ import {
   type Epoch,
   type Event,
   type EventLog,
-  type GroupName,
   type Instant,
   noGeneration,
   operationId,
@@ -50,6 +49,7 @@ import { type LeaseMinder, leaseMinder } from './voter/lease-minder.ts'
 import { type LeaseWatch, leaseWatch } from './voter/lease-watch.ts'
 import { mayStart, type Renouncer, renouncer } from './voter/renouncer.ts'
 import type { Voter } from './voter/voter.ts'
+import type { VoterStore } from './voter/voter-store.ts'
 
 export type ServerAgentParts = {
   readonly me: ServerName
@@ -58,10 +58,7 @@ export type ServerAgentParts = {
   readonly voter: Voter
   readonly runner: ResourceRunner
   readonly guardian: GuardianLink
-  readonly store: {
-    readonly stopEpoch: (group: GroupName, epoch: Epoch) => Promise<void>
-    readonly stoppedEpoch: (group: string) => Epoch | undefined
-  }
+  readonly store: Pick<VoterStore, 'stopEpoch' | 'stoppedEpoch' | 'finalAction' | 'noteFinalAction'>
   readonly monitors: Omit<MonitorRunnerOptions, 'found' | 'delayed' | 'me'>
   /** Without it, nothing is known of clock and certificate. */
   readonly conditions?: ConditionWatch

@@ -8,12 +8,13 @@ import type { Recorder } from '../log/recorder.ts'
 import { deviceWatch } from './device-watch.ts'
 import { fencer } from './fence.ts'
 import { FenceKeeper } from './fence-keeper.ts'
-import { finalActionRunner } from './final-action.ts'
+import { type FinalActionParts, finalActionRunner } from './final-action.ts'
 
 export type FencingAgentParts = {
   readonly me: ServerName
   readonly recorder: Recorder
   readonly facts: () => Facts
+  readonly store: FinalActionParts['store']
   readonly voter: { readonly hasLease: () => boolean }
   /** Whether this server comes first among those that are heard. */
   readonly isFirst: () => boolean

@@ -11,6 +11,7 @@ import {
   incarnation,
   noGeneration,
   type Position,
+  type Sequence,
   start,
 } from '../../events/index.ts'
 import type { World } from '../../world/world.ts'
@@ -24,9 +25,14 @@ const schema = z.object({
   /** Older software did not write it down. */
   promised: z.object({ ms: z.number().min(0), isComplete: z.boolean() }).default({ ms: 0, isComplete: false }),
   stoppedEpochs: z.record(z.string(), decode.epoch),
+  /** The latest that was carried out. Older software did not write it down. */
+  finalAction: z.object({ order: decode.sequence, failed: z.string().nullable() }).nullable().default(null),
   seen: z.object({ sequence: decode.sequence, hash: z.string() }),
 })
 type Content = z.infer<typeof schema>
+
+/** `order`: where it stands on the log. `failed`: why it came to nothing; null = that is not known. */
+export type FinalActionNote = { readonly order: Sequence; readonly failed: string | null }
 
 /** The file is there but is none: forgetting what it held could mean two active servers. */
 export class VoterStoreDamaged extends Error {
@@ -58,6 +64,7 @@ export type VoterStore = {
   readonly renounced: () => Generation
   readonly promised: () => Promised
   readonly stoppedEpoch: (group: string) => Epoch | undefined
+  readonly finalAction: () => FinalActionNote | null
   /** High-water mark: a log that ends before it is not our log any more. */
   readonly seen: () => Position
   /** Each resolves once it is on disk; failures reject, and then it must not be acted upon. */
@@ -66,6 +73,7 @@ export type VoterStore = {
   /** Rule 10: the largest T that may be promised. */
   readonly promise: (promised: Promised) => Promise<void>
   readonly stopEpoch: (group: GroupName, epoch: Epoch) => Promise<void>
+  readonly noteFinalAction: (note: FinalActionNote) => Promise<void>
   readonly see: (position: Position) => Promise<void>
   /** Topology `pair`: the log goes on without what this server has seen after `position`, and without all promises
    *  about generations and epochs that were given there. Final: a promise of this process would be one about that log. */
@@ -122,11 +130,13 @@ export const openVoterStore = async (world: World, path: string): Promise<VoterS
     renounced: () => content.renounced,
     promised: () => content.promised,
     stoppedEpoch: (group) => content.stoppedEpochs[group],
+    finalAction: () => content.finalAction,
     seen: () => content.seen as Position,
     addSupports: (supports) => write((now) => ({ ...now, supports: { ...now.supports, ...supports } })),
     renounce: (generation) => write((now) => ({ ...now, renounced: newer(now.renounced, generation) })),
     promise: (promised) => write((now) => ({ ...now, promised })),
     stopEpoch: (group, epoch) => write((now) => ({ ...now, stoppedEpochs: { ...now.stoppedEpochs, [group]: epoch } })),
+    noteFinalAction: (finalAction) => write((now) => ({ ...now, finalAction })),
     forgetAfter: (position) => {
       isForgotten = false
       const forgotten = write((now) => withoutAfter(now, position))
@@ -158,6 +168,7 @@ const withoutAfter = (now: Content, { sequence, hash }: Position): Content => {
     supports: before(now.supports, ({ generation }) => generation),
     renounced: isBefore(now.renounced) ? now.renounced : noGeneration,
     stoppedEpochs: before(now.stoppedEpochs, (epoch) => epoch),
+    finalAction: now.finalAction && isBefore(now.finalAction.order) ? now.finalAction : null,
     seen: isBefore(now.seen.sequence) ? now.seen : { sequence, hash },
   }
 }
@@ -169,6 +180,7 @@ const fresh = (world: World): Content => ({
   renounced: noGeneration,
   promised: { ms: 0, isComplete: false },
   stoppedEpochs: {},
+  finalAction: null,
   seen: start,
 })
 

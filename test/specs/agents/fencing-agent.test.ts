@@ -42,6 +42,7 @@ const begin = ({ read, rest = [] }: { readonly read: readonly Given[]; readonly 
     recorder,
     facts: () => knows(s2, { hears: ['s3'] }),
     voter: { hasLease: () => true },
+    store: { finalAction: () => null, noteFinalAction: async () => {} },
     isFirst: () => true,
     monitors: { logDirectory: '/state/log' },
     say: () => {},

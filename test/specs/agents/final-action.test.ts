@@ -1,7 +1,12 @@
 /** What a server does to itself when it is ordered to (F1): which command, when, once, and what of a machine that stays. */
 import { beforeEach, describe, expect, test } from 'vitest'
-import { type FinalActionRunner, finalActionRunner } from '../../../src/agents/fencing/final-action.ts'
+import {
+  type FinalActionParts,
+  type FinalActionRunner,
+  finalActionRunner,
+} from '../../../src/agents/fencing/final-action.ts'
 import { type Recorder, startRecorder } from '../../../src/agents/log/recorder.ts'
+import type { FinalActionNote } from '../../../src/agents/voter/voter-store.ts'
 import { type Event, type EventLog, type MachineAction, machineActions } from '../../../src/events/index.ts'
 import { memoryLog } from '../../../src/events/memory-log.ts'
 import { fold, initialState } from '../../../src/projections/state.ts'
@@ -29,6 +34,16 @@ let ran: [command: string, at: number][]
 let outcome: Partial<RunResult>
 let configured: object
 let isLogAway: boolean
+/** What of it is on the disk. */
+let noted: FinalActionNote | null
+let hangs: boolean
+const store: FinalActionParts['store'] = {
+  finalAction: () => noted,
+  noteFinalAction: async (note) => {
+    if (hangs) return await new Promise(() => {})
+    noted = note
+  },
+}
 
 const ordered = (action: MachineAction, boot = 'boot-1'): Event =>
   fact('FinalActionOrdered', { server: 's1', action, boot, because: 'web/httpd could not be started' })
@@ -49,7 +64,7 @@ const begin = (...given: readonly Given[]): void => {
   const world: World = { ...virtual.world, processes: { ...virtual.world.processes, run } }
   startAgent = () => {
     const tend = (): void => runner.tend(recorder.state())
-    runner = finalActionRunner(world, { me: s1, recorder, say: () => {}, wake: tend })
+    runner = finalActionRunner(world, { me: s1, recorder, store, say: () => {}, wake: tend })
     recorder.onFold(tend)
     tend()
   }
@@ -72,6 +87,8 @@ beforeEach(() => {
   outcome = {}
   configured = finalActions
   isLogAway = false
+  noted = null
+  hangs = false
 })
 
 describe('the command of a final action', () => {
@@ -169,6 +186,30 @@ describe('a machine that goes on', () => {
     expect(failure()).toBe('its command ended with code 1: no such device')
     runner.stop()
     startAgent()
+    await turns(2)
+    expect(ran).toHaveLength(1)
+  })
+
+  test.each([
+    ['has failed', { code: 1, stderr: 'no such device' }, 'its command ended with code 1: no such device'],
+    ['is not known to have failed', { code: 0 }, 'the machine still runs two minutes later'],
+  ])('does not do again what %s while the log was away, and says so once it is back', async (_, how, because) => {
+    outcome = how
+    isLogAway = true
+    begin(ordered('bmc-reset'))
+    await turns(60)
+    runner.stop()
+    startAgent()
+    await turns(130)
+    isLogAway = false
+    await turns(2)
+    expect(ran).toHaveLength(1)
+    expect(failure()).toBe(because)
+  })
+
+  test('does its final action though the disk takes no note of it', async () => {
+    hangs = true
+    begin(ordered('bmc-reset'))
     await turns(2)
     expect(ran).toHaveLength(1)
   })
