@@ -40,6 +40,8 @@ export type ActiveOwner = {
   readonly breakNow: (because: string) => void
   /** From here on the other side may have everything. */
   readonly joining: () => void
+  /** This side has no disks of its own, and the same process there is back. */
+  readonly reunited: () => void
   /** The log knows that this side goes on alone. */
   readonly broken: (because: string) => void
   /** The log knows that this side goes on without its disks. */
@@ -73,7 +75,8 @@ export class ActiveParts {
     this.writes = this.#writesWith(shared)
     this.care = new DiskCare({
       ...shared,
-      isPaired: () => owner.isLinked() && (owner.pair() === 'paired' || !this.detachment.isAttached),
+      // Without a disk of its own what is asked waits for the other side to come back.
+      isPaired: () => !this.detachment.isAttached || (owner.isLinked() && owner.pair() === 'paired'),
       mark: (range) => this.writes.intents.begin([range], this.writes.sequence),
     })
     this.bringUp = this.#bringUpWith(shared)

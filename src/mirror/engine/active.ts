@@ -33,6 +33,8 @@ export class ActiveSide implements Engine {
   /** The log has not recorded that this side goes on alone, so it must before anything is acknowledged without the other. */
   #mustAsk = true
   #link: PeerLink | null = null
+  /** Without its own disks this side has lost the connection: nothing is sent before what was under way has been sent again. */
+  #isCutOff = false
   /** Saves of the other side's metadata, as it said last. */
   peerSaves: number | null = null
   #patience: Cancel
@@ -58,7 +60,9 @@ export class ActiveSide implements Engine {
       pair: () => this.#pair,
       isLinked: () => this.#link !== null,
       peerSaves: () => this.peerSaves,
-      send: (frames) => this.#link?.send(frames),
+      send: (frames) => {
+        if (!this.#isCutOff) this.#link?.send(frames)
+      },
       guard: this.#guarded,
       detach: this.#detach,
       become: this.#become,
@@ -67,6 +71,10 @@ export class ActiveSide implements Engine {
       breakNow: this.#breakNow,
       joining: () => {
         this.#mustAsk = true
+      },
+      reunited: () => {
+        this.#isCutOff = false
+        this.#become(this.#pair, this.#because)
       },
       broken: this.#broken,
       detached: this.#detached,
@@ -94,7 +102,7 @@ export class ActiveSide implements Engine {
     return { pair: this.#pair, because: this.#because, dirtyBlocks: this.#side.partition.dirty.marks.count }
   }
 
-  /** Without a disk of its own it ends with the connection in use. */
+  /** Without a disk of its own it may end with the connection in use, or all that is under way has to be sent again. */
   get keepsLink(): boolean {
     return !this.#parts.detachment.isAttached && this.#pair !== 'stopped'
   }
@@ -127,13 +135,24 @@ export class ActiveSide implements Engine {
     this.#parts.reunion.linkDown()
     this.#parts.bringUp.interrupt(because)
     this.#parts.care.stopVerify(because)
-    if (!this.#parts.detachment.isAttached) this.stop(`${this.#because}; the other side is lost: ${because}`)
+    if (this.#pair === 'stopped') return
+    if (this.#parts.detachment.isDone) this.#awaitOther(because)
+    else if (!this.#parts.detachment.isAttached) this.stop(`${this.#because}; the other side is lost: ${because}`)
     else if (this.#pair === 'resyncing' && !this.#mustAsk) this.#becomeAlone(because)
     else if (this.#pair === 'paired' || this.#pair === 'resyncing') {
       this.#become('holding', because)
       this.#patience()
       this.#patience = this.#options.clock.after(this.#options.limits.reconnectMs, () => this.#break(because))
     }
+  }
+
+  /** By another network: what is under way is in memory. */
+  readonly #awaitOther = (because: string): void => {
+    this.#isCutOff = true
+    this.#patience()
+    this.#patience = this.#options.clock.after(this.#options.limits.reconnectMs, () =>
+      this.stop(`${this.#because}; the other side is lost: ${because}`),
+    )
   }
 
   readonly received = (one: Frame): void => {
@@ -266,7 +285,7 @@ export class ActiveSide implements Engine {
   readonly #look = (): void => {
     const { clock, limits } = this.#options
     const oldestMs = clock.now() - (this.#parts.writes.inFlight.oldest?.sentAt ?? clock.now())
-    const isAwaited = this.#parts.writes.replicates() && !this.#parts.detachment.isAsking
+    const isAwaited = this.#parts.writes.replicates() && !this.#parts.detachment.isAsking && !this.#isCutOff
     if (isAwaited && oldestMs > limits.ackMs) this.#breakNow(`no answer for ${Math.round(oldestMs)} ms`)
     this.#tick = clock.after(lookEveryMs(limits), this.#look)
   }

@@ -36,6 +36,11 @@ export class Detachment {
     return this.#state === 'attached'
   }
 
+  /** The log has it: everything that is not acknowledged yet came after it, and is in memory. */
+  get isDone(): boolean {
+    return this.#state === 'detached'
+  }
+
   /** The other side has done everything: only the log is waited for. */
   get isAsking(): boolean {
     return this.#state === 'asking'

@@ -6,6 +6,8 @@ export type Begun = {
   readonly at: number
   readonly length: number
   readonly mayUnmap: boolean
+  /** What is written, where this side has no disk that has it. */
+  readonly bytes?: Uint8Array
   /** Of its last chunk. */
   sequence: number
   /** When it was taken. */

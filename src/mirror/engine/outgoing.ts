@@ -19,11 +19,12 @@ export const framesOf = (one: Change): Frame[] => {
   return [frame(mayUnmap ? 'trim' : 'zero', { at: one.at, length: one.length, mayUnmap })]
 }
 
-/** What was sent before over a connection that was lost, as it is on disk by now. @throws DiskTrouble */
-export const framesOfCopy = ({ kind, at, length, mayUnmap }: Begun, data: Disk): Frame[] => {
+/** What was sent before over a connection that was lost, as it is on disk by now, or in memory. @throws DiskTrouble */
+export const framesOfCopy = ({ kind, at, length, mayUnmap, bytes }: Begun, data: Disk): Frame[] => {
   if (kind !== 'write' && kind !== 'trim' && kind !== 'zero') return [frame('flush')]
   if (kind !== 'write') return [frame(mayUnmap ? 'trim' : 'zero', { at, length, mayUnmap })]
   return chunksOf(at, length, (from, to) => {
+    if (bytes) return bytes.subarray(from, to)
     const payload = new Uint8Array(to - from)
     data.read(at + from, payload)
     return payload

@@ -26,6 +26,10 @@ export type ReunionPort = {
   readonly goAlone: (because: string) => void
   /** From here on the other side may have everything. */
   readonly joining: () => void
+  /** This side's own disks are in use. */
+  readonly isAttached: () => boolean
+  /** It has none, and the same process there is back: what it says is sent from here on. */
+  readonly reunited: () => void
 }
 
 export class Reunion {
@@ -64,9 +68,13 @@ export class Reunion {
 
   /** Both states are known: what follows from it. */
   readonly meet = (): void => {
-    const { side, bringUp, pair, isBreaking, become, stop, goAlone } = this.#port
+    const { side, bringUp, pair, isBreaking, isAttached, become, stop, goAlone } = this.#port
     const met = this.#meeting?.met
     if (!met || isBreaking()) return
+    if (!isAttached()) {
+      this.#goOnDetached(met)
+      return
+    }
     const { partition } = side
     const answer = meet(bringUp.toward(met.state), met, {
       isFresh: partition.dirty.marks.count === 0 && partition.intent.marks.count === 0,
@@ -124,6 +132,21 @@ export class Reunion {
     care.again()
     // The other side saves this epoch with the first frame that it does: the log must not know of it before.
     if (!this.#isJoined) guard(() => writes.drain(() => pair() === 'paired' && this.askJoin()))
+  }
+
+  /** Its copy is the only one: only the very process that has all that was acknowledged may be gone on with. */
+  readonly #goOnDetached = ({ state, objection }: Met): void => {
+    const { side, writes, care, send, stop, reunited } = this.#port
+    const isSame = state.session === this.#session && state.isConsistent
+    if (objection !== null || !isSame || state.generations.current !== side.partition.state.generations.current) {
+      stop(
+        `without a disk of its own: ${objection ?? 'the other side was started anew, and may have forgotten something'}`,
+      )
+      return
+    }
+    reunited()
+    send(writes.again())
+    care.again()
   }
 
   readonly #startResync = (met: Met, wanted: 'differences' | 'everything'): void => {

@@ -198,7 +198,7 @@ export class Writes {
       for (const copy of framesOfCopy(one, this.#port.side.data)) frames.push(this.numbered(copy))
       one.sequence = this.#sequence
       // A flush that was sent before the write must not pass for one after it.
-      if (one.kind !== 'flush') this.intents.begin([one], one.sequence)
+      if (one.kind !== 'flush' && this.#port.isAttached()) this.intents.begin([one], one.sequence)
       one.sentAt = this.#port.clock.now()
     }
     this.#isFlushing = false
@@ -228,7 +228,10 @@ export class Writes {
     const mayUnmap = one.do === 'trim' || (one.do === 'zero' && one.mayUnmap)
     // With FUA it is settled by the flush that follows.
     const settles = one.fua ? [] : [one.settle]
-    return this.#entry({ kind: one.do, at: one.at, length: lengthOf(one), mayUnmap, settles }, framesOf(one), frames)
+    const what = { kind: one.do, at: one.at, length: lengthOf(one), mayUnmap, settles }
+    const isKept = one.do === 'write' && !this.#port.isAttached()
+    const kept = isKept ? { ...what, bytes: Uint8Array.from(one.bytes) } : what
+    return this.#entry(kept, framesOf(one), frames)
   }
 
   readonly #entry = (

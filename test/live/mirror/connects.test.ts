@@ -3,7 +3,7 @@ import { execFile } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { mkdtemp, open, readFile, rm, writeFile } from 'node:fs/promises'
-import { connect, createServer, type Server, type Socket } from 'node:net'
+import { connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -11,57 +11,13 @@ import { expect } from 'vitest'
 import { createAuthority, createNodeCertificate } from '../../../src/cli/create/certificates.ts'
 import { liveTest } from '../lab/live-test.ts'
 import { until } from '../lab/until.ts'
+import { Cable } from './cable.ts'
 import { generation, pairUp } from './paired.ts'
 import { freePort, type Plane, uriOf, withPair } from './plane.ts'
 
 const execute = promisify(execFile)
 const limitMs = 60_000
 const mib = 1_048_576
-
-/** A network that can be cut: passes on what comes in at its port. */
-class Cable {
-  bytes = 0
-  passed: Buffer[] = []
-  readonly port: number
-  readonly #to: number
-  #server: Server | null = null
-  readonly #sockets = new Set<Socket>()
-
-  constructor(port: number, to: number) {
-    this.port = port
-    this.#to = to
-  }
-
-  readonly mend = (): Promise<void> =>
-    new Promise((resolve) => {
-      this.#server = createServer((one) => this.#join(one, connect(this.#to, '127.0.0.1')))
-      this.#server.listen(this.port, '127.0.0.1', resolve)
-    })
-
-  readonly cut = (): void => {
-    this.#server?.close()
-    for (const socket of this.#sockets) socket.destroy()
-  }
-
-  readonly #join = (one: Socket, other: Socket): void => {
-    for (const [from, to] of [
-      [one, other],
-      [other, one],
-    ] as const) {
-      this.#sockets.add(from)
-      from.on('error', () => undefined)
-      from.on('close', () => {
-        this.#sockets.delete(from)
-        to.destroy()
-      })
-      from.on('data', (bytes) => {
-        this.bytes += bytes.length
-        this.passed.push(bytes)
-        to.write(bytes)
-      })
-    }
-  }
-}
 
 /** What stands in the image again and again. */
 const marker = 'what nobody else may read'

@@ -6,8 +6,9 @@ import { promisify } from 'node:util'
 import { expect } from 'vitest'
 import { liveTest } from '../lab/live-test.ts'
 import { until } from '../lab/until.ts'
+import { Cable } from './cable.ts'
 import { generation, pairUp } from './paired.ts'
-import { activation, type PairOptions, type Plane, uriOf, withPair } from './plane.ts'
+import { activation, freePort, type PairOptions, type Plane, uriOf, withPair } from './plane.ts'
 import { type ServedBlockFile, served } from './served-block-file.ts'
 
 const execute = promisify(execFile)
@@ -26,7 +27,7 @@ type Failing = { readonly alpha: Plane; readonly beta: Plane; readonly disk: Ser
 /** Both sides have the same; one partition of alpha is on a disk that can fail. */
 const onFailingDisk = (
   partition: 'data' | 'metadata',
-  options: Pick<PairOptions, 'settings'>,
+  options: Pick<PairOptions, 'settings' | 'connectsOf'>,
   body: (failing: Failing) => Promise<void>,
 ): Promise<void> =>
   served(partition === 'data' ? sizeBytes : metadataBytes, async (disk) => {
@@ -108,6 +109,37 @@ for (const [partition, fails] of [
         expect((await readFile(beta.path('data'))).equals(content)).toBe(true)
       }),
   )
+
+liveTest(
+  'a side without a disk of its own goes on by the second connect when the first is cut, and loses nothing',
+  { needs, timeoutMs },
+  async () => {
+    const ports = [await freePort(), await freePort()]
+    const cables = await Promise.all(ports.map(async (port) => new Cable(await freePort(), port)))
+    for (const cable of cables) await cable.mend()
+    const place = (port = 0) => ({ address: '127.0.0.1', port })
+    const connectsOf = (name: 'alpha' | 'beta') =>
+      ports.map((port, path) => ({ own: place(port), peer: place(name === 'alpha' ? cables[path]?.port : port) }))
+    try {
+      await onFailingDisk('data', { connectsOf, settings: { reconnectMs: limitMs } }, async ({ alpha, beta, disk }) => {
+        await disk.become({ fails: ['write'] })
+        await writeTo(alpha, randomBytes(sizeBytes))
+        expect(alpha.condition()).toBe('detached')
+        const content = randomBytes(sizeBytes)
+        const before = cables[0]?.bytes ?? 0
+        const writing = writeTo(alpha, content)
+        await until(() => (cables[0]?.bytes ?? 0) > before + mib, limitMs, 'writes to be under way')
+        cables[0]?.cut()
+        await writing
+        expect(await alpha.order({ do: 'status' })).toMatchObject({ path: 1, condition: { pair: 'detached' } })
+        expect((await readFrom(alpha)).equals(content)).toBe(true)
+        expect((await readFile(beta.path('data'))).equals(content)).toBe(true)
+      })
+    } finally {
+      for (const cable of cables) cable.cut()
+    }
+  },
+)
 
 liveTest('a side whose disk does not flush fails over where that is configured', { needs, timeoutMs }, () =>
   onFailingDisk('data', { settings: { onDiskError: 'fail-over' } }, async ({ alpha, beta, disk }) => {

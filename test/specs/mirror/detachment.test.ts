@@ -87,7 +87,7 @@ describe('before the log knows that a disk of the active side has failed', () =>
     await pair.virtual.pass(1000)
     expect([written.answer, pair.active('alpha').keepsLink]).toEqual([null, true])
     pair.cut()
-    await pair.virtual.pass(5)
+    await pair.virtual.pass(2000)
     expect(pair.active('alpha').keepsLink, 'it serves no more').toBe(false)
   })
 
@@ -110,6 +110,69 @@ describe('before the log knows that a disk of the active side has failed', () =>
     await pair.virtual.pass(100)
     expect(pair.log.said.at(-1)).toBe('detach alpha')
     expect(await settled).toMatch(/the mirror is detached/)
+  })
+})
+
+/** It serves with beta's disk alone. */
+const detached = async (): Promise<MirrorPair> => {
+  const pair = await paired()
+  failWrites(pair)
+  pair.write('alpha', 20, 9)
+  await pair.virtual.pass(1000)
+  expect(pair.active('alpha').condition).toMatchObject({ pair: 'detached' })
+  return pair
+}
+
+describe('a connection that is lost once the disk of the other side alone is used', () => {
+  test('is replaced by another one, and what was under way is done in its order', async () => {
+    const pair = await detached()
+    // It is done there, and nobody here hears of it.
+    pair.filter = (one) => (one.kind === 'ack' || one.kind === 'read-data' ? null : one)
+    const before = [pair.write('alpha', 30, 1), pair.write('alpha', 30, 2), pair.flush('alpha'), read(pair, 20)]
+    await pair.virtual.pass(50)
+    expect(pair.valueOf('beta', 30)).toBe(2)
+    pair.cut()
+    pair.filter = (one) => one
+    const meanwhile = [pair.write('alpha', 30, 3), pair.write('alpha', 31, 4, true)]
+    const got = read(pair, 30)
+    await pair.virtual.pass(100)
+    expect([...before, ...meanwhile, got].map(({ answer }) => answer)).toEqual(Array(7).fill('waits'))
+    pair.connect()
+    // The sides have not said who they are, and it is written already.
+    const after = pair.write('alpha', 31, 5)
+    await pair.virtual.pass(500)
+    expect([...before, ...meanwhile, got, after].map(({ answer }) => answer)).toEqual(Array(8).fill(null))
+    expect([got.into[0], contentOf(pair, [20, 30, 31])[1]]).toEqual([3, [9, 3, 5]])
+    expect(pair.active('alpha').condition).toMatchObject({ pair: 'detached' })
+    await pair.virtual.pass(5000)
+    expect(pair.active('alpha').condition).toMatchObject({ pair: 'detached' })
+  })
+
+  test('ends the service when no other one comes in time', async () => {
+    const pair = await detached()
+    pair.cut()
+    const written = pair.write('alpha', 30, 1)
+    const got = read(pair, 30)
+    await pair.virtual.pass(2000)
+    expect([written.answer, got.answer]).toEqual(['EIO', 'EIO'])
+    expect(pair.active('alpha').condition).toMatchObject({ pair: 'stopped' })
+  })
+
+  test.each([
+    ['its process', 'kept' as const],
+    ['its server', { keeps: () => false }],
+  ])('ends the service when the other side was started anew meanwhile (%s)', async (_what, power) => {
+    const pair = await detached()
+    pair.crash('beta', power)
+    const written = pair.write('alpha', 30, 1)
+    pair.follow('beta')
+    pair.connect()
+    await pair.virtual.pass(500)
+    expect(written.answer).toBe('EIO')
+    expect(pair.active('alpha').condition).toMatchObject({
+      pair: 'stopped',
+      because: expect.stringMatching(/started anew/),
+    })
   })
 })
 

@@ -219,7 +219,7 @@ describe('an active side whose disk fails to write', () => {
       const late = pair.write('alpha', 4, 1)
       expect(late.answer, 'asynchronous no longer').toBe('waits')
       pair.crash('beta')
-      await pair.virtual.pass(10)
+      await pair.virtual.pass(2000)
       expect(late.answer).toBe('EIO')
       expect(pair.active('alpha').condition).toMatchObject({ pair: 'stopped', because: expect.stringMatching(/lost/) })
       expect(pair.write('alpha', 5, 1).answer).toBe('ESHUTDOWN')
