@@ -1,6 +1,8 @@
 /** How much of a mirror disk can differ at most: where its file system uses something, and where marks say so. */
 import { execFile } from 'node:child_process'
+import { createReadStream } from 'node:fs'
 import { promisify } from 'node:util'
+import { crc32 } from 'node:zlib'
 import { ClusterPartition } from '../../../src/mirror/cluster-partition.ts'
 import { openDisk } from '../../../src/mirror/direct-disk.ts'
 import { indexesIn, type Range } from '../../../src/mirror/engine/intents.ts'
@@ -17,6 +19,13 @@ export const usedUnits = async (image: string, unitBytes: number): Promise<Reado
     from = at + length
   }
   return used
+}
+
+/** One checksum for each `unitBytes` of an image. */
+export const checksums = async (image: string, unitBytes: number): Promise<readonly number[]> => {
+  const sums: number[] = []
+  for await (const part of createReadStream(image, { highWaterMark: unitBytes })) sums.push(crc32(part as Buffer))
+  return sums
 }
 
 /** In blocks of the file system; whatever `dumpe2fs` does not call free is used. */

@@ -2,7 +2,7 @@
 import type { Event } from '../../../src/events/index.ts'
 import { defaultBlockBytes } from '../../../src/mirror/cluster-partition.ts'
 import type { Chance } from '../../properties/liveness/timeline.ts'
-import { markedRegions, usedUnits } from '../cluster/mirror-bounds.ts'
+import { checksums, markedRegions, usedUnits } from '../cluster/mirror-bounds.ts'
 import { type MirrorCluster, mirrorMs } from '../cluster/mirror-cluster.ts'
 import { until } from '../lab/until.ts'
 import type { MirrorFault, Undo } from './mirror-faults.ts'
@@ -14,9 +14,26 @@ const mib = 1_048_576
 export type SequenceOptions = {
   /** What was queued may be lost with the side that served. */
   readonly isAsync: boolean
-  /** What is written on it stays where it is: what can differ follows from the file system. */
-  readonly isBounded: boolean
+  /** What is written on it stays where it is: what can differ follows from the file system as it is in the end. */
+  readonly isInPlace: boolean
 }
+
+/** Of a mirror whose group is stopped: both sides are equal. */
+type Stopped = {
+  /** Regions, on either side. */
+  readonly marked: readonly number[]
+  /** Blocks in which the file system uses something. */
+  readonly used: ReadonlySet<number>
+  /** Of each block. */
+  readonly sums: readonly number[]
+}
+
+const blockBytes = defaultBlockBytes
+/**
+ * A database makes small files at each start that are the same and in use no more in the end; and maps of what is free change
+ * and change back. Neither can be told from what was never written.
+ */
+const unseenBytes = 8 * mib
 
 export class MirrorSequences {
   readonly #mirrored: MirrorCluster
@@ -30,8 +47,8 @@ export class MirrorSequences {
   #seen = 0
   /** Resyncs since then that are no fault's doing. */
   #owed = 0
-  /** Regions that were marked before this sequence; null: any. The file system has just been made, and is written anywhere. */
-  #marked: ReadonlySet<number> | null = null
+  /** Before this sequence; null: the file system has just been made, and is written anywhere. */
+  #before: Stopped | null = null
 
   constructor(mirrored: MirrorCluster, options: SequenceOptions) {
     this.#mirrored = mirrored
@@ -112,28 +129,43 @@ export class MirrorSequences {
   }
 
   /**
-   * What one resync may copy. Nothing is written but where the file system uses something in the end: the writer rewrites its
-   * blocks in place. Of a side that served all the time and was alone, the blocks that it wrote. Once another one served, or
+   * What one resync may copy. The writer of blocks rewrites them in place: nothing is written but where the file system uses
+   * something in the end. A database, or the file system for it, writes elsewhere, too: where something was in use, or is
+   * different now. Of a side that served all the time and was alone, the blocks that it wrote. Once another one served, or
    * the same anew, every region that is marked, which is any that was written. And what was marked before. Null: everything.
    */
   async #mostBytes(news: readonly Event[]): Promise<number | null> {
-    const { s1 } = this.#mirrored.disks
-    if (!this.#options.isBounded || this.#marked === null || s1 === undefined) return null
+    const before = this.#before
+    if (before === null) return null
+    const { isInPlace } = this.#options
+    const { used, sums } = await this.#stopped()
     const began = news.filter(
       ({ type, data }) => type === 'GroupAssigned' || (type === 'ResourceActivated' && data.resource === 'data'),
     )
     const isOneLife = began.length <= 2 && !news.some(({ type }) => type === 'MirrorProcessDied')
-    const unit = isOneLife ? defaultBlockBytes : regionBytes
-    const units = new Set(await usedUnits(s1.data.file, unit))
-    for (const region of this.#marked)
+    const unit = isOneLife ? blockBytes : regionBytes
+    const blocks = new Set(used)
+    if (!isInPlace) for (const block of before.used) blocks.add(block)
+    if (!isInPlace) for (const [block, sum] of sums.entries()) if (sum !== before.sums[block]) blocks.add(block)
+    const units = new Set([...blocks].map((block) => Math.floor((block * blockBytes) / unit)))
+    for (const region of before.marked)
       for (let at = region * regionBytes; at < (region + 1) * regionBytes; at += unit) units.add(at / unit)
-    return units.size * unit
+    return units.size * unit + (isInPlace ? 0 : unseenBytes)
+  }
+
+  async #stopped(): Promise<Stopped> {
+    const disks = Object.values(this.#mirrored.disks)
+    const [image = ''] = disks.map(({ data }) => data.file)
+    return {
+      marked: disks.flatMap(({ metadata }) => [...markedRegions(metadata.file)]),
+      used: await usedUnits(image, blockBytes),
+      sums: await checksums(image, blockBytes),
+    }
   }
 
   /** From the group's stop, before it is started again. */
   async #goOn(): Promise<void> {
-    const marked = Object.values(this.#mirrored.disks).flatMap(({ metadata }) => [...markedRegions(metadata.file)])
-    this.#marked = new Set(marked)
+    this.#before = await this.#stopped()
     this.#seen = (await this.#told()).length
     this.#owed = 0
     await this.#mirrored.cluster.doSoon('s1', ['group', 'start', 'db'], mirrorMs)

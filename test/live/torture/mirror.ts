@@ -73,7 +73,7 @@ const options = {
   more: { cluster: `torture-${process.pid}` },
 }
 const mirrored = await (isDatabase ? MirrorDatabase : MirrorCluster).create(lab, options)
-const sequences = new MirrorSequences(mirrored, { isAsync: flags.mode === 'async', isBounded: !isDatabase })
+const sequences = new MirrorSequences(mirrored, { isAsync: flags.mode === 'async', isInPlace: !isDatabase })
 try {
   await mirrored.start()
   await sequences.begin()
