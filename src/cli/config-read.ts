@@ -47,7 +47,7 @@ export const versionOf = async (source: LogSource, state: State, version: number
   throw new CommandFailed(
     exitCode.usage,
     `there is no version ${version}`,
-    `there are 1 to ${state.configuration.version}`,
+    `the latest is ${state.configuration.version}: see \`baton config history\``,
   )
 }
 

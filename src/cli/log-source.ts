@@ -116,7 +116,11 @@ export const replay = async (
       `${source.name} ends at sequence ${state.position.sequence}, before ${at.sequence}`,
     )
   if (state.position.sequence === 0)
-    throw new CommandFailed(exitCode.failed, `${source.name} has no commit ${at === null ? 'yet' : 'until then'}`)
+    throw new CommandFailed(
+      exitCode.failed,
+      `${source.name} has no commit ${at === null ? 'yet' : 'until then'}`,
+      at === null ? '' : 'name a later moment: `baton log show` lists them',
+    )
   return state
 }
 

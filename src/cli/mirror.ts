@@ -98,7 +98,7 @@ const namesIn = async (state: State, name: string | undefined): Promise<readonly
   const all = mirrorNames(state)
   if (name === undefined) return all
   if (all.includes(name)) return [name]
-  const there = all.length === 0 ? 'there is none' : `there are ${all.join(', ')}`
+  const there = all.length === 0 ? 'there is none' : `one of: ${all.join(', ')}`
   throw new CommandFailed(exitCode.usage, `there is no mirror ${name}`, there)
 }
 

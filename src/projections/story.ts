@@ -97,7 +97,7 @@ export const tellStory = (state: State, commits: readonly Recorded[], group: Gro
 
 const unknownGroup = (state: State, group: string): string => {
   const known = Object.keys(state.groups)
-  const names = known.length === 0 ? 'there is none' : `there are ${known.join(', ')}`
+  const names = known.length === 0 ? 'there is none' : `one of: ${known.join(', ')}`
   return `there is no group ${group} at sequence ${state.position.sequence}: ${names}`
 }
 

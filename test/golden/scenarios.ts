@@ -11,8 +11,10 @@ export const firstChoice = [
   { server: 's2', fit: 'fit' as const, because: 'number 2 of its list' },
 ]
 
+type Cause = { epoch: Sequence; causedBy: Sequence }
+
 /** The resources of web come up, then the group is online. */
-const comesUp = (log: HandBuiltLog, by: Author, { epoch, causedBy }: { epoch: Sequence; causedBy: Sequence }): void => {
+const comesUp = (log: HandBuiltLog, by: Author, { epoch, causedBy }: Cause): void => {
   const step = (afterMs: number, event: PlainEvent) => log.record({ afterMs, by, events: [event], causedBy })
   const address = { group: 'web', resource: 'address', epoch }
   const httpd = { group: 'web', resource: 'httpd', epoch }
@@ -24,11 +26,7 @@ const comesUp = (log: HandBuiltLog, by: Author, { epoch, causedBy }: { epoch: Se
 }
 
 /** The resources of web go down again, as far as the last is off. */
-const goesDown = (
-  log: HandBuiltLog,
-  by: Author,
-  { epoch, causedBy }: { epoch: Sequence; causedBy: Sequence },
-): void => {
+const goesDown = (log: HandBuiltLog, by: Author, { epoch, causedBy }: Cause): void => {
   for (const [resource, durationMs] of [
     ['httpd', 310],
     ['address', 20],
@@ -42,6 +40,27 @@ const goesDown = (
       events: [{ type: 'ResourceDeactivated', data: { ...which, durationMs } }],
     })
   }
+}
+
+type GoingOver = Cause & {
+  reason: 'move' | 'failover'
+  verdicts: { server: string; fit: 'chosen' | 'unfit'; because: string }[]
+}
+
+/** web stops on s1, is given to s2 and comes up there. */
+const goesOver = (log: HandBuiltLog, { epoch, causedBy, reason, verdicts }: GoingOver): void => {
+  goesDown(log, s1, { epoch, causedBy })
+  const next = log.record({
+    afterMs: 3,
+    by: s1,
+    causedBy,
+    because: { next: 's2' },
+    events: [
+      { type: 'GroupStopped', data: { group: 'web', epoch, durationMs: 343 } },
+      { type: 'GroupAssigned', data: { group: 'web', server: 's2', reason, verdicts } },
+    ],
+  })
+  comesUp(log, s2, { epoch: next, causedBy: next })
 }
 
 /** s1 and s2 are up, web is online on s1; db is to be started by hand. */
@@ -176,18 +195,7 @@ export const plannedMove = (): HandBuiltLog => {
       },
     ],
   })
-  goesDown(log, s1, { epoch, causedBy: requested })
-  const next = log.record({
-    afterMs: 3,
-    by: s1,
-    causedBy: requested,
-    because: { next: 's2' },
-    events: [
-      { type: 'GroupStopped', data: { group: 'web', epoch, durationMs: 343 } },
-      { type: 'GroupAssigned', data: { group: 'web', server: 's2', reason: 'move', verdicts } },
-    ],
-  })
-  comesUp(log, s2, { epoch: next, causedBy: next })
+  goesOver(log, { epoch, causedBy: requested, reason: 'move', verdicts })
   log.record({
     afterMs: 2,
     by: s1,
@@ -290,18 +298,7 @@ export const ladder = (): HandBuiltLog => {
       },
     ],
   })
-  goesDown(log, s1, { epoch, causedBy: stopping })
-  const next = log.record({
-    afterMs: 3,
-    by: s1,
-    causedBy: stopping,
-    because: { next: 's2' },
-    events: [
-      { type: 'GroupStopped', data: { group: 'web', epoch, durationMs: 343 } },
-      { type: 'GroupAssigned', data: { group: 'web', server: 's2', reason: 'failover', verdicts } },
-    ],
-  })
-  comesUp(log, s2, { epoch: next, causedBy: next })
+  goesOver(log, { epoch, causedBy: stopping, reason: 'failover', verdicts })
   return log
 }
 

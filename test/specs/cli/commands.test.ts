@@ -175,7 +175,7 @@ describe('bad input ends with 2 and says what is right', () => {
     ['timeout-ratio -r 4', /-r and -t belong together\n .*-t 1h/],
     ['timeout-ratio -t 1h', /-r and -t belong together/],
     ['config show 0', /"0" is not a version/],
-    ['why nobody', /there is no group nobody .*there are web, db/],
+    ['why nobody', /there is no group nobody .*one of: web, db/],
     ['group explain nobody', /there is no group nobody/],
   ])('`baton %s`', async (line, says) => {
     const { code, err } = await baton(line)

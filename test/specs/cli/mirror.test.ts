@@ -199,7 +199,7 @@ describe('a mirror command', () => {
     ])
     expect(await baton('mirror status web.dat')).toMatchObject({
       code: 2,
-      err: expect.stringMatching(/there are web.data/),
+      err: expect.stringMatching(/one of: web.data/),
     })
   })
 
