@@ -21,6 +21,8 @@ export type PlaneSeen = {
   /** How much of it is mirrored, by its cluster partition; 0 = that cannot be read. */
   readonly dataBytes: number
   readonly isConsistent: boolean
+  /** It takes in what was added to its data partition; `because`: why it could not. */
+  readonly growth: { readonly because: string | null } | null
   /** Of the ownership under which it serves, or has served. */
   readonly epoch: number
   /** The driver has let go of what was served: nothing is mounted. */
@@ -152,7 +154,10 @@ const rewriting = (
   return formatStep(state, { mirror, configuration }, { me, plane, generation: format?.generation ?? null })
 }
 
-/** Both sides mirror as much as the smaller one had when they were made, or what the log has named since. */
+/**
+ * Both sides mirror as much as the smaller one had when they were made, or what the log has named since. One that is copied
+ * from a side that has not grown begins with as much: what is added to it then is made zeros, as there.
+ */
 export const formatStep = (
   state: State,
   { mirror, configuration }: Known,
@@ -169,7 +174,9 @@ export const formatStep = (
   const all = mirror.dataBytes ?? least
   if (all > plane.diskBytes) return rest(`the data partition has ${plane.diskBytes} bytes, the mirror ${all}`)
   const saves = sideOf(mirror, me).known?.saves ?? 0
-  return { do: 'format', generation, dataBytes: all - (all % 4096), blockBytes, regionBytes, saves }
+  const isCopied = theirs?.id === mirror.id && mirror.current === other
+  const dataBytes = isCopied && theirs.dataBytes > 0 ? Math.min(all, theirs.dataBytes) : all - (all % 4096)
+  return { do: 'format', generation, dataBytes, blockBytes, regionBytes, saves }
 }
 
 const following = (state: State, name: string, me: ServerName, plane: PlaneSeen): MirrorStep => {
@@ -199,7 +206,9 @@ const serving = (
   const mirror = constructedMirror(state, name)
   // One that was made current by force too, whatever the log thinks of its past.
   const dataBytes = lackingSize(mirror, plane.dataBytes)
-  if (dataBytes !== null) return { do: 'grow', dataBytes }
+  // Had the other side served more, this one would have been left behind: its own size is all that was ever written to.
+  const isStuck = mirror?.current === me && plane.growth?.because != null
+  if (dataBytes !== null && !isStuck) return { do: 'grow', dataBytes }
   const other = otherOf(state, name, me)
   const isThere = whyApart(mirror) === null && other !== null && serverOf(state.servers, other).status === 'up'
   const word = logWordOf(state, name, me)

@@ -2,10 +2,12 @@
 import { needsFormat, sideVerdict } from '../../decisions/mirror-agent.ts'
 import { mirrorObjection } from '../../decisions/mirror-fitness.ts'
 import { constructedMirror, ownershipOf } from '../../decisions/mirror-pair.ts'
+import { lackingSize } from '../../decisions/resize-mirror.ts'
 import type { Epoch, MirrorName, ServerName } from '../../events/index.ts'
 import type { PlaneStatus } from '../../mirror/process/sayings.ts'
 import { serverOf } from '../../projections/servers.ts'
 import type { State } from '../../projections/state.ts'
+import { bytesInWords } from '../../projections/wording.ts'
 import type { World } from '../../world/world.ts'
 import type { Limit } from '../resources/driver.ts'
 
@@ -73,6 +75,11 @@ export const servingHindrance = (state: State, { name, me, epoch, status, isShow
   const isJudged = isShown && sideVerdict(state, name, me) !== null
   const objection = isJudged ? mirrorObjection(state, name, me) : null
   if (objection !== null) return not(objection, true)
-  const { condition } = status
-  return not(condition ? `${condition.pair}: ${condition.because}` : (status.because ?? 'it is not served yet'))
+  const { condition, growth } = status
+  if (condition) return not(`${condition.pair}: ${condition.because}`)
+  const dataBytes = lackingSize(mirror, status.dataBytes)
+  if (dataBytes === null || growth === null) return not(status.because ?? 'it is not served yet')
+  const { because, doneBytes, totalBytes } = growth
+  if (because !== null) return not(`it cannot grow to ${bytesInWords(dataBytes)}: ${because}`)
+  return not(`it takes in what was added: ${bytesInWords(doneBytes)} of ${bytesInWords(totalBytes)}`)
 }

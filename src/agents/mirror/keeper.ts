@@ -231,8 +231,12 @@ export class MirrorKeeper {
       case 'part':
       case 'connect':
       case 'expose':
-      case 'grow':
         return this.#told(await this.#link.order(step, orderMs), step.do)
+      case 'grow':
+        await this.#told(await this.#link.order(step, orderMs), 'grow')
+        // Told until it has, or for as long as it cannot.
+        this.#notBefore = this.#world.clock.now() + againMs
+        return
       case 'format':
       case 'void':
         this.#parts.say('the cluster partition of a mirror is written anew', { mirror: this.#parts.name, ...step })

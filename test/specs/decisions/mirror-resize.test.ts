@@ -8,7 +8,7 @@ import { mirrorOf } from '../../../src/projections/mirrors.ts'
 import type { State } from '../../../src/projections/state.ts'
 import { fact } from '../../recorded-log.ts'
 import { type Given, spec, stateOf } from '../spec.ts'
-import { ask, knows, left, s1, s2 } from './demo.ts'
+import { ask, assigned, knows, left, s1, s2 } from './demo.ts'
 import { alone, broken, g0, g1, mirror, paired, sideSeen } from './mirror-demo.ts'
 
 const name = mirrorName('web', 'data')
@@ -105,8 +105,8 @@ describe('an ordered resize', () => {
 
 describe('a mirror whose new size the log has named', () => {
   const plane: PlaneSeen = {
-    ...{ does: 'nothing', diskBytes: 3 * mebi, dataBytes: mebi, isConsistent: true, epoch: 8, isLetGo: false },
-    ...{ isParted: false, isExposed: false, isShown: true, waitedMs: 0 },
+    ...{ does: 'nothing', diskBytes: 3 * mebi, dataBytes: mebi, isConsistent: true, epoch: 8, growth: null },
+    ...{ isLetGo: false, isParted: false, isExposed: false, isShown: true, waitedMs: 0 },
   }
   const next = (given: readonly Given[], me: typeof s1, seen: Partial<PlaneSeen>, wanted: number | null = null) =>
     planMirror(stateOf(given), {
@@ -137,6 +137,17 @@ describe('a mirror whose new size the log has named', () => {
     expect(next([...given, past, sideSeen('s1', { saves: 1 }), forced], s1, {}, 8)).toEqual(grows)
   })
 
+  test('is served as it is where the current copy cannot grow, and goes on trying', () => {
+    const stuck = { growth: { because: 'EIO' } }
+    const alone = [...given, broken('s1', 's2', g1, 8)]
+    expect(next(alone, s1, { growth: { because: null } }, 8)).toEqual(grows)
+    expect(next(alone, s1, stuck, 8)).toMatchObject({ do: 'activate', isCurrent: true })
+    const shown = sideSeen('s2', { dataBytes: 2 * mebi })
+    expect(next([...alone, shown], s1, { ...stuck, does: 'serve' }, 8)).toEqual(grows)
+    // What its new end was to be, the other side may have been written to.
+    expect(next([...given, assigned('web', 's2')], s2, stuck, 15)).toEqual(grows)
+  })
+
   test('grows on a copy from the past before what it lacks is marked, which may lie beyond its end', () => {
     const run = { at: mebi, length: mebi }
     const written = fact('MirrorDirtyRecorded', {
@@ -147,11 +158,22 @@ describe('a mirror whose new size the log has named', () => {
     expect(next(past, s2, { dataBytes: 2 * mebi })).toMatchObject({ do: 'void', runs: [run] })
   })
 
+  test('is formatted with what the side has that it is copied from, so that what is added becomes zeros on both', () => {
+    const empty = [...given, broken('s1', 's2', g1, 8), sideSeen('s2', { id: null, generation: null })]
+    expect(next(empty, s2, { dataBytes: 0 })).toMatchObject({ do: 'format', dataBytes: mebi })
+    const made = sideSeen('s2', { generation: null, isConsistent: false, saves: 1 })
+    expect(next([...empty, made], s2, { does: 'follow', isConsistent: false })).toEqual(grows)
+    // Its data counts as it is, whatever the other one has.
+    const forced = fact('MirrorForced', { mirror, server: 's2', generation: g1, lostBytes: null, lost: 'all' })
+    expect(next([...empty, forced], s2, { dataBytes: 0 })).toMatchObject({ do: 'format', dataBytes: 2 * mebi })
+  })
+
   test('is not touched where it is not this mirror, and formatted with its new size where it is empty', () => {
     const foreign = sideSeen('s2', { id: 'f'.repeat(32), generation: g1 })
     expect(next([...given, foreign], s2, {})).toMatchObject({ do: 'rest' })
     const empty = [...given, broken('s1', 's2', g1, 8), sideSeen('s2', { id: null, generation: null })]
-    expect(next(empty, s2, { dataBytes: 0 })).toMatchObject({ do: 'format', dataBytes: 2 * mebi })
+    const grown = sideSeen('s1', { dataBytes: 2 * mebi, saves: 99 })
+    expect(next([...empty, grown], s2, { dataBytes: 0 })).toMatchObject({ do: 'format', dataBytes: 2 * mebi })
     expect(next(empty, s2, { dataBytes: 0, diskBytes: mebi })).toMatchObject({
       ...{ do: 'rest', because: 'the data partition has 1048576 bytes, the mirror 2097152' },
     })

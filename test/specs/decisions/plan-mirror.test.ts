@@ -12,6 +12,7 @@ const idle: PlaneSeen = {
   diskBytes: 8_388_608,
   dataBytes: 1_048_576,
   isConsistent: true,
+  growth: null,
   epoch: 8,
   isLetGo: false,
   isParted: false,
