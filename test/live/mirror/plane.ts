@@ -1,6 +1,7 @@
 /** A data plane as a process of its own, and the agent's end of its control socket. */
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
 import { mkdtemp, rm, truncate, writeFile } from 'node:fs/promises'
 import { connect, createServer, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -23,6 +24,8 @@ export class Plane {
   readonly said: Said[] = []
   answer = 'recorded'
   #child: ChildProcess | null = null
+  /** Once the one that was killed last is gone. */
+  #ended: Promise<unknown> = Promise.resolve()
   #socket: Socket | null = null
   #id = 0
   readonly #folder: string
@@ -52,6 +55,8 @@ export class Plane {
 
   /** `group`: the control group that it is started in. `tag`: of the agent that would have started it. */
   readonly start = async ({ group, tag }: Within = {}): Promise<void> => {
+    // Else it would be the one before that answers at its socket.
+    await this.#ended
     const command = [process.execPath, main, 'mirror-disk', '--config', this.path('config')]
     const joining = group === undefined ? '' : `echo $$ >${group} && `
     this.#child = spawn('sh', ['-c', `${joining}exec "$@"`, 'sh', ...command], {
@@ -91,6 +96,8 @@ export class Plane {
   }
 
   readonly kill = (): void => {
+    if (this.#child !== null && this.#child.exitCode === null && this.#child.signalCode === null)
+      this.#ended = once(this.#child, 'exit')
     this.#child?.kill('SIGKILL')
     this.#socket?.destroy()
     this.#child = null
