@@ -21,7 +21,8 @@ export const heardNow = (
   const byKind = (kind: string, latest: Instant | null): PathEvidence => {
     const isUsable = voter.isUsable(pathName(kind))
     if (isUsable === false) return 'broken'
-    if (latest === null) return isUsable ? 'silent' : 'unknown'
+    // Nobody was ever heard there: it may be another disk than the other side's, on which silence says nothing.
+    if (latest === null) return 'unknown'
     return now - latest < timing.timeoutMs ? 'hears' : 'silent'
   }
   const com = newestOn(heard, 'com')

@@ -21,7 +21,8 @@ test('voters that were heard within T are counted, this one included', () => {
 test('a disk hears, is silent, is broken here, or is not known', () => {
   const voter = new Voter('s1')
   expect(seenBy(voter, 0).disk).toBe('unknown')
-  expect(seenBy(voter, 0, true).disk).toBe('silent')
+  // Two disks that only have the same name are silent for ever.
+  expect(seenBy(voter, 0, true).disk).toBe('unknown')
   voter.l = hear(voter.l, new Voter('s2').beat(0), pathName('disk'), members, at(0))
   expect(seenBy(voter, 10, true).disk).toBe('hears')
   expect(seenBy(voter, T, true).disk).toBe('silent')
