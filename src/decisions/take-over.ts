@@ -3,7 +3,7 @@
  * where the server must be proven off first, that commit asks for it, and its groups stay uncertain until then.
  */
 import { type Event, type GroupName, noGeneration, type ServerName } from '../events/index.ts'
-import { isToStop, serverOf } from '../projections/servers.ts'
+import { serverOf } from '../projections/servers.ts'
 import type { State } from '../projections/state.ts'
 import { type Decision, type Facts, groupsOn, type OwnedGroup, together, withOwner } from './decision.ts'
 import { needsFence } from './fencing.ts'
@@ -14,19 +14,14 @@ export const takeOver = (state: State, facts: Facts): Decision | null => {
   if (state.cluster.suspended) return null
   const p = serversUp(state).find((server) => server !== facts.me && facts.supporters(server).length >= facts.majority)
   if (!p) return null
-  const known = serverOf(state.servers, p)
-  const { generation } = known
+  const { generation } = serverOf(state.servers, p)
   if (generation === noGeneration) return null
   const supports = facts.supporters(p)
   const groups = groupsOn(state, p)
+  const down: Event = { type: 'ServerDeclaredDown', data: { server: p, generation, supports: [...supports] } }
   const { need, because } = needsFence(state, p)
   // Its own durable word is a proof: everything of this generation is off, and will never run again (rule 4).
   const hasItsWord = supports.some(({ reason }) => reason === 'renounced')
-  // It was told to, and has: whoever says so first, it is stopped, and nobody need look at the machine.
-  const hasLeft = hasItsWord && isToStop(known) && groups.length === 0
-  const down: Event = hasLeft
-    ? { type: 'ServerLeft', data: { server: p, generation, reason: 'stopped' } }
-    : { type: 'ServerDeclaredDown', data: { server: p, generation, supports: [...supports] } }
   if (need !== 'none' && !hasItsWord) {
     const names = groups.map(({ name }) => name)
     const fence: Event = {

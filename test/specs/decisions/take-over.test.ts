@@ -3,7 +3,7 @@ import { takeOver } from '../../../src/decisions/take-over.ts'
 import type { State } from '../../../src/projections/state.ts'
 import { fact } from '../../recorded-log.ts'
 import { spec } from '../spec.ts'
-import { assigned, cluster, declaredDown, knows, online, s2, s3, that, wanted, webOnS1 } from './demo.ts'
+import { assigned, cluster, declaredDown, knows, online, s2, that, wanted, webOnS1 } from './demo.ts'
 
 const supported = { hears: ['s3'], supports: { s1: ['s2', 's3'] } }
 const takeOverByS2 = (state: State) => takeOver(state, knows(s2, supported))
@@ -45,26 +45,6 @@ test('a suspended cluster decides nothing by itself', () => {
     .given(...cluster(), ...webOnS1, fact('ClusterSuspended'))
     .when(takeOverByS2)
     .thenNothing()
-})
-
-test('one that was told to stop, and says itself that it has, has left: nobody need look at it', () => {
-  const stopOrdered = fact('ServerStopOrdered', { server: 's1' })
-  const byItsWord = {
-    ...knows(s2, supported),
-    supporters: () => [s2, s3].map((voter) => ({ voter, reason: 'renounced' as const })),
-  }
-  spec
-    .given(...cluster(), stopOrdered)
-    .when((state) => takeOver(state, byItsWord))
-    .thenFollows(that('ServerLeft', { server: 's1', generation: 2, reason: 'stopped' }))
-  spec
-    .given(...cluster())
-    .when((state) => takeOver(state, byItsWord))
-    .thenFollows(that('ServerDeclaredDown', { server: 's1' }))
-  spec
-    .given(...cluster(), stopOrdered)
-    .when(takeOverByS2)
-    .thenFollows(that('ServerDeclaredDown', { server: 's1' }))
 })
 
 test('an idle server is declared down as well', () => {
