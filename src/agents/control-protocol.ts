@@ -12,6 +12,7 @@
  * | `POST /refusal` with `RefusalRequest` | one `refused` as a JSON line when it would be refused now, or nothing; it is not done |
  */
 import { z } from 'zod'
+import type { Refusal } from '../decisions/decision.ts'
 import { command, type LogStatus, type VoterName } from '../events/index.ts'
 import type { State } from '../projections/state.ts'
 import type { WatchdogReport } from './guardian/guardian-protocol.ts'
@@ -46,6 +47,10 @@ export type CommandProgress =
   /** Something that happened on the way, in words. */
   | { readonly step: 'progress'; readonly text: string }
   | { readonly step: 'done' | 'failed' | 'timed-out'; readonly detail: string; readonly elapsedMs: number }
+
+export type Refused = Extract<CommandProgress, { step: 'refused' }>
+
+export const refusedBy = ({ refused: because, possible }: Refusal): Refused => ({ step: 'refused', because, possible })
 
 /** What this agent knows of one other voter. */
 export type PeerStatus = {

@@ -13,6 +13,7 @@ import {
   commandRequest,
   handOverRequest,
   refusalRequest,
+  refusedBy,
 } from './control-protocol.ts'
 import type { HandOver } from './hand-over.ts'
 import type { Answer, Recorder } from './log/recorder.ts'
@@ -98,13 +99,11 @@ const sayRefusal = ({ refusal }: ControlOptions, { body, reply }: LocalRequest):
   else {
     const answer = refusal === null ? onAWitness : refusal(request.of)
     reply.begin(200, 'application/x-ndjson')
-    reply.end(answer === null ? '' : `${JSON.stringify(refused(answer))}\n`)
+    reply.end(answer === null ? '' : `${JSON.stringify(refusedBy(answer))}\n`)
   }
 }
 
 const onAWitness: Refusal = { refused: 'a witness decides nothing', possible: 'run the command on a server' }
-
-const refused = ({ refused: because, possible }: Refusal): CommandProgress => ({ step: 'refused', because, possible })
 
 const parsed = <T>(schema: z.ZodType<T>, body: string): T | string => {
   try {
@@ -139,7 +138,7 @@ class Watched {
     const began = this.#world.clock.now()
     const elapsedMs = () => Math.round(this.#world.clock.now() - began)
     if (command === null) {
-      this.#say(refused(onAWitness))
+      this.#say(refusedBy(onAWitness))
       return
     }
     // cast: commandRequest lets in `operator:…` only.
@@ -152,7 +151,7 @@ class Watched {
     const find = () => recorder.state().operations.find(({ id }) => id === operation)
     const first = find()
     if (first?.outcome === 'refused') {
-      this.#say(refused({ refused: first.detail, possible: first.possible }))
+      this.#say(refusedBy({ refused: first.detail, possible: first.possible }))
       return
     }
     this.#say({ step: 'accepted', operation, sequence: answer.sequence })

@@ -3,7 +3,6 @@
  * everything away by its word alone (feature X6): stops what it runs while its lease lasts, writes its renunciation down
  * (rule 4 of liveness), and says it on every path. Whoever hears it need not wait for silence.
  */
-
 import { groupsOn, type Refusal } from '../decisions/decision.ts'
 import { liveGeneration } from '../decisions/leases.ts'
 import type { Observed } from '../decisions/plan.ts'
@@ -11,7 +10,7 @@ import { isBeingEnded } from '../decisions/report-group.ts'
 import { type EventLog, type Generation, noGeneration, type ServerName } from '../events/index.ts'
 import type { State } from '../projections/state.ts'
 import type { World } from '../world/world.ts'
-import type { CommandProgress } from './control-protocol.ts'
+import { type CommandProgress, refusedBy } from './control-protocol.ts'
 import type { Recorder } from './log/recorder.ts'
 import type { ResourceRunner } from './resource-runner.ts'
 import type { Voter } from './voter/voter.ts'
@@ -99,7 +98,7 @@ class Giving implements HandOver {
     const elapsedMs = () => Math.round(this.#world.clock.now() - began)
     const g = liveGeneration(voter.liveness(), voter.membership())
     const refusal = this.refusal()
-    if (refusal !== null) return say({ step: 'refused', because: refusal.refused, possible: refusal.possible })
+    if (refusal !== null) return say(refusedBy(refusal))
     if (g === null) return
     const until = (isSo: () => boolean) => this.#until(isSo, began + waitMs)
     const late = (detail: string) => say({ step: 'timed-out', detail, elapsedMs: elapsedMs() })

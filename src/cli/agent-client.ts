@@ -8,6 +8,7 @@ import type {
   CommandRequest,
   HandOverRequest,
   RefusalRequest,
+  Refused,
 } from '../agents/control-protocol.ts'
 import { CommandFailed, exitCode } from './deps.ts'
 
@@ -58,8 +59,6 @@ export const agentCommand = (
   body: CommandRequest,
   signal?: AbortSignal,
 ): AsyncGenerator<CommandProgress> => stepsOf(stateDirectory, '/command', body, signal)
-
-type Refused = Extract<CommandProgress, { step: 'refused' }>
 
 /** Why it would be refused now, before a person is asked about it; null = it would not. */
 export const agentRefusal = async (

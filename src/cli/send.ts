@@ -1,6 +1,6 @@
 /** Sends a command to the agent and reports its progress until the cluster has settled. */
 import type { Command as Subcommand } from 'commander'
-import type { CommandProgress, RefusalRequest } from '../agents/control-protocol.ts'
+import type { CommandProgress, RefusalRequest, Refused } from '../agents/control-protocol.ts'
 import type { Command } from '../events/index.ts'
 import { durationInWords } from '../projections/wording.ts'
 import { agentAlone, agentCommand, agentHandOver, agentRefusal } from './agent-client.ts'
@@ -118,7 +118,7 @@ const report = async (progress: CommandProgress, { json }: SendOptions, deps: De
   }
 }
 
-const refusedBecause = ({ because, possible }: { readonly because: string; readonly possible: string }) =>
+const refusedBecause = ({ because, possible }: Refused) =>
   new CommandFailed(exitCode.refused, `refused: ${because}`, possible)
 
 /** What the last step means for the caller; null = it went well. */

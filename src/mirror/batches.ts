@@ -1,5 +1,6 @@
 /** What can be done at once: reads and writes that do not get into each other's way. */
-import { lengthOf, type Transfer } from './disk.ts'
+import { type Transfer, transferBytes } from './disk.ts'
+import type { BlockRequest, ReadRequest, WriteRequest } from './engine-interface.ts'
 
 /** Comparing each with each costs more than it gains beyond. */
 const mostAtOnce = 128
@@ -38,5 +39,25 @@ export class Batch<T extends Transfer> {
 /** Two reads may overlap. */
 const isHindered = (one: Transfer, other: Transfer): boolean =>
   (one.do === 'write' || other.do === 'write') &&
-  one.at < other.at + lengthOf(other) &&
-  other.at < one.at + lengthOf(one)
+  one.at < other.at + transferBytes(other) &&
+  other.at < one.at + transferBytes(one)
+
+export type BurstPort = {
+  /** Reads and writes that can be done at once. */
+  readonly transfer: (requests: readonly (ReadRequest | WriteRequest)[]) => void
+  /** Anything else, after what came before it. */
+  readonly alone: (request: Exclude<BlockRequest, ReadRequest | WriteRequest>) => void
+}
+
+/** A burst, in its order but for what can be done at once. */
+export const performInBatches = (burst: readonly BlockRequest[], { transfer, alone }: BurstPort): void => {
+  const batch = new Batch(transfer)
+  for (const request of burst) {
+    if (request.do === 'read' || request.do === 'write') batch.add(request)
+    else {
+      batch.run()
+      alone(request)
+    }
+  }
+  batch.run()
+}

@@ -7,17 +7,17 @@ import { closeSync, constants, fdatasyncSync, fstatSync, openSync, readFileSync,
 import { queueFoldersOf } from '../world/block-queues.ts'
 import { errno, punchHole, SystemCallFailed, zeroRange } from '../world/libc.ts'
 import { alignedBytes, isAligned } from './aligned-memory.ts'
+import { ConcurrentTransfers } from './concurrent-transfers.ts'
 import {
   type Disk,
   type DiskPlace,
   DiskTrouble,
-  lengthOf,
   type Outcome,
   oneByOne,
   type Transfer,
+  transferBytes,
   writeZeros,
 } from './disk.ts'
-import { Together } from './together.ts'
 
 export type DirectDiskOptions = {
   /** False: through the page cache, for file systems that cannot do without. */
@@ -56,7 +56,7 @@ class DirectDisk implements Disk {
   readonly #path: string
   readonly #fd: number
   readonly #bounce = alignedBytes(bounceBytes)
-  readonly #together: Together | null
+  readonly #concurrent: ConcurrentTransfers | null
   #canPunch = true
   #canZero = true
 
@@ -65,7 +65,7 @@ class DirectDisk implements Disk {
     this.#fd = fd
     this.#size = size
     this.blockBytes = blockBytes
-    this.#together = isDirect ? Together.open(fd) : null
+    this.#concurrent = isDirect ? ConcurrentTransfers.open(fd, this.#bounce) : null
   }
 
   get size(): number {
@@ -106,10 +106,10 @@ class DirectDisk implements Disk {
   }
 
   readonly transfer = (transfers: readonly Transfer[]): readonly Outcome[] => {
-    const together = this.#together
-    if (together === null || transfers.length < 2) return oneByOne(this, transfers)
-    for (const one of transfers) this.#check(one.at, lengthOf(one))
-    const failed = together.transfer(transfers)
+    const concurrent = this.#concurrent
+    if (concurrent === null || transfers.length < 2) return oneByOne(this, transfers)
+    for (const one of transfers) this.#check(one.at, transferBytes(one))
+    const failed = concurrent.transfer(transfers)
     // The kernel may have made one request of neighbours, of which one is bad: by itself each says what is so.
     return transfers.map((one) => (failed.has(one) ? (oneByOne(this, [one])[0] ?? null) : null))
   }
@@ -133,7 +133,7 @@ class DirectDisk implements Disk {
   }
 
   readonly close = (): void => {
-    this.#together?.close()
+    this.#concurrent?.close()
     closeSync(this.#fd)
   }
 

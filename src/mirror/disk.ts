@@ -36,7 +36,7 @@ export type Transfer =
   | { readonly do: 'write'; readonly at: number; readonly bytes: Uint8Array }
 export type Outcome = DiskTrouble | null
 
-export const lengthOf = (one: Transfer): number => (one.do === 'read' ? one.into.length : one.bytes.length)
+export const transferBytes = (one: Transfer): number => (one.do === 'read' ? one.into.length : one.bytes.length)
 
 export type DiskPlace = { readonly operation: 'read' | 'write' | 'flush'; readonly at: number; readonly length: number }
 

@@ -20,6 +20,9 @@ export type BlockOperation =
 /** `settle` is called exactly once, during `submit` or later; null = done. */
 export type BlockRequest = BlockOperation & { readonly settle: (error: BlockError | null) => void }
 
+export type ReadRequest = Extract<BlockRequest, { do: 'read' }>
+export type WriteRequest = Extract<BlockRequest, { do: 'write' }>
+
 export type Engine = {
   readonly size: number
   /** Offset and length of every request are multiples of this and within `size`: the front end has checked. */

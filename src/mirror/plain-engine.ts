@@ -1,27 +1,19 @@
 /** A disk without a mirror, behind the same interface: for tests of front ends, and as what a mirror is measured by. */
-import { Batch } from './batches.ts'
+import { performInBatches } from './batches.ts'
 import type { Disk } from './disk.ts'
-import type { BlockOperation, BlockRequest, Engine } from './engine-interface.ts'
+import type { BlockOperation, BlockRequest, Engine, ReadRequest, WriteRequest } from './engine-interface.ts'
 
 export const plainEngine = (disk: Disk): Engine => ({
   size: disk.size,
   blockBytes: disk.blockBytes,
-  submit: (burst) => {
-    const batch = new Batch<Read | Write>((requests) => settleAll(disk, requests))
-    for (const request of burst)
-      if (request.do === 'read' || request.do === 'write') batch.add(request)
-      else {
-        batch.run()
-        settle(request, () => applyTo(disk, request))
-      }
-    batch.run()
-  },
+  submit: (burst) =>
+    performInBatches(burst, {
+      transfer: (requests) => settleAll(disk, requests),
+      alone: (request) => settle(request, () => applyTo(disk, request)),
+    }),
 })
 
-type Read = Extract<BlockRequest, { do: 'read' }>
-type Write = Extract<BlockRequest, { do: 'write' }>
-
-const settleAll = (disk: Disk, requests: readonly (Read | Write)[]): void => {
+const settleAll = (disk: Disk, requests: readonly (ReadRequest | WriteRequest)[]): void => {
   const outcomes = disk.transfer(requests)
   requests.forEach((request, index) => {
     if (outcomes[index] !== null) request.settle('EIO')

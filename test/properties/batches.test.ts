@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { Batch } from '../../src/mirror/batches.ts'
-import { lengthOf, type Transfer } from '../../src/mirror/disk.ts'
+import { type Transfer, transferBytes } from '../../src/mirror/disk.ts'
 import { SimulatedDisk } from '../../src/sim/mirror/block-disk.ts'
 
 const sectors = 16
@@ -44,5 +44,5 @@ test('what does not overlap is done in one go, and two reads may', () => {
   batch.run()
   batch.run()
   expect(batches).toEqual([[read, read, beside]])
-  expect(lengthOf(read)).toBe(1024)
+  expect(transferBytes(read)).toBe(1024)
 })

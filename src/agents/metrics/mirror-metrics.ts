@@ -26,6 +26,19 @@ const ofPlanes = (
   read: ({ status: { mirrors } }) =>
     mirrors.map(({ name: mirror, plane }) => [[mirror], plane === null ? null : value(plane)]),
 })
+/** One sample of every network that such a mirror is configured for; `network` counts from the best. */
+const ofNetworks = (name: string, help: string, value: (plane: PlaneStatus, network: number) => Value): Metric => ({
+  name: `baton_mirror_${name}`,
+  help,
+  type: 'gauge',
+  labels: ['mirror', 'network'],
+  read: ({ status: { mirrors, state, voter } }) =>
+    mirrors.flatMap(({ name: mirror, plane }) =>
+      connectNames(state, mirror, serverName(voter)).map(
+        (network, index): Measured => [[mirror, network], plane && value(plane, index)],
+      ),
+    ),
+})
 const counted = (name: string, help: string, value: (told: ToldStatistics) => Value, type?: Metric['type']): Metric =>
   ofPlanes(name, help, ({ statistics }) => (statistics ? value(statistics) : null), type)
 const total = (name: string, help: string, value: (told: ToldStatistics) => number): Metric =>
@@ -119,33 +132,12 @@ const standing: readonly Metric[] = [
       mirrors.flatMap(({ name, plane }) => (plane?.condition ? stateOf([name], pairStates, plane.condition.pair) : [])),
   },
   ofPlanes('connected', 'Whether a mirror connect reaches the other side.', ({ path }) => path !== null),
-  {
-    name: 'baton_mirror_connect_used',
-    type: 'gauge',
-    labels: ['mirror', 'network'],
-    help: 'Which network it is mirrored over.',
-    read: ({ status: { mirrors, state, voter } }) =>
-      mirrors.flatMap(({ name, plane }) =>
-        connectNames(state, name, serverName(voter)).map(
-          (network, index): Measured => [[name, network], plane && plane.path === index],
-        ),
-      ),
-  },
-  {
-    name: 'baton_mirror_connect_deaf',
-    type: 'gauge',
-    labels: ['mirror', 'network'],
-    help: 'Whether the address of this server in that network cannot be listened on, so that the other side cannot come.',
-    read: ({ status: { mirrors, state, voter } }) =>
-      mirrors.flatMap(({ name, plane }) =>
-        connectNames(state, name, serverName(voter)).map(
-          (network, index): Measured => [
-            [name, network],
-            plane === null ? null : plane.deafAt.some(({ path }) => path === index),
-          ],
-        ),
-      ),
-  },
+  ofNetworks('connect_used', 'Which network it is mirrored over.', ({ path }, network) => path === network),
+  ofNetworks(
+    'connect_deaf',
+    'Whether the address of this server in that network cannot be listened on, so that the other side cannot come.',
+    ({ deafAt }, network) => deafAt.some(({ path }) => path === network),
+  ),
   ofPlanes('size_bytes', 'What can be stored on it.', ({ dataBytes }) => dataBytes),
   ofPlanes('dirty_bytes', 'Marked: the other side may lack it.', (plane) => plane.dirtyBlocks * plane.blockBytes),
   ofPlanes(

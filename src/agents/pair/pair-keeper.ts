@@ -7,7 +7,7 @@ import type { PairSight } from '../../decisions/log-copy.ts'
 import { takeOver } from '../../decisions/take-over.ts'
 import type { Author, Generation, Instant, Recorded, Sequence, ServerName } from '../../events/index.ts'
 import type { World } from '../../world/world.ts'
-import type { CommandProgress } from '../control-protocol.ts'
+import { type CommandProgress, refusedBy } from '../control-protocol.ts'
 import type { PairLink, Say } from '../log/log-link.ts'
 import type { Recorder } from '../log/recorder.ts'
 import type { NpWatch } from '../np/np-watch.ts'
@@ -46,7 +46,7 @@ const isNoPair = { refused: 'this cluster is no pair', possible: 'nothing: here 
 /** Of any other cluster. */
 export const noPair: Pick<PairKeeper, 'order' | 'refusal'> = {
   refusal: () => isNoPair,
-  order: async (_by, say) => say({ step: 'refused', because: isNoPair.refused, possible: isNoPair.possible }),
+  order: async (_by, say) => say(refusedBy(isNoPair)),
 }
 
 export const pairKeeper = (world: World, parts: PairKeeperParts): PairKeeper => new Keeper(world, parts)
@@ -85,7 +85,7 @@ class Keeper implements PairKeeper {
     const { clock } = this.#world
     const since = clock.now()
     const refusal = this.refusal()
-    if (refusal !== null) return say({ step: 'refused', because: refusal.refused, possible: refusal.possible })
+    if (refusal !== null) return say(refusedBy(refusal))
     this.#ordered = { by, until: since + Math.max(orderMs, waitMs) }
     for (;;) {
       this.step(clock.now())

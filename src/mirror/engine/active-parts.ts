@@ -1,5 +1,6 @@
 /** The parts of the active side, each with what it needs of the others. */
 import type { DiskTrouble } from '../disk.ts'
+import { copyName } from '../generations.ts'
 import type { Frame } from '../peer/frame.ts'
 import type { ActiveOptions } from './active-options.ts'
 import { Asker } from './asker.ts'
@@ -113,7 +114,7 @@ export class ActiveParts {
     new BringUp({
       ...shared,
       writes: this.writes,
-      newGeneration: this.#owner.options.newGeneration,
+      newName: () => copyName(this.#owner.options.newGeneration()),
       limits: this.#owner.options.limits.resync,
       times: this.#owner.statistics.resyncAcknowledge,
       joining: () => this.reunion.joining(),

@@ -4,7 +4,7 @@
  * better at once.
  */
 import type { Cancel, Clock } from '../../world/world.ts'
-import { copyName, type DataGeneration, type Generations, joined } from '../generations.ts'
+import { type CopyName, type DataGeneration, type Generations, joined } from '../generations.ts'
 import { frame } from '../peer/frame.ts'
 import { encodeMessage } from '../peer/messages.ts'
 import { CatchUp } from './catch-up.ts'
@@ -25,7 +25,8 @@ export type BringUpPort = {
   /** Runs it; trouble with a disk ends the service. */
   readonly guard: (run: () => void) => void
   readonly report: ReportListener
-  readonly newGeneration: () => string
+  /** Of a copy of everything. */
+  readonly newName: () => CopyName
   /** How often the other side's metadata was saved, as it said last. */
   readonly peerSaves: () => number | null
   /** The other side has everything, and is about to know. */
@@ -197,7 +198,7 @@ export class BringUp {
     const { partition } = this.#port.side
     partition.dirty.addAll()
     partition.dirty.store()
-    partition.save({ ...partition.state, copyTo: { name: copyName(this.#port.newGeneration()), saves: 0 } })
+    partition.save({ ...partition.state, copyTo: { name: this.#port.newName(), saves: 0 } })
   }
 
   /** An older copy of the other side's disks, from a backup, lacks what is marked here no more. @throws DiskTrouble */

@@ -1,10 +1,11 @@
 /** Looking after both disks while they are used: what the local one cannot read, whether the two are equal, what is told of it. */
 import type { Clock } from '../../world/world.ts'
 import { DiskTrouble } from '../disk.ts'
+import type { ReadRequest } from '../engine-interface.ts'
 import type { Frame } from '../peer/frame.ts'
 import { troubleReport } from './bad-blocks.ts'
 import type { Range } from './intents.ts'
-import { type Read, RemoteReads } from './remote-reads.ts'
+import { RemoteReads } from './remote-reads.ts'
 import type { ReportListener } from './report.ts'
 import type { Side } from './standby.ts'
 import type { Statistics } from './statistics.ts'
@@ -40,7 +41,7 @@ export class DiskCare {
   readonly tell = (trouble: DiskTrouble): void => this.#port.report(troubleReport(this.#port.side.data, trouble))
 
   /** Called once everything before it was sent. No trouble: the disk is not used any more. */
-  readonly unreadable = (read: Read, trouble: DiskTrouble | null): void => {
+  readonly unreadable = (read: ReadRequest, trouble: DiskTrouble | null): void => {
     if (trouble) this.tell(trouble)
     this.#remote.take(read)
   }

@@ -1,10 +1,8 @@
 /** What the local disk cannot read is read from the other side, and written here again, so that the disk replaces the bad block. */
-import type { BlockRequest } from '../engine-interface.ts'
+import type { ReadRequest } from '../engine-interface.ts'
 import { type Frame, frame, maxPayloadBytes } from '../peer/frame.ts'
 import type { Range } from './intents.ts'
 import type { Statistics } from './statistics.ts'
-
-export type Read = Extract<BlockRequest, { do: 'read' }>
 
 export type RemoteReadsPort = {
   /** The other side has everything, and is there. */
@@ -18,7 +16,7 @@ export type RemoteReadsPort = {
 }
 
 type Waiting = {
-  readonly request: Read
+  readonly request: ReadRequest
   leftBytes: number
   /** Written since it was asked for: what comes is older than what is here. */
   isOverwritten: boolean
@@ -40,7 +38,7 @@ export class RemoteReads {
   }
 
   /** Asked for behind the writes that were sent before it: what comes has them. */
-  readonly take = (request: Read): void => {
+  readonly take = (request: ReadRequest): void => {
     const most = this.#port.isAttached() ? mostWaiting : mostWaitingDetached
     if (!this.#port.isPaired() || this.#waiting.length >= most) {
       request.settle('EIO')

@@ -279,18 +279,17 @@ const marksOf = (partition: ClusterPartition): Frame[] => {
   const all = new Bitmap(marks.length)
   all.addFrom(marks)
   for (const { first, count } of markedRuns(partition)) all.addRange(first, count)
-  const frames: Frame[] = []
-  let runs: BlockRun[] = []
-  const send = (): void => {
-    if (runs.length > 0) frames.push(frame('marks', { payload: encodeRuns(runs) }))
-    runs = []
-  }
+  const runs: BlockRun[] = []
   for (const run of all.runs()) {
-    if (frames.length * maxRuns + runs.length >= mostRuns)
-      return [frame('marks', { payload: encodeRuns([{ first: 0, count: marks.length }]) }), frame('marks-end')]
+    if (runs.length === mostRuns) return marksFrames([{ first: 0, count: marks.length }])
     runs.push(run)
-    if (runs.length === maxRuns) send()
   }
-  send()
+  return marksFrames(runs)
+}
+
+const marksFrames = (runs: readonly BlockRun[]): Frame[] => {
+  const frames: Frame[] = []
+  for (let from = 0; from < runs.length; from += maxRuns)
+    frames.push(frame('marks', { payload: encodeRuns(runs.slice(from, from + maxRuns)) }))
   return [...frames, frame('marks-end')]
 }

@@ -1,15 +1,14 @@
 /** What is being written: marked, numbered, sent, done here, and waiting for the other side. */
 import type { Clock } from '../../world/world.ts'
-import { Batch } from '../batches.ts'
+import { performInBatches } from '../batches.ts'
 import { DiskTrouble } from '../disk.ts'
-import type { BlockRequest } from '../engine-interface.ts'
+import type { BlockRequest, ReadRequest, WriteRequest } from '../engine-interface.ts'
 import { type Frame, frame } from '../peer/frame.ts'
 import { applyTo } from '../plain-engine.ts'
 import type { PairState } from './authority.ts'
 import { type Begun, InFlight } from './in-flight.ts'
 import { Intents, indexesIn, type Range } from './intents.ts'
 import { type Change, framesOf, framesOfCopy, isChange, lengthOf, withoutFua } from './outgoing.ts'
-import type { Read } from './remote-reads.ts'
 import type { Side } from './standby.ts'
 import type { Statistics } from './statistics.ts'
 import type { Touched } from './touched.ts'
@@ -30,7 +29,7 @@ export type WritesPort = {
   readonly touched: Touched
   readonly statistics: Statistics
   /** The local disk does not read this, or is not used any more: whoever takes it settles it. Called after everything before it was sent. */
-  readonly unreadable: (read: Read, trouble: DiskTrouble | null) => void
+  readonly unreadable: (read: ReadRequest, trouble: DiskTrouble | null) => void
   /** These ranges are written now. */
   readonly writing: (ranges: readonly Range[]) => void
   /** This is zeros here, and will be on the other side before anything that is sent from now on is done there. */
@@ -38,13 +37,10 @@ export type WritesPort = {
   readonly send: (frames: readonly Frame[]) => void
 }
 
-type Write = Extract<BlockRequest, { do: 'write' }>
-
 export class Writes {
   readonly intents: Intents
   readonly inFlight = new InFlight()
   readonly #port: WritesPort
-  readonly #batch = new Batch<Read | Write>((requests) => this.#transfer(requests))
   #sequence = 0
   #isFlushing = false
   /** Reads of this burst that somebody else settles. */
@@ -84,14 +80,10 @@ export class Writes {
     }
     const { data } = this.#port.side
     this.#elsewhere.clear()
-    for (const one of burst) {
-      if (one.do === 'read' || one.do === 'write') this.#batch.add(one)
-      else if (one.do !== 'flush') {
-        this.#batch.run()
-        this.#here(() => applyTo(data, withoutFua(one)))
-      }
-    }
-    this.#batch.run()
+    // One flush for all of them follows.
+    const transfers = burst.filter((one) => one.do !== 'flush')
+    const alone = (one: BlockRequest): void => this.#here(() => applyTo(data, withoutFua(one)))
+    performInBatches(transfers, { transfer: this.#transfer, alone })
     for (const one of changes)
       if (one.do !== 'write' && this.replicates()) this.#port.zeroed({ at: one.at, length: one.length })
     if (begun.at(-1)?.kind === 'flush') this.#here(data.flush)
@@ -146,16 +138,14 @@ export class Writes {
   }
 
   /** @throws DiskTrouble */
-  readonly #transfer = (requests: readonly (Read | Write)[]): void => {
+  readonly #transfer = (requests: readonly (ReadRequest | WriteRequest)[]): void => {
     const isHere = this.#port.isAttached()
     const outcomes = isHere ? this.#port.side.data.transfer(requests) : []
     requests.forEach((one, index) => {
       const trouble = outcomes[index] ?? null
-      if (one.do === 'write')
-        this.#here(() => {
-          if (trouble !== null) throw trouble
-        })
-      else if (isHere && trouble === null) this.#port.statistics.readBytes += one.into.length
+      if (one.do === 'write') {
+        if (trouble !== null && this.#port.isAttached() && !this.#port.detach(trouble)) throw trouble
+      } else if (isHere && trouble === null) this.#port.statistics.readBytes += one.into.length
       else {
         this.#elsewhere.add(one)
         this.#port.unreadable(one, trouble)

@@ -39,8 +39,14 @@ const setUp = () => {
     },
   })
   const ask = () => void handing.ask((step) => steps.push(step), 10_000)
+  /** Asked, with something that cannot be stopped, and the log is there again. */
+  const askStuck = (): void => {
+    ask()
+    so.isStuck = true
+    so.isLogReachable = true
+  }
   const last = () => steps.at(-1)
-  return { handing, ask, steps, said, last, so, known, pass: virtual.pass, woken: () => woken }
+  return { handing, ask, askStuck, steps, said, last, so, known, pass: virtual.pass, woken: () => woken }
 }
 
 describe('a server that hands over without the log', () => {
@@ -108,19 +114,15 @@ describe('a server that hands over without the log', () => {
       [...cluster(), ...webOnS1, fact('ServerStopOrdered', { server: 's1', because: 'web could not be stopped' })],
     ],
   ])('keeps to it until %s', (_, story) => {
-    const { handing, ask, so } = setUp()
-    ask()
-    so.isStuck = true
-    so.isLogReachable = true
+    const { handing, askStuck, so } = setUp()
+    askStuck()
     so.story = story
     handing.look()
     expect(handing.generation()).toBe(5)
   })
   test('may be asked again after that', async () => {
-    const { handing, ask, last, so, pass } = setUp()
-    ask()
-    so.isStuck = true
-    so.isLogReachable = true
+    const { handing, ask, askStuck, last, so, pass } = setUp()
+    askStuck()
     handing.look()
     await pass(100)
     so.isLogReachable = false

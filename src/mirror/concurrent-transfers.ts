@@ -4,12 +4,10 @@
  * the kernel does one after the other all the same.
  */
 import { addressOf, aioAbi, type KernelAio, openKernelAio, SystemCallFailed } from '../world/libc.ts'
-import { alignedBytes, isAligned } from './aligned-memory.ts'
+import { isAligned } from './aligned-memory.ts'
 import type { Transfer } from './disk.ts'
 
 const mostUnderWay = 64
-/** The longest piece, and what is copied to lie on a boundary at a time. */
-const bounceBytes = 1_048_576
 
 /** Offsets in struct iocb. */
 const request = { index: 0, operation: 16, descriptor: 20, address: 24, length: 32, at: 40 }
@@ -25,29 +23,34 @@ type Piece = {
   readonly into: Uint8Array | null
 }
 
-export class Together {
+export class ConcurrentTransfers {
   readonly #fd: number
   readonly #aio: KernelAio
-  readonly #bounce = alignedBytes(bounceBytes)
+  readonly #bounce: Buffer
   readonly #requests = Buffer.alloc(mostUnderWay * aioAbi.requestBytes)
   readonly #addresses = new BigUint64Array(mostUnderWay)
   readonly #events = Buffer.alloc(mostUnderWay * aioAbi.eventBytes)
 
-  private constructor(fd: number, aio: KernelAio) {
+  private constructor(fd: number, bounce: Buffer, aio: KernelAio) {
     this.#fd = fd
+    this.#bounce = bounce
     this.#aio = aio
     const first = addressOf(this.#requests)
     for (let i = 0; i < mostUnderWay; i++) this.#addresses[i] = first + BigInt(i * aioAbi.requestBytes)
   }
 
-  /** Null where the kernel has none to give. */
-  static open(fd: number): Together | null {
+  /**
+   * Null where the kernel has none to give. `bounce`: aligned memory for what does not lie on a boundary; so long is the
+   * longest piece.
+   */
+  static open(fd: number, bounce: Buffer): ConcurrentTransfers | null {
     const aio = openKernelAio(mostUnderWay)
-    return aio && new Together(fd, aio)
+    return aio && new ConcurrentTransfers(fd, bounce, aio)
   }
 
   /** Those that were not done, or only in part. */
   readonly transfer = (transfers: readonly Transfer[]): ReadonlySet<Transfer> => {
+    const longest = this.#bounce.length
     const failed = new Set<Transfer>()
     let pieces: Piece[] = []
     let bounced = 0
@@ -62,9 +65,9 @@ export class Together {
     for (const of of transfers) {
       const bytes = of.do === 'read' ? of.into : of.bytes
       const isFit = isAligned(bytes)
-      for (let from = 0; from < bytes.length; from += bounceBytes) {
-        const part = bytes.subarray(from, from + bounceBytes)
-        if (pieces.length === mostUnderWay || (!isFit && bounced + part.length > bounceBytes)) run()
+      for (let from = 0; from < bytes.length; from += longest) {
+        const part = bytes.subarray(from, from + longest)
+        if (pieces.length === mostUnderWay || (!isFit && bounced + part.length > longest)) run()
         const memory = isFit ? part : this.#bounce.subarray(bounced, bounced + part.length)
         if (!isFit) bounced += part.length
         if (!isFit && of.do === 'write') memory.set(part)
