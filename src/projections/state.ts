@@ -230,9 +230,8 @@ const configured = (draft: Draft<State>, data: Applied, { sequence, at, by }: Mo
     const isNew = known === undefined || !Object.hasOwn(before, name)
     if (known === undefined || (isNew && known.ownership.status === 'stopped'))
       draft.groups[name] = freshGroup(groupName(name), wanted, at) as Draft<Group>
-    // On its way down still: by what it was before, so it has to be off before it may start.
-    else if (isNew && known.ownership.status === 'assigned' && known.ownership.phase === 'stopping')
-      known.wanted = wanted
+    // Owned still, as what it was before: it has to be off before it may start (`apply-configuration.ts`).
+    else if (isNew) known.wanted = wanted
   }
   for (const [name, group] of Object.entries(draft.groups)) {
     if (name in data.configuration.groups) continue

@@ -44,13 +44,12 @@ export class FenceKeeper {
 
   /** Starts what is due; called at every turn of the agent's loop. */
   tend(state: State): void {
-    const { me, recorder, hasLease, wake } = this.#parts
-    const mine = Object.values(state.fencing.pending).filter(({ executor }) => executor === me)
+    const { recorder, wake } = this.#parts
+    const mine = this.#mine(state)
     const keys = new Set(mine.map(keyOf))
     for (const key of this.#cases.keys()) if (!keys.has(key) && !recorder.isPending(key)) this.#cases.delete(key)
     this.#cancel()
-    // Only a server that holds a lease fences: of two sides that lost each other, at most one has such servers.
-    if (state.cluster.suspended || !hasLease()) return
+    if (!this.#mayFence(state)) return
     const now = this.#world.clock.now()
     let soonest = Number.POSITIVE_INFINITY
     for (const pending of mine) {
@@ -68,6 +67,15 @@ export class FenceKeeper {
     this.#ending.abort()
   }
 
+  #mine({ fencing: { pending } }: State): readonly PendingFence[] {
+    return Object.values(pending).filter(({ executor }) => executor === this.#parts.me)
+  }
+
+  /** Only a server that holds a lease fences: of two sides that lost each other, at most one has such servers. */
+  #mayFence({ cluster }: State): boolean {
+    return !cluster.suspended && this.#parts.hasLease()
+  }
+
   #caseOf(state: State, pending: PendingFence): Case {
     const known = this.#cases.get(keyOf(pending))
     if (known) return known
@@ -82,15 +90,20 @@ export class FenceKeeper {
     return instant(this.#world.clock.now() + (current ? pauseAfter(current.fencing, attempts) : 0))
   }
 
-  #begin(state: State, { server }: PendingFence, one: Case): void {
-    const { fencer, say, wake } = this.#parts
+  #begin(state: State, pending: PendingFence, one: Case): void {
+    const { recorder, fencer, say, wake } = this.#parts
+    const { server } = pending
     const { current } = state.configuration
     if (!current) return
+    const isWanted = (): boolean => {
+      const latest = recorder.state()
+      return this.#mayFence(latest) && this.#mine(latest).some((other) => keyOf(other) === keyOf(pending))
+    }
     one.isRunning = true
     one.attempt += 1
     say('fencing a server', { server, attempt: one.attempt })
     void fencer
-      .fence(server, current.fencing, this.#ending.signal)
+      .fence(server, current.fencing, { signal: this.#ending.signal, isWanted })
       .catch((trouble: unknown): FenceAttempt => ({ ok: false, because: `its driver failed: ${String(trouble)}` }))
       .then((found) => {
         one.isRunning = false

@@ -17,8 +17,15 @@ export const fenceDrivers = (world: World): FenceDrivers => ({
 })
 
 export type Fencer = {
-  /** One attempt over all levels. */
-  readonly fence: (server: string, configuration: FencingConfiguration, signal: AbortSignal) => Promise<FenceAttempt>
+  /**
+   * One attempt over all levels. What was ordered cannot be called back; `isWanted`, asked before each further level, keeps
+   * the next from a server that has come back meanwhile.
+   */
+  readonly fence: (
+    server: string,
+    configuration: FencingConfiguration,
+    { signal, isWanted }: { readonly signal: AbortSignal; readonly isWanted: () => boolean },
+  ) => Promise<FenceAttempt>
   /** Switches a server on again by the level that proved it off; answers what went wrong. */
   readonly restart: (
     server: string,
@@ -48,13 +55,17 @@ export const fencer = (world: World, directory: string): Fencer => {
     return { leftMs: () => Math.min(own.leftMs(), limit.leftMs()), signal: limit.signal }
   }
   return {
-    fence: async (server, configuration, signal) => {
+    fence: async (server, configuration, { signal, isWanted }) => {
       const began = world.clock.now()
       const limit = limitOf(world, configuration.timeout, signal)
       const levels = configuration.levels[server] ?? []
       const failures: string[] = []
       for (const [index, names] of levels.entries()) {
         if (limit.leftMs() === 0) break
+        if (index > 0 && !isWanted()) {
+          failures.push(`level ${index + 1} and on: not ordered, since it is this server's no more`)
+          break
+        }
         const answers = await Promise.all(names.map((name) => offBy(targetOf(server, name, configuration), limit)))
         const failed = answers.flatMap((answer, at) => (answer.ok ? [] : [`${names[at]}: ${answer.because}`]))
         const ms = world.clock.now() - began

@@ -23,7 +23,7 @@ const { signal } = new AbortController()
 const answer = async (): Promise<unknown> => {
   switch (order.do) {
     case 'fence':
-      return await fences.fence(order.server, fencing, signal)
+      return await fences.fence(order.server, fencing, { signal, isWanted: () => true })
     case 'restart':
       return await fences.restart(order.server, 1, fencing, signal)
     case 'ask': {

@@ -37,6 +37,8 @@ let hasLease: boolean
 let tried: number[]
 let outcomes: (FenceAttempt | Promise<FenceAttempt>)[]
 let restarted: number
+/** What the attempt that was begun last asks before each further level. */
+let isStillWanted: () => boolean
 
 const begin = (...more: readonly Given[]): void => {
   const given: readonly Given[] = [...cluster(fencing), ...webOnS1, ...more]
@@ -44,8 +46,9 @@ const begin = (...more: readonly Given[]): void => {
   recorder = startRecorder(virtual.world, memoryLog(digestOf, log), { by: 'server:s2', from: fold(initialState, log) })
   const began = virtual.now
   const fencer: Fencer = {
-    fence: async () => {
+    fence: async (_server, _configuration, { isWanted }) => {
       tried.push(virtual.now - began)
+      isStillWanted = isWanted
       return await (outcomes.shift() ?? dead)
     },
     restart: async () => {
@@ -126,6 +129,26 @@ test('a proof that was found after the lease had ended waits until there is one 
   await virtual.pass(100)
   expect(owner()).toBe('starting on s2')
   expect(tried).toEqual([0])
+})
+
+test('no further level is wanted without a lease, or in a suspended cluster', async () => {
+  outcomes = [Promise.withResolvers<FenceAttempt>().promise]
+  begin([requested('s2'), declaredDown('s1', 2)])
+  expect(isStillWanted()).toBe(true)
+  hasLease = false
+  expect(isStillWanted()).toBe(false)
+  hasLease = true
+  const record = (event: Event) => recorder.submit('a test', () => ({ events: [event], because: {}, causedBy: null }))
+  await record(fact('ClusterSuspended', {}))
+  expect(isStillWanted()).toBe(false)
+})
+
+test('no further level is wanted once the server has joined again', async () => {
+  outcomes = [Promise.withResolvers<FenceAttempt>().promise]
+  begin([requested('s2'), declaredDown('s1', 2)])
+  const event = joined('s1')
+  await recorder.submit('a test', () => ({ events: [event], because: {}, causedBy: null }))
+  expect(isStillWanted()).toBe(false)
 })
 
 test('a server that joined again meanwhile is left alone, and what was found of its last life moves nothing', async () => {

@@ -33,6 +33,17 @@ describe('apply-configuration', () => {
         that('GroupStopping', { factor: 'GROUPRESTART', next: { server: 's1' } }),
       )
   })
+  test('a group that is put back before it has left stops first: what runs is what it was', () => {
+    const without = source().replace(/web:/, 'other:')
+    first
+      .and(fact('ServerJoined', { server: 's1', incarnation: 1, boot: 'b', heardBy: [] }), assigned('web', 's1'))
+      .after(apply(without))
+      .when(apply(source()))
+      .thenAccepted(
+        that('ConfigurationApplied', { version: 3 }),
+        that('GroupStopping', { group: 'web', factor: 'GROUPRESTART', next: { server: 's1' } }),
+      )
+  })
   test('is refused with every problem and its place', () => {
     first
       .when(apply('cluster: demo\nservers: []\nnonsense: 1\n'))

@@ -158,6 +158,8 @@ describe('a configuration', () => {
     expect(web(stoppedFirst)).toMatchObject({ wanted: 'started', lastServer: null, ownership: { status: 'stopped' } })
     const whileStopping = stateAfter(assigned('s1'), without, stopping, back)
     expect(web(whileStopping)).toMatchObject({ wanted: 'started', ownership: { phase: 'stopping' } })
+    const whileStarting = stateAfter(assigned('s1'), without, back)
+    expect(web(whileStarting)).toMatchObject({ wanted: 'started', ownership: { phase: 'starting' } })
   })
 
   test('that it never left changes nothing of what was asked for', () => {
