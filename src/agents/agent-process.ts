@@ -98,8 +98,7 @@ export const runAgent = async (machine: Machine, options: ProcessOptions): Promi
   say('agent started', { server: me, incarnation: node.store.incarnation })
   const isToComeBack = await Promise.race([node.givenUp, untilAborted(options.signal).then(() => false)])
   manager.stopping()
-  mirrors?.release()
-  await stopServer({ isToComeBack, running, runner, guardian, trace, closeControl, sink, voter, node })
+  await stopServer({ isToComeBack, running, runner, guardian, trace, closeControl, sink, mirrors, voter, node })
 }
 
 const runnerOf = (
@@ -153,18 +152,22 @@ const stopServer = async (parts: {
   readonly trace: AgentTrace
   readonly closeControl: () => void
   readonly sink: Awaited<ReturnType<typeof startAlerts>>
+  readonly mirrors: MirrorKeepers | null
   readonly voter: Voter
   readonly node: Node
 }): Promise<void> => {
-  const { running, runner, guardian, trace, closeControl, sink, voter, node } = parts
+  const { running, runner, guardian, trace, closeControl, sink, mirrors, voter, node } = parts
+  // Meanwhile the lease goes on, and the guardian hears of it: what alert targets and disks take of our time is not taken
+  // from the next agent's.
+  await sink.close()
+  await node.save()
+  mirrors?.release()
   running.stop()
   const isNeeded = parts.isToComeBack || !runner.isAllOff()
   takeLeave(guardian, isNeeded)
   // Where it cannot be written, the next agent takes this end for a death: a line too many on the log.
   await trace.leave(isNeeded ? 'left' : 'ended').catch(() => {})
   closeControl()
-  // Beats go on until the end: what an alert's target takes of our time must not cost the lease.
-  await sink.close()
   voter.stop()
   await node.stop()
 }

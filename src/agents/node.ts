@@ -66,6 +66,8 @@ export type Node = {
   readonly giveUpHistory: (common: Sequence) => Promise<void>
   /** Resolves when that is done: what was folded is everywhere in this process, which is of no use any more. */
   readonly givenUp: Promise<true>
+  /** Writes down what the next agent begins with. Disks may be slow: to be done before anything else is stopped. */
+  readonly save: () => Promise<void>
   /** Leaves the log server running: replacing the agent must not cost the log a replica. */
   readonly stop: () => Promise<void>
 }
@@ -179,13 +181,16 @@ class OpenNode implements Node {
     this.#givenUp.resolve(true)
   }
 
+  readonly save = async (): Promise<void> => {
+    if (this.#isGivingUp) return
+    const { position } = this.recorder.state()
+    await this.store.see(position).catch(() => {})
+    if (position.sequence > this.#snapshotAt.sequence) await this.#snapshot().catch(() => {})
+  }
+
   readonly stop = async (): Promise<void> => {
     this.#isStopped = true
     this.recorder.stop()
-    if (this.#isGivingUp) return this.#link.close()
-    const state = this.recorder.state()
-    await this.store.see(state.position).catch(() => {})
-    if (state.position.sequence > this.#snapshotAt.sequence) await this.#snapshot().catch(() => {})
     await this.#link.close()
   }
 

@@ -60,6 +60,7 @@ export const runWitness = async (machine: Machine, options: ProcessOptions): Pro
   say('witness started', { voter: node.kit.own.name })
   await untilAborted(options.signal)
   manager.stopping()
+  await node.save()
   alarms.stop()
   voter.stop()
   web?.close()

@@ -34,6 +34,10 @@ mkdir -m 1777 /run/lock
 mount -t tmpfs -o mode=1777 baton-shm /dev/shm
 mkdir -p /var/lib/baton
 mount --bind "$1" /var/lib/baton
+# Of other labs, and of this one's other hosts: who has a mount keeps it, and its disk, for as long as it lives.
+for foreign in $(awk '$5 ~ "^'"${TMPDIR:-/tmp}"'/baton-" { print $5 }' /proc/self/mountinfo); do
+  umount -l "$foreign"
+done
 mount -t proc proc /proc
 # Another host's agent makes groups of the same names: below a top of our own, neither ends the other's processes.
 for groups in $(awk '/ - cgroup2 / || / - cgroup [^ ]+ [^ ]*[, ]memory/ { print $5 }' /proc/self/mountinfo); do
