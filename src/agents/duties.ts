@@ -157,7 +157,12 @@ export const duties: readonly Duty[] = [
   },
   { key: 'take the copy back', needs: 'lease', decide: (state, { me, pair }) => takeCopyBack(state, me, pair) },
   { key: 'tail set aside', needs: 'barrier', decide: (_, { me, pair }) => tellSetAside(me, pair) },
-  { key: 'settle orphaned operations', needs: 'lease', inTurn: true, decide: (state) => settleOrphans(state) },
+  {
+    key: 'settle orphaned operations',
+    needs: 'lease',
+    inTurn: true,
+    decide: (state, { facts }) => settleOrphans(state, facts),
+  },
   { key: 'settle operations', needs: 'log', decide: (state, { me }) => settle(state, me) },
   { key: 'paths', needs: 'lease', everyMs: 500, decide: (state, sight) => reportPaths(state, sight) },
   { key: 'cut off', needs: 'lease', everyMs: 500, decide: (state, sight) => reportCutOff(state, sight) },
@@ -206,10 +211,11 @@ const npDelayMs = (state: State, { np }: Sight): number => {
   return np().verdict === 'cut-off' ? Math.max(wait, ping?.wait ?? 0) : 0
 }
 
-/** Operations that were asked on a server that has gone: it cannot settle them any more. */
-const settleOrphans = (state: State): Decision | null => {
+/** Operations that were asked on a server that has gone: it cannot settle them any more. One that is stopped, but heard, can. */
+const settleOrphans = (state: State, { reachable }: Facts): Decision | null => {
   const orphan = state.operations.find(
-    ({ outcome, from }) => outcome === 'under-way' && serverOf(state.servers, from).status !== 'up',
+    ({ outcome, from }) =>
+      outcome === 'under-way' && serverOf(state.servers, from).status !== 'up' && !reachable.has(from),
   )
   if (!orphan) return null
   const known = settlement(state, orphan.id)

@@ -7,7 +7,7 @@ import {
   serverName,
   type VoterName,
 } from '../events/index.ts'
-import { membersOf, monitorsOf } from '../projections/configuration.ts'
+import { membersOf, monitorsOf, pairMembersOf } from '../projections/configuration.ts'
 import { isDummyFailing, isSuspended, monitorOf } from '../projections/monitors.ts'
 import { isInService, isToStop, serverOf } from '../projections/servers.ts'
 import type { State } from '../projections/state.ts'
@@ -18,6 +18,7 @@ import { confirmOff, retryFencing } from './fence-server.ts'
 import { knowsServer, type Operated, operateGroup, operateResource, unknownName } from './operate-group.ts'
 import { mirrorsAgainstStop, operateMirror, settledOrder } from './operate-mirror.ts'
 import { operateTimeout } from './stretch-timeout.ts'
+import { takeOver } from './take-over.ts'
 
 export type Request = {
   readonly operation: OperationId
@@ -73,7 +74,7 @@ const operated = (state: State, { command, stores, operation }: Request, facts: 
     case 'suspend-cluster':
     case 'resume-cluster':
     case 'skip-start-sync':
-      return operateCluster(state, command.do)
+      return operateCluster(state, command.do, facts)
     case 'stop-server':
     case 'start-server':
       return operateServer(state, command, facts)
@@ -140,7 +141,7 @@ const unknownServer = (state: State, server: string) =>
 
 type ClusterCommand = 'start-cluster' | 'stop-cluster' | 'suspend-cluster' | 'resume-cluster' | 'skip-start-sync'
 
-const operateCluster = (state: State, what: ClusterCommand): Operated => {
+const operateCluster = (state: State, what: ClusterCommand, facts: Facts): Operated => {
   const { stopped, suspended, starting } = state.cluster
   const so = (settled: string): Operated => ({ events: [], because: {}, settled })
   switch (what) {
@@ -157,9 +158,7 @@ const operateCluster = (state: State, what: ClusterCommand): Operated => {
         ? so('the cluster is suspended already')
         : { events: [{ type: 'ClusterSuspended', data: {} }], because: {} }
     case 'resume-cluster':
-      return suspended
-        ? { events: [{ type: 'ClusterResumed', data: {} }], because: {} }
-        : so('the cluster is not suspended')
+      return suspended ? resume(state, facts) : so('the cluster is not suspended')
     case 'skip-start-sync': {
       if (!starting) return so('nothing waits for missing servers')
       const missing = [...missingServers(state)]
@@ -168,6 +167,14 @@ const operateCluster = (state: State, what: ClusterCommand): Operated => {
     default:
       return what satisfies never
   }
+}
+
+/** With what waited for it: the log of a pair whose other server is gone takes nothing but its declaration. */
+const resume = (state: State, facts: Facts): Operated => {
+  const resumed: Event = { type: 'ClusterResumed', data: {} }
+  const isPair = pairMembersOf(state.configuration.current) !== null
+  const down = isPair ? takeOver({ ...state, cluster: { ...state.cluster, suspended: false } }, facts) : null
+  return { events: [resumed, ...(down?.events ?? [])], because: down?.because ?? {} }
 }
 
 const operateServer = (

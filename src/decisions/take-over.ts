@@ -3,25 +3,39 @@
  * where the server must be proven off first, that commit asks for it, and its groups stay uncertain until then.
  */
 import { type Event, type GroupName, noGeneration, type ServerName } from '../events/index.ts'
-import { serverOf } from '../projections/servers.ts'
+import { pairMembersOf } from '../projections/configuration.ts'
+import { isToStop, serverOf } from '../projections/servers.ts'
 import type { State } from '../projections/state.ts'
 import { type Decision, type Facts, groupsOn, type OwnedGroup, together, withOwner } from './decision.ts'
 import { needsFence } from './fencing.ts'
 import { placeGroup } from './place-group.ts'
 
 /** The first server that may be declared down now, with the new assignments of its groups; null = none. */
-export const takeOver = (state: State, facts: Facts): Decision | null => {
-  if (state.cluster.suspended) return null
+export const takeOver = (state: State, facts: Facts): Decision | null =>
+  state.cluster.suspended ? null : takeOverByOrder(state, facts)
+
+/**
+ * The same because an operator said so, who alone ends the silence of a suspended pair: without a declaration its log takes
+ * nothing from one server. While the cluster is suspended the groups wait.
+ */
+export const takeOverByOrder = (state: State, facts: Facts): Decision | null => {
   const p = serversUp(state).find((server) => server !== facts.me && facts.supporters(server).length >= facts.majority)
   if (!p) return null
-  const { generation } = serverOf(state.servers, p)
+  const known = serverOf(state.servers, p)
+  const { generation } = known
   if (generation === noGeneration) return null
   const supports = facts.supporters(p)
   const groups = groupsOn(state, p)
-  const down: Event = { type: 'ServerDeclaredDown', data: { server: p, generation, supports: [...supports] } }
   const { need, because } = needsFence(state, p)
   // Its own durable word is a proof: everything of this generation is off, and will never run again (rule 4).
   const hasItsWord = supports.some(({ reason }) => reason === 'renounced')
+  // It was told to, and has: whoever says so first, it is stopped, and nobody need look at the machine. The log of a pair
+  // goes on with one server by nothing but a declaration.
+  const isPair = pairMembersOf(state.configuration.current) !== null
+  const hasLeft = hasItsWord && isToStop(known) && groups.length === 0 && !isPair
+  const down: Event = hasLeft
+    ? { type: 'ServerLeft', data: { server: p, generation, reason: 'stopped' } }
+    : { type: 'ServerDeclaredDown', data: { server: p, generation, supports: [...supports] } }
   if (need !== 'none' && !hasItsWord) {
     const names = groups.map(({ name }) => name)
     const fence: Event = {
@@ -30,7 +44,7 @@ export const takeOver = (state: State, facts: Facts): Decision | null => {
     }
     return together([fence, down], { supports, majority: facts.majority, generation }, null)
   }
-  const assignments = assignAll(state, groups, p, facts)
+  const assignments = state.cluster.suspended ? [] : assignAll(state, groups, p, facts)
   return together([down, ...assignments], { supports, majority: facts.majority, generation }, null)
 }
 

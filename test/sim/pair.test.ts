@@ -59,6 +59,18 @@ describe('a pair', () => {
     sim.heal()
     await recover(sim)
   })
+  test('that is suspended when one is lost goes on without it once it is resumed', async () => {
+    const sim = await runningCluster(sound)
+    sim.order('s1', { do: 'suspend-cluster' })
+    await sim.run(seconds(5))
+    sim.powerOff(sim.ownerOf('web') ?? '')
+    await sim.run(seconds(30))
+    expect(count(sim, 'ServerDeclaredDown')).toBe(0)
+    sim.order('s2', { do: 'resume-cluster' })
+    expect(await sim.until(isOn(sim, 's2'), seconds(10))).toBe(true)
+    sim.powerOn('s1')
+    await recover(sim)
+  })
   test('says what it would refuse, before a person answers for it, and does nothing else', async () => {
     const sim = await runningCluster(sound)
     const before = sim.commits.length

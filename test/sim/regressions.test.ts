@@ -1,6 +1,6 @@
 /** Mistakes that the simulation has found, each as the shortest scenario that shows it. */
 import { expect, test } from 'vitest'
-import { groupName, resourceName } from '../../src/events/index.ts'
+import { type Command, groupName, resourceName, serverName } from '../../src/events/index.ts'
 import { recover } from '../../src/sim/seed.ts'
 import { Simulation } from '../../src/sim/simulation.ts'
 import { groupPlan, minutes, runningCluster, seconds, usualPlan } from './clusters.ts'
@@ -34,6 +34,22 @@ test('an order that comes before the first configuration does not keep it off th
   await sim.run(seconds(2))
   await recover(sim)
   expect(sim.commits[0]?.commit.events.map(({ type }) => type)).toEqual(['ClusterCreated', 'ConfigurationApplied'])
+})
+
+// The others took what was asked on it for lost, because it was not up: `server start` failed, and had been done.
+test('what is asked on a server that is stopped is settled as anywhere else', async () => {
+  const sim = await runningCluster()
+  const asked = async (command: Command) => {
+    sim.order('s1', command)
+    await sim.run(seconds(10))
+    return sim.state.operations.at(-1)
+  }
+  expect(await asked({ do: 'stop-server', server: serverName('s1') })).toMatchObject({ outcome: 'done' })
+  expect(sim.state.servers.byName.s1?.status).toBe('left')
+  expect(await asked({ do: 'stop-group', group: groupName('web') })).toMatchObject({ outcome: 'done' })
+  expect(await asked({ do: 'start-group', group: groupName('web'), server: null })).toMatchObject({ outcome: 'done' })
+  expect(await asked({ do: 'start-server', server: serverName('s1') })).toMatchObject({ outcome: 'done' })
+  expect(sim.state.servers.byName.s1?.status).toBe('up')
 })
 
 // A first commit that came late was no barrier: the server asked for a second generation milliseconds after the first.

@@ -173,7 +173,7 @@ const breachBy = ({ position }: Recorded, last: Position): LogTrouble =>
     ? { trouble: 'broken-chain', at: position.sequence }
     : { trouble: 'hole', at: next(last) }
 
-/** Nobody rests after this one: a decision that changes how the log is kept waits behind it. */
+/** Others do not rest after this one: a decision that changes how the log is kept waits behind it. */
 const abandoned: Answer = { answer: 'given-up', because: 'the log goes on without the other server' }
 
 const next = (after: Position): Sequence => sequence(after.sequence + 1)
@@ -225,6 +225,9 @@ const barrierIn = (feed: Feed) => {
   }
 }
 
+/** Whoever asked asks again at once: a log that takes nothing must not be asked a thousand times a second. */
+const rest = (world: World): Promise<void> => new Promise((resolve) => world.clock.after(pauseMs, resolve))
+
 /** Follows `log` from `from` on and appends what is submitted, one commit at a time. */
 export const startRecorder = (
   world: World,
@@ -267,22 +270,20 @@ export const startRecorder = (
     return { answer: 'given-up', because: 'others kept writing first' }
   }
 
-  /** Whoever asked asks again at once: a log that takes nothing must not be asked a thousand times a second. */
-  const rest = async (answer: Answer): Promise<void> => {
-    if (answer.answer === 'given-up' && answer !== abandoned && !feed.isStopped())
-      await new Promise<void>((resolve) => world.clock.after(pauseMs, resolve))
-  }
-
   return {
     state: feed.state,
     submit: (key, decide, by = options.by) => {
       const already = pending.get(key)
       if (already) return already
       const answer = queue.then(() => decideAndAppend(decide, by))
-      queue = answer
-        .then(rest)
+      const rested = answer
+        .then(({ answer: found }) => (found === 'given-up' && !feed.isStopped() ? rest(world) : undefined))
         .catch(() => {})
         .finally(() => pending.delete(key))
+      queue = answer.then(
+        (found) => (found === abandoned ? undefined : rested),
+        () => {},
+      )
       pending.set(key, answer)
       return answer
     },

@@ -4,7 +4,7 @@ import type { Facts, Refusal } from '../../decisions/decision.ts'
 import { liveGeneration } from '../../decisions/leases.ts'
 import { type Judgement, mayGoAlone, mayRejoin, noJudgement, standInSupport } from '../../decisions/liveness-pair.ts'
 import type { PairSight } from '../../decisions/log-copy.ts'
-import { takeOver } from '../../decisions/take-over.ts'
+import { takeOverByOrder } from '../../decisions/take-over.ts'
 import type { Author, Generation, Instant, Recorded, Sequence, ServerName } from '../../events/index.ts'
 import type { World } from '../../world/world.ts'
 import { type CommandProgress, refusedBy } from '../control-protocol.ts'
@@ -129,7 +129,7 @@ class Keeper implements PairKeeper {
     // Rule 7c: without a commit of its own this agent's state may be that of an old copy.
     link.judge(may && (recorder.hasBarrier() || judgement.isOrdered))
     if (may && judgement.isOrdered && this.#ordered)
-      void recorder.submit('go alone', (state) => takeOver(state, facts()), this.#ordered.by)
+      void recorder.submit('go alone', (state) => takeOverByOrder(state, facts()), this.#ordered.by)
     if (pair !== null && pair.alone !== null) this.#ordered = null
     this.#tell(may, now)
     this.#considerYielding()

@@ -212,6 +212,16 @@ describe('nothing is decided', () => {
     log.answers = [{ result: 'unavailable', stores: false }]
     expect(await submit()).toEqual({ answer: 'given-up', because: 'the log could not be written' })
   })
+  test('while a pair’s log waits for a declaration; whoever asked waits, the declaration does not', async () => {
+    log.answers = [{ result: 'abandoned', stores: false }]
+    expect(await submit()).toMatchObject({ answer: 'given-up' })
+    expect(recorder.isPending('it')).toBe(true)
+    const declaration = recorder.submit('other', suspend)
+    await virtual.pass(0)
+    expect(await declaration).toMatchObject({ answer: 'recorded' })
+    await virtual.pass(50)
+    expect(recorder.isPending('it')).toBe(false)
+  })
   test('while the log is not in order; and again once it is', async () => {
     log.trouble({ trouble: 'hole', at: sequence(7) })
     expect(await submit()).toEqual({ answer: 'given-up', because: 'the log is not in order (hole)' })

@@ -240,6 +240,23 @@ describe('the cluster as a whole', () => {
       .when(asked({ do: what }))
       .thenSettled(already)
   })
+  test('a pair is resumed with the declaration that its log waits for; any other takes over by itself', () => {
+    const isGone = knows(s2, { hears: ['s3'], supports: { s1: ['s2', 's3'] } })
+    const resumed = (state: State) => operate(state, ask({ do: 'resume-cluster' }), isGone)
+    const before = [...webOnS1, fact('ClusterSuspended')]
+    spec
+      .given(...cluster({ cluster: { topology: 'pair' } }), ...before)
+      .when(resumed)
+      .thenAccepted(
+        that('ClusterResumed'),
+        that('ServerDeclaredDown', { server: 's1' }),
+        that('GroupAssigned', { group: 'web', server: 's2' }),
+      )
+    spec
+      .given(...cluster(), ...before)
+      .when(resumed)
+      .thenAccepted(that('ClusterResumed'))
+  })
   test('skip-start-sync names who is missing, and is done when nothing waits', () => {
     spec
       .given(...cluster().slice(0, 3))

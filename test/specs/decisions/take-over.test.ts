@@ -1,9 +1,9 @@
 import { test } from 'vitest'
-import { takeOver } from '../../../src/decisions/take-over.ts'
+import { takeOver, takeOverByOrder } from '../../../src/decisions/take-over.ts'
 import type { State } from '../../../src/projections/state.ts'
 import { fact } from '../../recorded-log.ts'
 import { spec } from '../spec.ts'
-import { assigned, cluster, declaredDown, knows, online, s2, that, wanted, webOnS1 } from './demo.ts'
+import { assigned, cluster, declaredDown, knows, online, s2, s3, that, wanted, webOnS1 } from './demo.ts'
 
 const supported = { hears: ['s3'], supports: { s1: ['s2', 's3'] } }
 const takeOverByS2 = (state: State) => takeOver(state, knows(s2, supported))
@@ -45,6 +45,38 @@ test('a suspended cluster decides nothing by itself', () => {
     .given(...cluster(), ...webOnS1, fact('ClusterSuspended'))
     .when(takeOverByS2)
     .thenNothing()
+})
+
+test('but what an operator orders; its groups wait until it is resumed', () => {
+  spec
+    .given(...cluster(), ...webOnS1, fact('ClusterSuspended'))
+    .when((state) => takeOverByOrder(state, knows(s2, supported)))
+    .thenFollows(that('ServerDeclaredDown', { server: 's1', generation: 2 }))
+})
+
+test('one that was told to stop, and says itself that it has, has left: nobody need look at it', () => {
+  const stopOrdered = fact('ServerStopOrdered', { server: 's1' })
+  const byItsWord = {
+    ...knows(s2, supported),
+    supporters: () => [s2, s3].map((voter) => ({ voter, reason: 'renounced' as const })),
+  }
+  spec
+    .given(...cluster(), stopOrdered)
+    .when((state) => takeOver(state, byItsWord))
+    .thenFollows(that('ServerLeft', { server: 's1', generation: 2, reason: 'stopped' }))
+  spec
+    .given(...cluster())
+    .when((state) => takeOver(state, byItsWord))
+    .thenFollows(that('ServerDeclaredDown', { server: 's1' }))
+  spec
+    .given(...cluster(), stopOrdered)
+    .when(takeOverByS2)
+    .thenFollows(that('ServerDeclaredDown', { server: 's1' }))
+  // By nothing else does the log of a pair go on with one server.
+  spec
+    .given(...cluster({ cluster: { topology: 'pair' } }), stopOrdered)
+    .when((state) => takeOver(state, byItsWord))
+    .thenFollows(that('ServerDeclaredDown', { server: 's1' }))
 })
 
 test('an idle server is declared down as well', () => {
