@@ -157,16 +157,15 @@ const diskFaults: readonly Fault[] = [
   },
 ]
 
+const breakOne = (sim: Simulation, chance: Chance): void => {
+  const runs = sim.ledger.running()
+  if (runs.length === 0) return
+  const { group, resource } = chance.pick(runs)
+  sim.breakResource(group, resource)
+}
+
 const resourceFaults: readonly Fault[] = [
-  {
-    name: 'resource dies',
-    strike: (sim, chance) => {
-      const runs = sim.ledger.running()
-      if (runs.length === 0) return
-      const { group, resource } = chance.pick(runs)
-      sim.breakResource(group, resource)
-    },
-  },
+  { name: 'resource dies', strike: breakOne },
   {
     name: 'moody resources',
     strike: (sim, chance) => {
@@ -177,6 +176,17 @@ const resourceFaults: readonly Fault[] = [
     },
   },
 ]
+
+/** Services go on without the log: what becomes of them has to be told once it is back. */
+export const unheardDeath: Fault = {
+  name: 'resource dies while no log answers',
+  isDrawnAlone: true,
+  strike: (sim, chance) => {
+    const ms = parts(sim, chance, 0.3, 10)
+    for (const host of sim.hosts) sim.pause(host, 'log-server', ms)
+    sim.after(ms * chance.fraction(), () => breakOne(sim, chance))
+  },
+}
 
 /** What operators might do at any time. */
 const orders: Fault = {

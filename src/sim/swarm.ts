@@ -1,6 +1,6 @@
 /** What a seed means: a cluster, a mix of faults of its own, and how often they strike. Each run is bad in its own way. */
 import { deviceFaults } from './device-faults.ts'
-import { allFaults, type Fault, managementFaults, Peace } from './faults.ts'
+import { allFaults, type Fault, managementFaults, Peace, unheardDeath } from './faults.ts'
 import { mirrorFaults } from './mirror-faults.ts'
 import { pairFaults } from './pair-faults.ts'
 import { type ClusterPlan, type GroupPlan, type MirrorPlan, serverNames } from './plan.ts'
@@ -68,6 +68,7 @@ export const scenarioOf = (seed: number, wish: Partial<ClusterPlan> = {}, kinds:
       ...deviceFaults({ plan }).filter((fault) =>
         (fault.isDrawnAlone ? chance.split(fault.name) : others).happens(likelihood),
       ),
+      ...[unheardDeath].filter(({ name }) => chance.split(name).happens(likelihood)),
       ...managementFaults({ plan }),
       ...mirrorFaults(plan).filter(() => others.happens(likelihood)),
       ...rareFaults(plan).filter(() => rare.happens(rareShare)),

@@ -1,6 +1,6 @@
 /** What counts as having been heard, and for how long. */
 import type { Mutant } from './mutant.ts'
-import { anySafety, mirroredGroup, quick } from './plans.ts'
+import { anySafety, group, mirroredGroup, quick } from './plans.ts'
 
 export const hearingMutants: readonly Mutant[] = [
   {
@@ -46,6 +46,22 @@ export const hearingMutants: readonly Mutant[] = [
     ],
     seenBy: anySafety,
     scene: [{ do: 'suspend s1 for 2400ms' }, { do: 'isolate s1', expect: 'web online on s2 within 20s' }],
+  },
+  {
+    name: 'a resource that is lost is told of once',
+    rule: 'architecture.md: what cannot be recorded is told again',
+    file: 'agents/monitor-runner.ts',
+    find: 'const driver = sight && { look: async () => sight }',
+    instead:
+      "let told = 0; const driver = sight && { look: async () => (told++ === 0 ? sight : { verdict: 'normal', because: '' }) }",
+    seenBy: /web online within/,
+    plan: { groups: [{ ...group, name: 'web', resources: 2 }] },
+    // Longer than an append is pursued.
+    scene: [
+      ...['s1', 's2', 'w'].map((host) => ({ do: `pause log-server of ${host} for 60s` })),
+      { after: '100ms', do: 'fail r1 of web' },
+      { after: '60s', expect: 'web online within 20s' },
+    ],
   },
   {
     name: 'traffic of a mirror connect is a sign of life',

@@ -15,7 +15,7 @@ export const plain = {
 export const quick = { ...plain, timeoutMs: 1000, intervalMs: 80 }
 
 /** Written out: what a mutant needs must load nothing that it breaks. */
-const group: Omit<GroupPlan, 'name'> = {
+export const group: Omit<GroupPlan, 'name'> = {
   ...{ resources: 1, retries: 0, failovers: 1, monitorMs: null, home: 0 },
   failover: 'auto',
   failback: 'manual',

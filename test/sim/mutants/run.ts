@@ -1,6 +1,6 @@
 /** `node --import break.ts run.ts [FIRST [COUNT]]`: seeds until the broken rule is seen; says how many, and what was seen. */
 import { deviceFaults } from '../../../src/sim/device-faults.ts'
-import { allFaults, managementFaults, Peace } from '../../../src/sim/faults.ts'
+import { allFaults, managementFaults, Peace, unheardDeath } from '../../../src/sim/faults.ts'
 import { mirrorFaults } from '../../../src/sim/mirror-faults.ts'
 import { pairFaults } from '../../../src/sim/pair-faults.ts'
 import { rareFaults } from '../../../src/sim/rare-faults.ts'
@@ -20,7 +20,7 @@ const brokenScenario = (seed: number): Scenario => {
   const all = allFaults(new Peace())
   const general = plan.pair ? pairFaults(all, { plan }) : all
   const special = [...deviceFaults({ plan }), ...managementFaults({ plan }), ...mirrorFaults(plan), ...rareFaults(plan)]
-  const striking = [...general, ...special]
+  const striking = [...general, unheardDeath, ...special]
   const faults = striking.filter(({ name }) => wanted.test(name))
   return { ...drawn, faults, everyMs: drawn.plan.timeoutMs / 2 }
 }
