@@ -252,5 +252,14 @@ clusterTest(
     for (const group of ['web', 'app']) await cluster.waitUntilOnline(group, 's2', { by: 's2' })
     const note = async () => (await cluster.host('s2').run(['cat', join(cluster.lab.directory, 'final')])).stdout
     await until(async () => (await note()) === 's1\n', settleMs, 'the command to have run on s1')
+    // What has been carried out is on its disk: another agent of the same boot does not do it again.
+    await cluster.restartAgent('s1')
+    const { state } = await cluster.status('s2')
+    const hasRead = async () => (await cluster.status('s1')).state.position.sequence >= state.position.sequence
+    await until(hasRead, settleMs, 's1 to know of the order')
+    const isMoved = async () => (await cluster.do('s2', 'group', 'move', 'web', '--to', 's3')) !== ''
+    await until(isMoved, settleMs, 'something to happen that every agent looks at')
+    await cluster.waitUntilOnline('web', 's3', { by: 's1' })
+    expect(await note()).toBe('s1\n')
   },
 )
