@@ -25,7 +25,7 @@ export type Need =
   | 'promtool'
   | 'user-mode-linux'
   | NbdClient
-export type NbdClient = 'nbdinfo' | 'nbdcopy' | 'qemu-img' | 'qemu-io' | 'fio'
+export type NbdClient = 'nbdinfo' | 'nbdcopy' | 'nbdsh' | 'nbdkit' | 'qemu-img' | 'qemu-io' | 'fio'
 
 /** Why these needs cannot be met, one sentence each; empty when they can. */
 export const missing = (needs: readonly Need[]): string[] => [
@@ -51,6 +51,8 @@ const checks: Record<Exclude<Need, 'lab'>, () => string | null> = {
   'memory-cgroup': () => (memoryHierarchy() === null ? 'no control groups that limit memory' : null),
   nbdinfo: () => onPath('nbdinfo'),
   nbdcopy: () => onPath('nbdcopy'),
+  nbdsh: () => onPath('nbdsh'),
+  nbdkit: () => onPath('nbdkit'),
   'qemu-img': () => onPath('qemu-img'),
   'qemu-io': () => onPath('qemu-io'),
   fio: () => onPath('fio'),
