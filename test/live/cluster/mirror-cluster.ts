@@ -32,6 +32,8 @@ export type MirrorOptions = Omit<ClusterOptions, 'groups'> & {
   readonly sizeMiB?: number
   /** Of the resource `data`. */
   readonly data?: Part
+  /** Of servers whose data partition is on a disk of another kind. */
+  readonly dataOn?: Readonly<Record<string, LoopDevice>>
   /** Instead of the writer of blocks: what runs on the disk. */
   readonly resources?: Readonly<Record<string, Part>>
 }
@@ -55,12 +57,12 @@ export class MirrorCluster {
   }
 
   static async create(lab: Lab, options: MirrorOptions = {}): Promise<MirrorCluster> {
-    const { sizeMiB = 48, data = {}, resources = writing, ...others } = options
+    const { sizeMiB = 48, data = {}, dataOn = {}, resources = writing, ...others } = options
     const disks = Object.fromEntries(
       await Promise.all(
         ['s1', 's2'].map(async (server) => {
-          const held = { data: await lab.loopDevice({ sizeMiB }), metadata: await lab.loopDevice({ sizeMiB: 8 }) }
-          return [server, held] as const
+          const own = dataOn[server] ?? (await lab.loopDevice({ sizeMiB }))
+          return [server, { data: own, metadata: await lab.loopDevice({ sizeMiB: 8 }) }] as const
         }),
       ),
     )
