@@ -56,34 +56,6 @@ test.each(['/dev/data', '/dev/meta'])(
   },
 )
 
-test('a group that is moved, and a cluster that is stopped and started, need no resync', {
-  timeout: timeoutMs,
-}, async () => {
-  const joint = new Joint(4, { ...planOf(new Chance(4)), initial: 'none', writesEvery: [2, 20] })
-  for (const name of servers) joint.powerOn(name)
-  const isServed = (): boolean => joint.serving !== null && joint.state.mirrors[mirror]?.stale === null
-  expect(await joint.until(isServed, 60_000)).toBe(true)
-  await joint.run(5000)
-  const said = joint.history.length
-  for (let move = 0; move < 4; move++) {
-    const from = joint.serving
-    if (from === null) throw new Error('it is not served')
-    order(joint, joint.chance, { do: 'move-group', group, server: serverName(otherOf(from)) })
-    expect(await joint.until(() => isServed() && joint.serving === otherOf(from), 30_000)).toBe(true)
-    await joint.run(3000)
-  }
-  order(joint, joint.chance, { do: 'stop-group', group })
-  expect(await joint.until(() => joint.state.groups.web?.ownership.status === 'stopped', 30_000)).toBe(true)
-  await joint.run(2000)
-  for (const name of servers) joint.powerOff(name)
-  for (const name of servers) joint.powerOn(name)
-  await joint.run(5000)
-  order(joint, joint.chance, { do: 'start-group', group, server: null })
-  expect(await joint.until(isServed, 60_000)).toBe(true)
-  expect(joint.history.slice(said).filter((one) => /broke|resync/.test(one))).toEqual([])
-  await recover(joint)
-})
-
 test('a data plane that stopped while no agent was there is noticed by the next one', {
   timeout: timeoutMs,
 }, async () => {
