@@ -28,6 +28,12 @@ test('a mount whose data plane dies ends, and the group goes on', { timeout: tim
   expect(failure, `${failure}\n${history.slice(-40).join('\n')}`).toBeNull()
 })
 
+// The log was silent when it was mounted, and its agent died before it could say so: it stayed "starting" for ever.
+test('a group that was mounted by an agent that died is adopted by the next one', { timeout: timeoutMs }, async () => {
+  const { failure, history } = await runJoint(1, { faults: /pause|freeze|cut|silent|no log|kill|operator/ })
+  expect(failure, `${failure}\n${history.slice(-40).join('\n')}`).toBeNull()
+})
+
 test.each(['/dev/data', '/dev/meta'])(
   'a following side whose %s fails for minutes is told of once, and is taken back afterwards',
   { timeout: timeoutMs },
