@@ -157,7 +157,10 @@ export class JointAgent {
         return now?.epoch === owned.epoch ? reportStopped(state, group, this.#facts(), 1) : null
       })
     } else if (owned.phase === 'starting' && writer === null) await this.#startGroup(owned)
-    else if (owned.phase === 'online' && (writer === null || !this.#keeper.isServing)) {
+    else if (owned.phase === 'starting' && writer?.isMounted && this.#keeper.isServing) {
+      // An earlier agent has mounted it, and ended before the log knew.
+      await this.#record(owned, 'GroupOnline', { durationMs: 1, adopted: true })
+    } else if (owned.phase === 'online' && (writer === null || !this.#keeper.isServing)) {
       // Of an earlier boot, or it has died.
       await this.#takeDown()
       await this.#stopped(owned)

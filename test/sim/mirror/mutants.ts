@@ -4,11 +4,15 @@
  */
 import type { Mutant } from '../mutants/mutant.ts'
 import type { JointPlan } from './joint-plan.ts'
+import { mutantsInScenes } from './mutants-in-scenes.ts'
+import type { SceneName } from './scenes.ts'
 
-export type MirrorMutant = Omit<Mutant, 'plan'> & {
+export type MirrorMutant = Omit<Mutant, 'plan' | 'scene'> & {
   readonly plan?: Partial<JointPlan>
   /** The first seed that is tried: shortly before the one that saw it. */
   readonly from?: number
+  /** What chance shows too rarely: this one in place of seeds. */
+  readonly scene?: SceneName
 }
 
 /** Many small regions: marks are cleared long before everything was flushed anyway. */
@@ -291,4 +295,5 @@ export const mirrorMutants: readonly MirrorMutant[] = [
     plan: { connects: ['cross', 'lan'], writesEvery: [5, 40], mostOpen: 300, mode: 'sync' },
     faults: /cut$/,
   },
+  ...mutantsInScenes,
 ]

@@ -36,12 +36,17 @@ export type JointWish = { readonly plan?: Partial<JointPlan>; readonly faults?: 
 
 export const runJoint = async (seed: number, wish: JointWish = {}): Promise<JointOutcome> => {
   const joint = new Joint(seed, { ...planOf(new Chance(seed).split('plan')), ...wish.plan })
+  return judged(joint, () => live(joint, wish))
+}
+
+/** What was seen of it that must never be. */
+export const judged = async (joint: Joint, play: () => Promise<void>): Promise<JointOutcome> => {
   let failure: string | null = null
   const unhandled = (bug: unknown): void =>
     joint.violate(`a promise was rejected and nobody cared: ${bug instanceof Error ? bug.stack : String(bug)}`)
   process.on('unhandledRejection', unhandled)
   try {
-    await live(joint, wish)
+    await play()
   } catch (trouble) {
     if (!(trouble instanceof MirrorViolation)) throw trouble
     failure = trouble.message
