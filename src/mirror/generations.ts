@@ -5,7 +5,7 @@ import type { Brand } from '../events/index.ts'
 export type MirrorId = Brand<string, 'MirrorId'>
 /** Names a content that only one side can go on from: 8 random bytes, hexadecimal. */
 export type DataGeneration = Brand<string, 'DataGeneration'>
-/** Names one attempt to bring a copy up with everything, however often it is interrupted: 8 random bytes, hexadecimal. */
+/** Names one attempt to bring a copy up, however often it is interrupted: 8 random bytes, hexadecimal. */
 export type CopyName = Brand<string, 'CopyName'>
 export const copyName = (text: string): CopyName => text as CopyName
 export const mirrorId = (text: string): MirrorId => text as MirrorId

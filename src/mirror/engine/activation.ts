@@ -41,6 +41,13 @@ export const named = (state: MirrorState, newGeneration: () => DataGeneration): 
   return { ...state, generations: { ...generations, current: generations.current ?? newGeneration() } }
 }
 
+/** This side goes on alone. A copy that was begun for an earlier parting says nothing about what the other side lacks now. */
+export const goneAlone = (state: MirrorState, generation: DataGeneration): MirrorState => {
+  const { generations, copyTo } = state
+  const wereJoined = generations.base === null && generations.peer !== null
+  return { ...state, generations: parted(generations, generation), copyTo: wereJoined ? null : copyTo }
+}
+
 export type Activation = {
   readonly epoch: number
   readonly boot: string
@@ -53,13 +60,12 @@ export const activated = (state: MirrorState, { epoch, boot, recorded }: Activat
   const { generations } = state
   const isRecorded = generations.pending !== null && generations.pending === recorded
   return {
-    ...state,
+    ...(isRecorded ? goneAlone(state, recorded) : { ...state, generations: { ...generations, pending: null } }),
     role: 'active',
     isConsistent: true,
     epoch,
     boot,
     // Whatever was copied here, it is served now.
     copyOf: null,
-    generations: isRecorded ? parted(generations, recorded) : { ...generations, pending: null },
   }
 }

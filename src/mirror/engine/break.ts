@@ -3,7 +3,8 @@
  * after a crash in between, the log's word decides whether it is ours.
  */
 import type { ClusterPartition } from '../cluster-partition.ts'
-import { type DataGeneration, parted } from '../generations.ts'
+import type { DataGeneration } from '../generations.ts'
+import { goneAlone } from './activation.ts'
 import type { Asker } from './asker.ts'
 
 export type BreakPort = {
@@ -48,7 +49,7 @@ export class Break {
 
   readonly #recorded = (generation: DataGeneration, because: string): void => {
     const { partition, recorded } = this.#port
-    partition.save({ ...partition.state, generations: parted(partition.state.generations, generation) })
+    partition.save(goneAlone(partition.state, generation))
     this.isUnderWay = false
     recorded(because)
   }

@@ -25,7 +25,7 @@ export type BringUpPort = {
   /** Runs it; trouble with a disk ends the service. */
   readonly guard: (run: () => void) => void
   readonly report: ReportListener
-  /** Of a copy of everything. */
+  /** Of a copy that is begun. */
   readonly newName: () => CopyName
   /** How often the other side's metadata was saved, as it said last. */
   readonly peerSaves: () => number | null
@@ -76,14 +76,20 @@ export class BringUp {
     return this.#hindrance === null ? null : `${this.#hindrance}; tried again in ${Math.ceil(this.#leftMs / 1000)} s`
   }
 
-  /** What is copied: not everything again where a part of that was done. @throws DiskTrouble */
+  /**
+   * What is copied: not everything again where a part of that was done; everything to an older copy of the other side's disks,
+   * from a backup, for it lacks what is marked here no more. @throws DiskTrouble
+   */
   readonly start = ({ state, runs }: Met, wanted: 'differences' | 'everything'): typeof wanted => {
     const { clock, side, writes, limits, times, guard, report, unreadable } = this.#port
-    const copy = wanted === 'everything' && this.#isBegun(state) ? 'differences' : wanted
+    const isBegun = this.#isBegun(state)
+    const copy = isBegun ? 'differences' : this.#isFromPast(state) ? 'everything' : wanted
     this.#session = state.session
     this.#unanswered = null
     const { partition, data } = side
-    if (copy === 'everything') this.#beginEverything()
+    if (copy === 'everything') this.#markEverything()
+    if (!isBegun) this.#beginCopy()
+    const name = partition.state.copyTo?.name ?? null
     // What that side has beyond the end of this one is not mirrored yet.
     const { length } = partition.dirty.marks
     for (const { first, count } of runs)
@@ -91,7 +97,7 @@ export class BringUp {
     this.#attempt = new CatchUp(
       {
         ...{ clock, partition, data, send: writes.send, guard, times, unreadable },
-        copy: wanted === 'everything' ? (partition.state.copyTo?.name ?? null) : null,
+        begin: isBegun || copy === 'everything' ? { copy: name, differences: null } : { copy: null, differences: name },
         flushed: this.rememberSaves,
         finished: this.#finish,
         incomplete: this.#incomplete,
@@ -193,15 +199,25 @@ export class BringUp {
     return copyTo !== null && copyOf === copyTo.name && saves >= copyTo.saves
   }
 
-  /** All is marked, durably, before anything is called by a new name. */
-  readonly #beginEverything = (): void => {
+  /** Since the two parted something was copied, and is marked no more; and that copy is not the one it was copied to. */
+  readonly #isFromPast = ({ generations }: Met['state']): boolean => {
+    const { copyTo, generations: mine } = this.#port.side.partition.state
+    return copyTo !== null && copyTo.saves > 0 && mine.base !== null && generations.current === mine.base
+  }
+
+  readonly #markEverything = (): void => {
+    const { dirty } = this.#port.side.partition
+    dirty.addAll()
+    dirty.store()
+  }
+
+  /** What it lacks is marked, durably, before anything is called by a new name. */
+  readonly #beginCopy = (): void => {
     const { partition } = this.#port.side
-    partition.dirty.addAll()
-    partition.dirty.store()
     partition.save({ ...partition.state, copyTo: { name: this.#port.newName(), saves: 0 } })
   }
 
-  /** An older copy of the other side's disks, from a backup, lacks what is marked here no more. @throws DiskTrouble */
+  /** Before what was copied is marked no more (#isFromPast). @throws DiskTrouble */
   readonly rememberSaves = (): void => {
     const { side, peerSaves } = this.#port
     const { state } = side.partition

@@ -3,9 +3,8 @@ import type { Cancel, Clock } from '../../world/world.ts'
 import { alignedBytes } from '../aligned-memory.ts'
 import type { ClusterPartition } from '../cluster-partition.ts'
 import { type Disk, DiskTrouble } from '../disk.ts'
-import type { CopyName } from '../generations.ts'
 import { type Frame, frame, maxPayloadBytes } from '../peer/frame.ts'
-import { encodeMessage } from '../peer/messages.ts'
+import { type Begin, encodeMessage } from '../peer/messages.ts'
 import type { Range } from './intents.ts'
 import type { Duration } from './statistics.ts'
 
@@ -15,8 +14,8 @@ export type ResyncPort = {
   readonly data: Disk
   /** Sends under the next number, which it answers. */
   readonly send: (one: Frame) => number
-  /** What is copied: its name, where that is everything. */
-  readonly copy: CopyName | null
+  /** What is copied, and under which name. */
+  readonly begin: Begin
   /** Both sides have flushed what was copied so far: nothing may say so before this has returned. @throws DiskTrouble */
   readonly flushed: () => void
   /** The other side has everything, and both sides have flushed all that was written under a number below this one. */
@@ -89,7 +88,7 @@ export class Resync {
 
   readonly start = (): void => {
     this.#totalBytes = this.#leftBytes()
-    this.#port.send(frame('resync-begin', { payload: encodeMessage({ copy: this.#port.copy }) }))
+    this.#port.send(frame('resync-begin', { payload: encodeMessage(this.#port.begin) }))
     this.#pump()
   }
 

@@ -208,8 +208,8 @@ export class Standby {
     const begin = parseBegin(one)
     if (begin === null) throw new Error('a resync that does not say what it is')
     const { isConsistent, copyOf } = partition.state
-    if (isConsistent || copyOf !== begin.copy)
-      partition.save({ ...partition.state, isConsistent: false, copyOf: begin.copy })
+    const name = begin.copy ?? begin.differences
+    if (isConsistent || copyOf !== name) partition.save({ ...partition.state, isConsistent: false, copyOf: name })
     // All is marked on the other side; before that is saved here they must stay.
     if (begin.copy !== null && begin.copy !== copyOf) this.#forgetMarks()
   }

@@ -33,10 +33,10 @@ export type MirrorState = {
   /** Boot of the machine under which the data partition was last written: another one may have lost what it cached. */
   readonly boot: string
   readonly generations: Generations
-  /** Everything is being copied here under this name; null: nothing is, or it has been. */
+  /** This copy is being brought up under this name; null: it is not, or by older software. */
   readonly copyOf: CopyName | null
   /**
-   * Everything is being copied to the other side under this name. Invariant: a copy of this name whose metadata was saved
+   * The other side is being brought up under this name. Invariant: a copy of this name whose metadata was saved
    * at least so often lacks only what is marked here.
    */
   readonly copyTo: { readonly name: CopyName; readonly saves: number } | null

@@ -59,7 +59,7 @@ const stateSchema = z.object({
   /** What its disk reads and writes as a whole; older software does not say. */
   sectorBytes: count.nullable().default(null),
   generations: generationsSchema,
-  /** Everything is being copied to it under this name; older software has none. */
+  /** It is being copied to under this name; older software has none. */
   copyOf: name.nullable().default(null),
   /** How often its metadata was saved. */
   saves: count.default(0),
@@ -68,7 +68,8 @@ const stateSchema = z.object({
 export type PeerState = Omit<z.infer<typeof stateSchema>, 'generations'> & { readonly generations: Generations }
 
 const joinSchema = z.object({ generations: generationsSchema })
-const beginSchema = z.object({ copy: name.nullable() })
+/** Software that gives no name to a copy of differences ignores the other one. */
+const beginSchema = z.object({ copy: name.nullable(), differences: name.nullable().default(null) })
 
 const parse = <T>(schema: z.ZodType<T>, { payload }: Frame): T | null => {
   try {
@@ -79,7 +80,8 @@ const parse = <T>(schema: z.ZodType<T>, { payload }: Frame): T | null => {
   }
 }
 
-type Begin = { readonly copy: CopyName | null }
+/** The name of the copy: `copy` where all is marked on the side that copies, so that the other one's marks count no more. */
+export type Begin = { readonly copy: CopyName | null; readonly differences: CopyName | null }
 export const encodeMessage = (message: Hello | PeerState | Begin | { readonly generations: Generations }): Uint8Array =>
   new TextEncoder().encode(JSON.stringify(message))
 /** Each is null when the payload is not one. */
@@ -89,7 +91,7 @@ export const parseJoin = (one: Frame): { readonly generations: Generations } | n
 
 /** Of older software it is empty. */
 export const parseBegin = (one: Frame): Begin | null =>
-  one.payload.length === 0 ? { copy: null } : parse(beginSchema, one)
+  one.payload.length === 0 ? { copy: null, differences: null } : parse(beginSchema, one)
 
 /** Blocks as pairs of first index and count, 12 bytes each. */
 export type BlockRun = { readonly first: number; readonly count: number }

@@ -1,4 +1,4 @@
-/** A first copy that is interrupted goes on where it stood, whichever side is started anew; and not where that cannot be known. */
+/** A copy that is interrupted goes on where it stood, whichever side is started anew; and not where that cannot be known. */
 import { describe, expect, test } from 'vitest'
 import { DiskTrouble } from '../../../src/mirror/disk.ts'
 import { blockBytes, blocks, MirrorPair } from './mirror-pair.ts'
@@ -19,7 +19,11 @@ const stoppedAfter = async (sent: number): Promise<MirrorPair> => {
 }
 
 /** Whatever is left of the copy travels; more than `sent` blocks of it are lost on the way. */
-const goOn = async (pair: MirrorPair, sent = Number.POSITIVE_INFINITY): Promise<void> => {
+const goOn = async (
+  pair: MirrorPair,
+  sent = Number.POSITIVE_INFINITY,
+  begin: (pair: MirrorPair) => Promise<void> = (one) => one.pairUp(),
+): Promise<void> => {
   let left = sent
   // Block by block: otherwise all of so small a mirror is one chunk.
   pair.servers.alpha.data.before = ({ do: operation, at, length }) => {
@@ -30,7 +34,7 @@ const goOn = async (pair: MirrorPair, sent = Number.POSITIVE_INFINITY): Promise<
     if (one.kind === 'write' && one.isResync) left -= one.length / blockBytes
     return left < 0 ? null : one
   }
-  await pair.pairUp()
+  await begin(pair)
   pair.filter = (one) => one
 }
 
@@ -137,6 +141,60 @@ describe('a first copy of which a half is durable on both sides', () => {
     metadata.damage(0, itsMetadata)
     await startBeta(pair)
     expect(copiedAtLast(pair)).toMatchObject({ copy: 'everything' })
+    expect(pair.areEqual()).toBe(true)
+  })
+})
+
+describe('a copy of differences of which a part is durable on both sides', () => {
+  /** The two were equal, and have parted; of what differs since, so many blocks were sent. */
+  const partedAfter = async (sent: number): Promise<MirrorPair> => {
+    const pair = new MirrorPair({ limits })
+    await pair.pairUp()
+    pair.crash('beta')
+    const written = Array.from({ length: blocks }, (_, block) => pair.write('alpha', block, block + 1))
+    await pair.virtual.pass(3000)
+    const flushed = pair.flush('alpha')
+    await pair.virtual.pass(100)
+    for (const one of [...written, flushed]) expect(one.answer).toBeNull()
+    await goOn(pair, sent, startBeta)
+    return pair
+  }
+
+  test('copies what differs alone when the same copy is back', async () => {
+    const pair = await partedAfter(40)
+    pair.crash('beta', none)
+    await startBeta(pair)
+    expect(copiedAtLast(pair)).toMatchObject({ copy: 'differences' })
+    expect(pair.areEqual()).toBe(true)
+  })
+
+  test('copies everything to one from a backup that was taken when less was copied', async () => {
+    const pair = await partedAfter(20)
+    const { data, metadata } = pair.servers.beta
+    const [backup, itsMetadata] = [Uint8Array.from(data.content), Uint8Array.from(metadata.content)]
+    pair.crash('beta')
+    await goOn(pair, 40, startBeta)
+    pair.crash('beta')
+    data.damage(0, backup)
+    metadata.damage(0, itsMetadata)
+    await startBeta(pair)
+    expect(copiedAtLast(pair)).toMatchObject({ copy: 'everything' })
+    expect(pair.areEqual()).toBe(true)
+  })
+
+  test('copies what differs alone once the two were equal, and parted again', async () => {
+    const pair = await partedAfter(40)
+    pair.crash('beta', none)
+    // The source never hears that the other side has everything.
+    pair.filter = (one) => (one.kind === 'ack' && pair.told('resync').at(-1)?.state === 'ended' ? null : one)
+    await startBeta(pair)
+    pair.filter = (one) => one
+    pair.crash('beta')
+    const written = pair.write('alpha', 3, 99)
+    await pair.virtual.pass(3000)
+    expect(written.answer).toBeNull()
+    await startBeta(pair)
+    expect(copiedAtLast(pair)).toMatchObject({ copy: 'differences' })
     expect(pair.areEqual()).toBe(true)
   })
 })
