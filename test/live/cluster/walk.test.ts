@@ -13,10 +13,9 @@ import { expect } from 'vitest'
 import { createLab } from '../lab/lab.ts'
 import { liveTest } from '../lab/live-test.ts'
 import { checked } from './cluster-test.ts'
-import { otherFloating } from './configuration.ts'
-import { type Places, WalkCluster } from './walk-cluster.ts'
+import { type Places, served, WalkCluster } from './walk-cluster.ts'
 
-const needs = ['lab', 'nats-server', 'postgres', 'losetup', 'mkfs.ext4', 'fuse'] as const
+const needs = ['lab', 'nats-server', 'postgres', 'pgbench', 'losetup', 'mkfs.ext4', 'fuse'] as const
 
 const apart: Places = { a: 's1', b: 's2', t: 's1' }
 const allOn = (server: string): Places => ({ a: server, b: server, t: server })
@@ -26,31 +25,30 @@ const isNotCurrent = /its copy of mirror [ab]\.md is (not current yet|stale sinc
 liveTest(
   'two servers with mirror disks walk through their state transitions',
   { needs, timeoutMs: 600_000 },
-  async () => {
+  async (context) => {
     await using lab = await createLab({ hosts: ['s1', 's2', 'w'] })
-    const walk = await WalkCluster.create(lab)
+    await using walk = await WalkCluster.create(lab)
     await checked(walk.cluster, async () => {
       await createAndStop(walk)
       await leaveAndReturn(walk)
       await shutDownTogether(walk, 'steps 11 and 12')
       await shutDownOneAfterTheOther(walk)
       await shutDownTogether(walk, 'steps 19 and 20')
+      await context.annotate(`acknowledged commits, all there: ${JSON.stringify(walk.committed)}`)
     })
   },
 )
 
 const createAndStop = async (walk: WalkCluster): Promise<void> => {
-  await walk.cluster.start()
-  await walk.cluster.watch()
-  await walk.cluster.watch({ address: otherFloating })
+  await walk.start()
   await walk.arriveAt('step 1', apart)
   await walk.waitUntilWhole()
   const first = (await walk.cluster.events('MirrorResyncStarted')).map(({ data }) => `${data.mirror} ${data.copy}`)
   expect(first.toSorted()).toEqual(['a.md everything', 'b.md everything'])
 
-  for (const group of ['a', 'b']) await walk.do('s1', 'group', 'stop', group)
+  for (const group of served) await walk.do('s1', 'group', 'stop', group)
   await walk.arriveAt('step 2', { a: null, b: null, t: 's1' })
-  for (const group of ['a', 'b']) await walk.do('s1', 'group', 'start', group)
+  for (const group of served) await walk.do('s1', 'group', 'start', group)
   await walk.arriveAt('step 3', apart)
   await walk.waitUntilWhole()
 }
@@ -97,9 +95,9 @@ const shutDownTogether = async (walk: WalkCluster, station: string): Promise<voi
   await walk.do('s1', 'cluster', 'stop', '--yes')
   await walk.arriveAt(`${station}, stopped`, nowhere)
   const events = (await walk.cluster.events('ResourceDeactivated')).slice(stopped)
-  for (const group of ['a', 'b']) {
+  for (const group of served) {
     const order = events.filter(({ data }) => data.group === group).map(({ data }) => String(data.resource))
-    const services = [...(group === 'a' ? ['a-database'] : []), `${group}-server`]
+    const services = [`${group}-database`, `${group}-server`]
     expect(order.toSorted()).toEqual([`${group}-address`, ...services, 'md'].toSorted())
     expect(order.slice(0, services.length).toSorted()).toEqual(services)
   }
@@ -117,7 +115,7 @@ const shutDownOneAfterTheOther = async (walk: WalkCluster): Promise<void> => {
   await walk.shutDown('s1')
   await walk.waitUntilStale('s1')
   await walk.arriveAt('step 13', allOn('s2'))
-  for (const group of ['a', 'b']) await walk.do('s2', 'group', 'stop', group)
+  for (const group of served) await walk.do('s2', 'group', 'stop', group)
   await walk.shutDown('s2')
   await walk.boot('s1', 's2')
   await walk.arriveAt('step 15', { a: null, b: null, t: 's1' })
@@ -126,7 +124,7 @@ const shutDownOneAfterTheOther = async (walk: WalkCluster): Promise<void> => {
   await walk.arriveAt('step 16', { a: null, b: null, t: 's1' })
 
   const before17 = (await walk.resyncs()).length
-  for (const group of ['a', 'b']) {
+  for (const group of served) {
     await walk.expectRefused(isNotCurrent, 's1', 'group', 'start', group, '--on', 's1')
     await walk.do('s1', 'group', 'start', group)
   }
