@@ -21,7 +21,7 @@ const sizeMiB = 160
 const resyncMiBPerSecond = 12
 const bulkMiB = 64
 /** Two databases, both copies of each, and the cluster share two cores. */
-const mostPerSecond = 10
+const load = { clients: 2, mostPerSecond: 10 }
 
 /** Where every group is; null: it is stopped. */
 export type Places = Readonly<Record<'a' | 'b' | 't', string | null>>
@@ -48,7 +48,7 @@ export class WalkCluster {
   constructor(cluster: Cluster, disks: Readonly<Record<Served, Disks>>) {
     this.cluster = cluster
     this.#disks = disks
-    const audit = (name: Served) => new AuditedCommits(cluster.lab.client, addressOf[name], { mostPerSecond })
+    const audit = (name: Served) => new AuditedCommits(cluster.lab.client, addressOf[name], load)
     this.#commits = { a: audit('a'), b: audit('b') }
   }
 
@@ -309,8 +309,10 @@ export class WalkCluster {
   async #expectCommits(name: Served, station: string): Promise<void> {
     const commits = this.#commits[name]
     const before = commits.count
+    if ((await commits.expectNothingLost()) > before) return
+    // No client had found the database here yet.
     await until(() => commits.count > before, mirrorMs, `${station}: the database of ${name} to take commits`)
-    expect(await commits.expectNothingLost(), `${station}: commits of ${name} looked for`).toBeGreaterThan(before)
+    await commits.expectNothingLost()
   }
 
   #on(): readonly string[] {
