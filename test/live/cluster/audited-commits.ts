@@ -6,11 +6,11 @@ import { until } from '../lab/until.ts'
 import { mirrorMs } from './mirror-cluster.ts'
 import { query } from './postgres.ts'
 
-const clients = 4
+const usualClients = 4
 /** Of one run of pgbench: it tells only at its end what was acknowledged. */
 const runSeconds = 1
 /** A second has more commits than a 2-core machine that runs the whole cluster should spend itself on. */
-const mostPerSecond = 100
+const usuallyPerSecond = 100
 /** Between runs while nobody answers. */
 const againMs = 50
 
@@ -35,6 +35,8 @@ type Commit = { readonly key: string; readonly client: number; readonly beganUs:
 export class AuditedCommits {
   readonly #host: Host
   readonly #address: string
+  readonly #clients: number
+  readonly #mostPerSecond: number
   #committed: Commit[] = []
   #count = 0
   #mostAtOnce = 0
@@ -45,9 +47,11 @@ export class AuditedCommits {
   #loop: Promise<void> | null = null
   #underWay: Promise<void> = Promise.resolve()
 
-  constructor(host: Host, address: string) {
+  constructor(host: Host, address: string, { clients = usualClients, mostPerSecond = usuallyPerSecond } = {}) {
     this.#host = host
     this.#address = address
+    this.#clients = clients
+    this.#mostPerSecond = mostPerSecond
   }
 
   /** Acknowledged so far; told once a second. */
@@ -115,7 +119,13 @@ export class AuditedCommits {
   async #runOnce(run: number): Promise<readonly Commit[]> {
     const prefix = `/run/commits-${this.#address}`
     const bench = [
-      ...['pgbench', '--no-vacuum', `--client=${clients}`, `--time=${runSeconds}`, `--rate=${mostPerSecond}`],
+      ...[
+        'pgbench',
+        '--no-vacuum',
+        `--client=${this.#clients}`,
+        `--time=${runSeconds}`,
+        `--rate=${this.#mostPerSecond}`,
+      ],
       ...['--file=-', '--define=number=0', `--define=run=${run}`, '--log', `--log-prefix=${prefix}`],
     ]
     const database = `host=${this.#address} user=postgres dbname=postgres ${patience}`

@@ -1,15 +1,27 @@
+/** The cluster of the walk: two groups with PostgreSQL on a mirror disk each, which clients commit to all the time. */
+import { execFile } from 'node:child_process'
+import { promisify } from 'node:util'
 import { expect } from 'vitest'
 import { mirrorOf } from '../../../src/projections/mirrors.ts'
 import type { Lab } from '../lab/lab.ts'
+import type { LoopDevice } from '../lab/loop-device.ts'
 import { until } from '../lab/until.ts'
+import { AuditedCommits } from './audited-commits.ts'
 import { type Cluster, createCluster } from './cluster.ts'
 import { banner, floating, otherFloating, type Part, portOf, type Timing } from './configuration.ts'
 import { mirrorMs } from './mirror-cluster.ts'
-import { postgres, query } from './postgres.ts'
+import { postgres } from './postgres.ts'
+
+const execute = promisify(execFile)
 
 const management = '10.77.2.102'
-/** The database is on the mirror of a. */
-const sizesMiB = { a: 160, b: 24 }
+/** Room for a database. */
+const sizeMiB = 160
+/** A resync of what differs is over before anybody could ask; one of `bulkMiB` takes five seconds. The first copies take 13. */
+const resyncMiBPerSecond = 12
+const bulkMiB = 64
+/** Two databases, both copies of each, and the cluster share two cores. */
+const load = { clients: 2, mostPerSecond: 10 }
 
 /** Where every group is; null: it is stopped. */
 export type Places = Readonly<Record<'a' | 'b' | 't', string | null>>
@@ -20,37 +32,64 @@ const patient: Timing = {
 }
 
 const addressOf = { a: floating, b: otherFloating, t: management }
-const served = ['a', 'b'] as const
+export const served = ['a', 'b'] as const
+type Served = (typeof served)[number]
+
+type Disks = Readonly<Record<string, { readonly data: LoopDevice; readonly metadata: LoopDevice }>>
 
 export class WalkCluster {
   readonly cluster: Cluster
+  readonly #disks: Readonly<Record<Served, Disks>>
+  readonly #commits: Readonly<Record<Served, AuditedCommits>>
   #stations: readonly string[] = []
+  /** Where their commits were looked for last; null: they have been stopped since. */
+  #auditedAt: Readonly<Record<Served, string | null>> = { a: null, b: null }
 
-  constructor(cluster: Cluster) {
+  constructor(cluster: Cluster, disks: Readonly<Record<Served, Disks>>) {
     this.cluster = cluster
+    this.#disks = disks
+    const audit = (name: Served) => new AuditedCommits(cluster.lab.client, addressOf[name], load)
+    this.#commits = { a: audit('a'), b: audit('b') }
   }
 
   static async create(lab: Lab): Promise<WalkCluster> {
-    const group = async (name: 'a' | 'b', servers: readonly string[], port: number) => ({
-      servers,
-      resources: {
-        [`${name}-address`]: { type: 'fip', address: `${addressOf[name]}/24` },
-        md: await diskOf(lab, { mountPoint: `/run/${name}`, port, sizeMiB: sizesMiB[name] }),
-        [`${name}-server`]: banner({ after: [`${name}-address`, 'md'] }, portOf(addressOf[name])),
-      },
-    })
-    const database = postgres({ mountPoint: '/run/a', address: addressOf.a, after: ['a-address', 'md'] })
-    const a = await group('a', ['s1', 's2'], 29_050)
+    const disks = { a: await disksOf(lab), b: await disksOf(lab) }
+    const group = (name: Served, servers: readonly string[], port: number) => {
+      const [mountPoint, address, after] = [`/run/${name}`, addressOf[name], [`${name}-address`, 'md']]
+      const resources = {
+        [`${name}-address`]: { type: 'fip', address: `${address}/24` },
+        md: mirrorDisk({ mountPoint, port, disks: disks[name] }),
+        [`${name}-server`]: banner({ after }, portOf(address)),
+        [`${name}-database`]: postgres({ mountPoint, address, after }),
+      }
+      return { servers, resources }
+    }
     const groups = {
-      a: { ...a, resources: { ...a.resources, 'a-database': database } },
-      b: await group('b', ['s2', 's1'], 29_051),
+      a: group('a', ['s1', 's2'], 29_050),
+      b: group('b', ['s2', 's1'], 29_051),
       t: {
         kind: 'management',
         servers: ['s1', 's2'],
         resources: { 't-address': { type: 'fip', address: `${management}/24` } },
       },
     }
-    return new WalkCluster(await createCluster(lab, { groups, timing: patient }))
+    return new WalkCluster(await createCluster(lab, { groups, timing: patient }), disks)
+  }
+
+  /** With what watches both groups, and clients of both that commit until this is disposed of. */
+  async start(): Promise<void> {
+    await this.cluster.start()
+    for (const name of served) await this.cluster.watch({ address: addressOf[name] })
+    await Promise.all(served.map((name) => this.#commits[name].start()))
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all(served.map((name) => this.#commits[name].stop()))
+  }
+
+  /** Acknowledged so far. */
+  get committed(): Readonly<Record<Served, number>> {
+    return { a: this.#commits.a.count, b: this.#commits.b.count }
   }
 
   /** On a server that is on. */
@@ -64,9 +103,23 @@ export class WalkCluster {
     expect(stdout + stderr).toMatch(words)
   }
 
-  /** As baton-server.service and the power button do it: its groups leave in order, then it is off. */
+  /**
+   * As baton-server.service and the power button do it: its groups leave in order, then it is off. Not before they are up on the
+   * other one: a copy that is brought up at the very moment when its power goes may need everything afterwards.
+   */
   async shutDown(server: string): Promise<void> {
     await this.do(server, 'server', 'stop', server, '--yes')
+    const other = this.#on().find((one) => one !== server)
+    const isTakenOver = async () => {
+      const { groups, mirrors } = (await this.cluster.status(other ?? server)).state
+      return served.every((name) => {
+        const ownership = groups[name]?.ownership
+        if (ownership?.status !== 'assigned') return true
+        const isUp = ownership.server === other && ownership.phase === 'online'
+        return isUp && mirrorOf(mirrors, `${name}.md`)?.stale === null
+      })
+    }
+    if (other !== undefined) await until(isTakenOver, mirrorMs, `${other} to run what ${server} has left`)
     await this.cluster.powerOff(server)
   }
 
@@ -109,8 +162,9 @@ export class WalkCluster {
   }
 
   /**
-   * Every server that is on says that every group is there; what runs answers there, and its disk holds all that was
-   * written at every station before. Then this station is written, too.
+   * Every server that is on says that every group is there; what runs answers there, its disk holds all that was written at
+   * every station before, and where it was moved or started, its database every commit that was acknowledged, and more of
+   * them. Then this station is written, too.
    */
   async arriveAt(station: string, places: Places): Promise<void> {
     const wanted = JSON.stringify(places)
@@ -122,26 +176,15 @@ export class WalkCluster {
       throw new Error(`${station}: ${String(error)}`, { cause: error })
     })
     for (const name of ['a', 'b', 't'] as const) await this.#expectAddressAt(name, places[name])
-    for (const [index, name] of served.entries()) {
-      const server = places[name]
-      if (server === null) continue
-      await this.cluster.watches[index]?.waitFor(server, mirrorMs)
-      const file = `/run/${name}/stations`
-      const host = this.cluster.host(server)
-      const found = await host.ok(['sh', '-c', `touch ${file}; cat ${file}`])
-      expect(found.split('\n').filter(Boolean), `${station}: ${file} on ${server}`).toEqual(this.#of(name))
-      await host.ok(['sh', '-c', `echo '${station}' >>${file} && sync`])
-      if (name === 'a') await this.#expectDatabase(station)
-      this.#stations = [...this.#stations, `${name} ${station}`]
-    }
+    await Promise.all(served.map((name) => this.#expectServed(name, station, places[name])))
   }
 
-  async waitUntilWhole(...groups: readonly ('a' | 'b')[]): Promise<void> {
+  async waitUntilWhole(...groups: readonly Served[]): Promise<void> {
     for (const group of groups.length > 0 ? groups : served)
       await until(async () => (await this.staleOf(group)) === null, mirrorMs, `the mirror of ${group} to be whole`)
   }
 
-  async waitUntilStale(server: string, ...groups: readonly ('a' | 'b')[]): Promise<void> {
+  async waitUntilStale(server: string, ...groups: readonly Served[]): Promise<void> {
     for (const group of groups.length > 0 ? groups : served)
       await until(
         async () => (await this.staleOf(group)) === server,
@@ -151,10 +194,85 @@ export class WalkCluster {
   }
 
   /** The server that lacks something; undefined before the mirror is made. */
-  async staleOf(group: 'a' | 'b'): Promise<string | null | undefined> {
+  async staleOf(group: Served): Promise<string | null | undefined> {
     const [server] = this.#on()
     if (server === undefined) throw new Error('no server is on')
     return mirrorOf((await this.cluster.status(server)).state.mirrors, `${group}.md`)?.stale
+  }
+
+  /** The other side is left behind, by an operator, and by so much that it takes a while until it is brought up. */
+  async leaveBehind(group: Served, { on, stale }: { readonly on: string; readonly stale: string }): Promise<void> {
+    await this.do(on, 'mirror', 'break', `${group}.md`)
+    await this.waitUntilStale(stale, group)
+    const bulk = `/run/${group}/bulk`
+    await this.cluster
+      .host(on)
+      .ok(['sh', '-c', `head -c ${bulkMiB}M /dev/urandom >${bulk} && sync && rm ${bulk} && sync`])
+  }
+
+  /** It is let connect again; from here on it is being brought up, and that is seen. */
+  async bringUp(group: Served, { on, stale }: { readonly on: string; readonly stale: string }): Promise<void> {
+    await this.do(on, 'mirror', 'connect', `${group}.md`)
+    const isBroughtUp = async () => {
+      const { state, mirrors } = await this.cluster.status(on)
+      const known = mirrorOf(state.mirrors, `${group}.md`)
+      const { condition } = mirrors.find(({ name }) => name === `${group}.md`)?.plane ?? {}
+      const { source, target, interrupted } = known?.resync ?? {}
+      const isSo = known?.stale === stale && source === on && target === stale && interrupted === null
+      return isSo && condition?.pair === 'resyncing'
+    }
+    await until(isBroughtUp, mirrorMs, `${stale} to be brought up from ${on}`)
+  }
+
+  async expectBulkCopied(group: Served, { on, stale }: { readonly on: string; readonly stale: string }): Promise<void> {
+    const last = (await this.resyncs()).findLast(({ mirror }) => mirror === `${group}.md`)
+    expect(last).toMatchObject({ source: on, target: stale, copy: 'differences' })
+    expect(last?.totalBytes).toBeGreaterThanOrEqual(bulkMiB * 1_048_576)
+    // What the file system and the clients have written beside it is a few MiB.
+    expect(last?.totalBytes, 'no more than differed').toBeLessThan((bulkMiB + 16) * 1_048_576)
+  }
+
+  /**
+   * Nothing is on but the witness. The log, as it has it, says that both have left in order, and which copies are current;
+   * those have what was written at the station `newest`, and the others only what was before.
+   */
+  async expectAllDown({ current, stale, newest }: { readonly [of in 'current' | 'stale' | 'newest']: string }) {
+    expect(this.#on()).toEqual([])
+    const known = async () => {
+      const { servers, groups, mirrors } = (await this.cluster.status('w')).state
+      return {
+        servers: Object.fromEntries(Object.values(servers.byName).map(({ name, status }) => [name, status])),
+        owned: Object.values(groups).flatMap(({ name, ownership }) => (ownership.status === 'assigned' ? [name] : [])),
+        copies: served.map((name) => {
+          const mirror = mirrorOf(mirrors, `${name}.md`)
+          return [name, mirror?.current, mirror?.stale]
+        }),
+      }
+    }
+    const wanted = {
+      servers: { [current]: 'left', [stale]: 'left' },
+      owned: [],
+      copies: served.map((name) => [name, current, stale]),
+    }
+    const isKnown = async () => {
+      expect(await known()).toEqual(wanted)
+      return true
+    }
+    // What was last written may be on its way to the witness.
+    await until(isKnown, mirrorMs, 'the witness to know that all have left')
+    const answers = Object.values(addressOf).map((address) => this.cluster.lab.client.whoHas(address))
+    expect((await Promise.all(answers)).flat(), 'who has an address of a group').toEqual([])
+    for (const name of served) {
+      const on = async (server: string) => {
+        const file = this.#disks[name][server]?.data.file ?? ''
+        return (await execute('debugfs', ['-R', 'cat /stations', file])).stdout.split('\n').filter(Boolean)
+      }
+      expect(await on(current), `stations of ${name} on the disk of ${current}`).toEqual(this.#of(name))
+      expect(this.#of(name).at(-1)).toBe(newest)
+      const older = await on(stale)
+      expect(older, `stations of ${name} on the disk of ${stale}`).not.toContain(newest)
+      expect(older.length, `older stations of ${name} on the disk of ${stale}`).toBeGreaterThan(0)
+    }
   }
 
   async resyncs() {
@@ -173,15 +291,28 @@ export class WalkCluster {
     return { broken: (await this.cluster.events('MirrorBroken')).length, resyncs: await this.resyncs() }
   }
 
-  /** Every station that was committed before is there; then this one is, too. */
-  async #expectDatabase(station: string): Promise<void> {
-    const ask = async (sql: string): Promise<readonly string[]> => {
-      const asked = async () => (await query(this.cluster.lab.client, addressOf.a, sql))?.split('\n')
-      return (await until(asked, mirrorMs, `${station}: the database to answer`)).filter(Boolean)
-    }
-    await ask('create table if not exists audit (number serial, station text primary key)')
-    expect(await ask('select station from audit order by number'), `${station}: the table`).toEqual(this.#of('a'))
-    await ask(`insert into audit (station) values ('${station}') on conflict do nothing`)
+  async #expectServed(name: Served, station: string, server: string | null): Promise<void> {
+    const before = this.#auditedAt[name]
+    this.#auditedAt = { ...this.#auditedAt, [name]: server }
+    if (server === null) return
+    await this.cluster.watches[served.indexOf(name)]?.waitFor(server, mirrorMs)
+    const file = `/run/${name}/stations`
+    const host = this.cluster.host(server)
+    const found = await host.ok(['sh', '-c', `touch ${file}; cat ${file}`])
+    expect(found.split('\n').filter(Boolean), `${station}: ${file} on ${server}`).toEqual(this.#of(name))
+    await host.ok(['sh', '-c', `echo '${station}' >>${file} && sync`])
+    this.#stations = [...this.#stations, `${name} ${station}`]
+    if (server !== before) await this.#expectCommits(name, station)
+  }
+
+  /** Those of clients that have found it here are there, too. */
+  async #expectCommits(name: Served, station: string): Promise<void> {
+    const commits = this.#commits[name]
+    const before = commits.count
+    if ((await commits.expectNothingLost()) > before) return
+    // No client had found the database here yet.
+    await until(() => commits.count > before, mirrorMs, `${station}: the database of ${name} to take commits`)
+    await commits.expectNothingLost()
   }
 
   #on(): readonly string[] {
@@ -212,16 +343,19 @@ export class WalkCluster {
   }
 }
 
-type Disk = { readonly mountPoint: string; readonly port: number; readonly sizeMiB: number }
+const disksOf = async (lab: Lab): Promise<Disks> => {
+  const one = async () => ({ data: await lab.loopDevice({ sizeMiB }), metadata: await lab.loopDevice({ sizeMiB: 8 }) })
+  return { s1: await one(), s2: await one() }
+}
 
-const diskOf = async (lab: Lab, { mountPoint, port, sizeMiB }: Disk): Promise<Part> => {
-  const pair = async (of: { readonly sizeMiB: number }) => ({
-    s1: (await lab.loopDevice(of)).device,
-    s2: (await lab.loopDevice(of)).device,
-  })
+type MirrorDisk = { readonly mountPoint: string; readonly port: number; readonly disks: Disks }
+
+const mirrorDisk = ({ mountPoint, port, disks }: MirrorDisk): Part => {
+  const devices = (kind: 'data' | 'metadata') =>
+    Object.fromEntries(Object.entries(disks).map(([server, of]) => [server, of[kind].device]))
   return {
     ...{ type: 'md', mountPoint, port, fileSystem: 'ext4', mkfs: true },
-    ...{ dataPartition: await pair({ sizeMiB }), clusterPartition: await pair({ sizeMiB: 8 }) },
+    ...{ dataPartition: devices('data'), clusterPartition: devices('metadata'), resync: { rate: resyncMiBPerSecond } },
     ...{ activation: { timeout: '40s' }, deactivation: { timeout: '15s' } },
   }
 }
