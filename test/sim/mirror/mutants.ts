@@ -109,9 +109,9 @@ export const mirrorMutants: readonly MirrorMutant[] = [
   {
     name: 'the content keeps its name at a break',
     rule: 'mirror.md: generation',
-    file: 'mirror/engine/break.ts',
-    find: 'generations: parted(partition.state.generations, generation)',
-    instead: 'generations: { ...partition.state.generations, pending: null }',
+    file: 'mirror/engine/activation.ts',
+    find: 'generations: parted(generations, generation)',
+    instead: 'generations: { ...generations, pending: null }',
     seenBy: /./,
     faults: /power|cut|kill mirror/,
   },
