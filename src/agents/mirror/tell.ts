@@ -80,10 +80,14 @@ export const mirrorTeller = (world: Pick<World, 'clock'>, parts: TellerParts): M
   }
 }
 
-/** Extents that were written, until the log has them; one telling at a time. */
+/**
+ * Extents that were written, until the log has them; one telling at a time. Who asks while one is under way has to be told of
+ * what is new since then: that of a break is complete only after it.
+ */
 const extentTeller = ({ name, me, recorder, link }: TellerParts): (() => Promise<void>) => {
   let recorded: readonly RecordedExtents[] = []
   let underWay: Promise<void> | null = null
+  let isAskedAgain = false
   const telling = async (): Promise<void> => {
     // As it is before it is asked: what is broken or joined from here on may be news to the data plane as well.
     const { generation = null, epochs = [] } = constructedMirror(recorder.state(), name) ?? {}
@@ -103,10 +107,19 @@ const extentTeller = ({ name, me, recorder, link }: TellerParts): (() => Promise
       if (told.answer !== 'given-up') recorded = [...recorded, { epoch, number, isOver: as === 'over' && isComplete }]
     }
   }
-  return () => {
-    underWay ??= telling().finally(() => {
+  const tellAll = async (): Promise<void> => {
+    try {
+      do {
+        isAskedAgain = false
+        await telling()
+      } while (isAskedAgain)
+    } finally {
       underWay = null
-    })
+    }
+  }
+  return () => {
+    isAskedAgain = underWay !== null
+    underWay ??= tellAll()
     return underWay
   }
 }
