@@ -30,6 +30,9 @@ export const calm: Timing = {
   stall: '200ms',
 }
 
+/** The same with ten seconds to come back: starting takes two where another test has both processors. */
+export const patient: Timing = { ...calm, timeout: '12s', release: '2s' }
+
 export type Part = Readonly<Record<string, unknown>>
 
 export type ClusterOptions = {

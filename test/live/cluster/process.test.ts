@@ -4,13 +4,13 @@ import { describe, expect } from 'vitest'
 import { until } from '../lab/until.ts'
 import { settleMs } from './cluster.ts'
 import { clusterTest } from './cluster-test.ts'
-import { calm } from './configuration.ts'
+import { calm, patient } from './configuration.ts'
 import { pidsWith } from './voter-processes.ts'
 
 describe('the death of', () => {
   clusterTest(
     'an agent interrupts nothing: the next one adopts what runs, and none starts beside another',
-    { timing: calm },
+    { timing: patient },
     async (cluster) => {
       const watch = await cluster.watch()
       await watch.waitFor('s1', settleMs)
@@ -31,7 +31,7 @@ describe('the death of', () => {
     },
   )
 
-  clusterTest('a log server, or of a guardian, interrupts nothing', { timing: calm }, async (cluster) => {
+  clusterTest('a log server, or of a guardian, interrupts nothing', { timing: patient }, async (cluster) => {
     const watch = await cluster.watch()
     await watch.waitFor('s1', settleMs)
     for (const role of ['guardian', 'log server'] as const)

@@ -3,7 +3,7 @@ import { describe, expect } from 'vitest'
 import { until } from '../lab/until.ts'
 import { type Cluster, settleMs } from './cluster.ts'
 import { clusterTest } from './cluster-test.ts'
-import { calm } from './configuration.ts'
+import { patient } from './configuration.ts'
 
 describe('after a power failure', () => {
   for (const who of [
@@ -58,7 +58,7 @@ const stopBoth = async (cluster: Cluster): Promise<void> => {
 }
 
 describe('an upgrade', () => {
-  clusterTest('restarts every agent in turn, and no client notices', { timing: calm }, async (cluster) => {
+  clusterTest('restarts every agent in turn, and no client notices', { timing: patient }, async (cluster) => {
     const watch = await cluster.watch()
     await watch.waitFor('s1', settleMs)
     for (const voter of cluster.voters) {
@@ -70,7 +70,7 @@ describe('an upgrade', () => {
     expect(watch.longestSilence()).toBeLessThan(1000)
   })
 
-  clusterTest('tells each alert at most once', { timing: calm }, async (cluster) => {
+  clusterTest('tells each alert at most once', { timing: patient }, async (cluster) => {
     await cluster.do('s1', 'group', 'move', 'web', '--to', 's2')
     for (const voter of cluster.voters) {
       await cluster.restartAgent(voter)
