@@ -118,7 +118,10 @@ export class BringUp {
 
   /** The other side has done everything up to this one. */
   readonly acknowledged = (sequence: number): void => {
+    const wasBegun = this.#attempt?.isBegun
     this.#attempt?.acknowledged(sequence)
+    // From here on it gets what is written, too, which is marked only until it has that.
+    if (!wasBegun && this.#attempt?.isBegun) this.#port.guard(this.rememberSaves)
     if (this.#join === null || this.#join.sequence > sequence) return
     this.#join = null
     this.#unanswered = null
@@ -221,7 +224,8 @@ export class BringUp {
   readonly rememberSaves = (): void => {
     const { side, peerSaves } = this.#port
     const { state } = side.partition
-    if (state.copyTo === null) return
+    // A copy that has not been told its name is none from before.
+    if (state.copyTo === null || (state.copyTo.saves === 0 && !this.#attempt?.isBegun)) return
     side.partition.save({
       ...state,
       copyTo: { ...state.copyTo, saves: Math.max(state.copyTo.saves, peerSaves() ?? 0) },

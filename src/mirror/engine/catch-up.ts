@@ -36,6 +36,10 @@ export class CatchUp {
     return { copy: this.#options.copy, ...this.#resync.progress, elapsedMs }
   }
 
+  get isBegun(): boolean {
+    return this.#resync.isBegun
+  }
+
   readonly start = (): void => {
     this.#resync.start()
     this.#tell('started')

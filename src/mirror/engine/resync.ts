@@ -75,10 +75,17 @@ export class Resync {
   isOver = false
   #doneBytes = 0
   #totalBytes = 0
+  #begin = Number.POSITIVE_INFINITY
+  #isBegun = false
 
   constructor(port: ResyncPort, limits: ResyncLimits) {
     this.#port = port
     this.#limits = limits
+  }
+
+  /** The other side has saved under which name it is brought up. */
+  get isBegun(): boolean {
+    return this.#isBegun
   }
 
   /** `doneBytes`: the other side has them durably. */
@@ -88,7 +95,7 @@ export class Resync {
 
   readonly start = (): void => {
     this.#totalBytes = this.#leftBytes()
-    this.#port.send(frame('resync-begin', { payload: encodeMessage(this.#port.begin) }))
+    this.#begin = this.#port.send(frame('resync-begin', { payload: encodeMessage(this.#port.begin) }))
     this.#pump()
   }
 
@@ -122,6 +129,7 @@ export class Resync {
   }
 
   readonly acknowledged = (sequence: number): void => {
+    if (sequence >= this.#begin) this.#isBegun = true
     if (this.isOver) return
     const arrived = this.#underWay.filter((one) => one.sequence <= sequence)
     this.#underWay = this.#underWay.slice(arrived.length)
