@@ -74,7 +74,7 @@ export const applyConfiguration = (
     type: 'ConfigurationApplied',
     data: { version, configuration: checked.configuration, source, note },
   }
-  const toRestart = new Set([...restarts.map(({ group }) => group), ...comeBack(state, checked.configuration)])
+  const toRestart = new Set([...restarts.map(({ group }) => group), ...putBackEarly(state, checked.configuration)])
   const restarted = [...toRestart].flatMap((name): Event[] => {
     const group = state.groups[name]
     if (!group || !isOwned(group) || ['stopping', 'uncertain'].includes(group.ownership.phase)) return []
@@ -84,7 +84,7 @@ export const applyConfiguration = (
 }
 
 /** Groups that were taken out and are put back before they have left: what runs of them is what they were. */
-const comeBack = ({ configuration, groups }: State, next: Configuration): readonly string[] =>
+const putBackEarly = ({ configuration, groups }: State, next: Configuration): readonly string[] =>
   Object.entries(next.groups).flatMap(([name, { startup }]) =>
     startup === 'auto' && !Object.hasOwn(configuration.current?.groups ?? {}, name) && Object.hasOwn(groups, name)
       ? [name]

@@ -7,7 +7,7 @@ import {
   serverName,
   type VoterName,
 } from '../events/index.ts'
-import { membersOf, monitorsOf, pairMembersOf } from '../projections/configuration.ts'
+import { isPair, membersOf, monitorsOf } from '../projections/configuration.ts'
 import { isDummyFailing, isSuspended, monitorOf } from '../projections/monitors.ts'
 import { isInService, isToStop, serverOf } from '../projections/servers.ts'
 import type { State } from '../projections/state.ts'
@@ -172,8 +172,8 @@ const operateCluster = (state: State, what: ClusterCommand, facts: Facts): Opera
 /** With what waited for it: the log of a pair whose other server is gone takes nothing but its declaration. */
 const resume = (state: State, facts: Facts): Operated => {
   const resumed: Event = { type: 'ClusterResumed', data: {} }
-  const isPair = pairMembersOf(state.configuration.current) !== null
-  const down = isPair ? takeOver({ ...state, cluster: { ...state.cluster, suspended: false } }, facts) : null
+  const after = { ...state, cluster: { ...state.cluster, suspended: false } }
+  const down = isPair(state.configuration.current) ? takeOver(after, facts) : null
   return { events: [resumed, ...(down?.events ?? [])], because: down?.because ?? {} }
 }
 

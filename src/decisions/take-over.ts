@@ -3,7 +3,7 @@
  * where the server must be proven off first, that commit asks for it, and its groups stay uncertain until then.
  */
 import { type Event, type GroupName, noGeneration, type ServerName } from '../events/index.ts'
-import { pairMembersOf } from '../projections/configuration.ts'
+import { isPair } from '../projections/configuration.ts'
 import { isToStop, serverOf } from '../projections/servers.ts'
 import type { State } from '../projections/state.ts'
 import { type Decision, type Facts, groupsOn, type OwnedGroup, together, withOwner } from './decision.ts'
@@ -31,8 +31,7 @@ export const takeOverByOrder = (state: State, facts: Facts): Decision | null => 
   const hasItsWord = supports.some(({ reason }) => reason === 'renounced')
   // It was told to, and has: whoever says so first, it is stopped, and nobody need look at the machine. The log of a pair
   // goes on with one server by nothing but a declaration.
-  const isPair = pairMembersOf(state.configuration.current) !== null
-  const hasLeft = hasItsWord && isToStop(known) && groups.length === 0 && !isPair
+  const hasLeft = hasItsWord && isToStop(known) && groups.length === 0 && !isPair(state.configuration.current)
   const down: Event = hasLeft
     ? { type: 'ServerLeft', data: { server: p, generation, reason: 'stopped' } }
     : { type: 'ServerDeclaredDown', data: { server: p, generation, supports: [...supports] } }

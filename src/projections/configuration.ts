@@ -65,7 +65,9 @@ export const applied = (
 
 /** The two servers of topology `pair`, in order of priority; null in any other. */
 export const pairMembersOf = (configuration: Configuration | null): readonly VoterName[] | null =>
-  configuration?.topology === 'pair' ? configuration.servers.map(({ name }) => voterName(name)) : null
+  configuration !== null && isPair(configuration) ? configuration.servers.map(({ name }) => voterName(name)) : null
+
+export const isPair = (configuration: Configuration | null): boolean => configuration?.topology === 'pair'
 
 /** Floating addresses by which operators reach the cluster: it may run where others must wait. */
 export const isManagement = (configuration: Configuration | null, group: string): boolean =>

@@ -63,7 +63,7 @@ export const fencer = (world: World, directory: string): Fencer => {
       for (const [index, names] of levels.entries()) {
         if (limit.leftMs() === 0) break
         if (index > 0 && !isWanted()) {
-          failures.push(`level ${index + 1} and on: not ordered, since it is this server's no more`)
+          failures.push(`level ${index + 1} and on: not ordered, nobody asks for it here any more`)
           break
         }
         const answers = await Promise.all(names.map((name) => offBy(targetOf(server, name, configuration), limit)))

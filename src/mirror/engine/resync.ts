@@ -75,7 +75,7 @@ export class Resync {
   isOver = false
   #doneBytes = 0
   #totalBytes = 0
-  #begin = Number.POSITIVE_INFINITY
+  #beginSequence = Number.POSITIVE_INFINITY
   #isBegun = false
 
   constructor(port: ResyncPort, limits: ResyncLimits) {
@@ -95,7 +95,7 @@ export class Resync {
 
   readonly start = (): void => {
     this.#totalBytes = this.#leftBytes()
-    this.#begin = this.#port.send(frame('resync-begin', { payload: encodeMessage(this.#port.begin) }))
+    this.#beginSequence = this.#port.send(frame('resync-begin', { payload: encodeMessage(this.#port.begin) }))
     this.#pump()
   }
 
@@ -129,7 +129,7 @@ export class Resync {
   }
 
   readonly acknowledged = (sequence: number): void => {
-    if (sequence >= this.#begin) this.#isBegun = true
+    if (sequence >= this.#beginSequence) this.#isBegun = true
     if (this.isOver) return
     const arrived = this.#underWay.filter((one) => one.sequence <= sequence)
     this.#underWay = this.#underWay.slice(arrived.length)

@@ -30,8 +30,15 @@ export const calm: Timing = {
   stall: '200ms',
 }
 
-/** The same with ten seconds to come back: starting takes two where another test has both processors. */
-export const patient: Timing = { ...calm, timeout: '12s', release: '2s' }
+/** Where nothing is about how soon a crash is seen: the agent of a busy machine has nine seconds to come back. */
+export const patient: Timing = {
+  interval: '500ms',
+  timeout: '12s',
+  release: '3s',
+  stop: '2400ms',
+  delay: '20ms',
+  stall: '1s',
+}
 
 export type Part = Readonly<Record<string, unknown>>
 

@@ -14,6 +14,7 @@ import type { LoopDevice } from '../lab/loop-device.ts'
 import { now, until } from '../lab/until.ts'
 import { type Cluster, createCluster, settleMs } from './cluster.ts'
 import type { ClusterOptions, Part } from './configuration.ts'
+import { attachMirrorDisks, type MirrorDiskOptions, type MirrorDisks, partitionsOf } from './mirror-disks.ts'
 import { pidsWith } from './voter-processes.ts'
 
 const execute = promisify(execFile)
@@ -33,7 +34,7 @@ export type MirrorOptions = Omit<ClusterOptions, 'groups'> & {
   /** Of the resource `data`. */
   readonly data?: Part
   /** Of servers whose data partition is on a disk of another kind. */
-  readonly dataOn?: Readonly<Record<string, LoopDevice>>
+  readonly dataOn?: MirrorDiskOptions['dataOn']
   /** Instead of the writer of blocks: what runs on the disk. */
   readonly resources?: Readonly<Record<string, Part>>
 }
@@ -49,27 +50,18 @@ export class MirrorCluster {
   /** To see that writing goes on. */
   readonly enough: number = 20
   readonly cluster: Cluster
-  readonly disks: Readonly<Record<string, { readonly data: LoopDevice; readonly metadata: LoopDevice }>>
+  readonly disks: MirrorDisks
 
-  constructor(cluster: Cluster, disks: MirrorCluster['disks']) {
+  constructor(cluster: Cluster, disks: MirrorDisks) {
     this.cluster = cluster
     this.disks = disks
   }
 
   static async create(lab: Lab, options: MirrorOptions = {}): Promise<MirrorCluster> {
     const { sizeMiB = 48, data = {}, dataOn = {}, resources = writing, ...others } = options
-    const disks = Object.fromEntries(
-      await Promise.all(
-        ['s1', 's2'].map(async (server) => {
-          const own = dataOn[server] ?? (await lab.loopDevice({ sizeMiB }))
-          return [server, { data: own, metadata: await lab.loopDevice({ sizeMiB: 8 }) }] as const
-        }),
-      ),
-    )
-    const bySide = (kind: 'data' | 'metadata') =>
-      Object.fromEntries(Object.entries(disks).map(([server, held]) => [server, held[kind].device]))
+    const disks = await attachMirrorDisks(lab, { sizeMiB, dataOn })
     const disk = {
-      ...{ type: 'md', dataPartition: bySide('data'), clusterPartition: bySide('metadata'), mountPoint, port: 29_050 },
+      ...{ type: 'md', ...partitionsOf(disks), mountPoint, port: 29_050 },
       ...{ fileSystem: 'ext4', mkfs: true, activation: { timeout: '40s' }, deactivation: { timeout: '15s' }, ...data },
     }
     const groups = { db: { servers: ['s1', 's2'], resources: { data: disk, ...resources } } }

@@ -2,15 +2,10 @@
 import { describe, expect } from 'vitest'
 import { defaultBlockBytes } from '../../../src/mirror/cluster-partition.ts'
 import { until } from '../lab/until.ts'
-import type { Timing } from './configuration.ts'
+import { patient } from './configuration.ts'
 import { usedUnits } from './mirror-bounds.ts'
 import { mirror, mirrorMonitors, mirrorMs } from './mirror-cluster.ts'
 import { mirrorTest } from './mirror-test.ts'
-
-/** An agent of a busy machine has nine seconds to come back. */
-const patient: Timing = {
-  ...{ interval: '500ms', timeout: '12s', release: '3s', stop: '2400ms', delay: '20ms', stall: '1s' },
-}
 
 describe('a mirror disk', () => {
   mirrorTest(

@@ -4,12 +4,12 @@ import { promisify } from 'node:util'
 import { expect } from 'vitest'
 import { mirrorOf } from '../../../src/projections/mirrors.ts'
 import type { Lab } from '../lab/lab.ts'
-import type { LoopDevice } from '../lab/loop-device.ts'
 import { until } from '../lab/until.ts'
 import { AuditedCommits } from './audited-commits.ts'
 import { type Cluster, createCluster } from './cluster.ts'
-import { banner, floating, otherFloating, type Part, portOf, type Timing } from './configuration.ts'
+import { banner, floating, otherFloating, type Part, patient, portOf } from './configuration.ts'
 import { mirrorMs } from './mirror-cluster.ts'
+import { attachMirrorDisks, type MirrorDisks, partitionsOf } from './mirror-disks.ts'
 import { postgres } from './postgres.ts'
 
 const execute = promisify(execFile)
@@ -26,26 +26,19 @@ const load = { clients: 2, mostPerSecond: 10 }
 /** Where every group is; null: it is stopped. */
 export type Places = Readonly<Record<'a' | 'b' | 't', string | null>>
 
-/** Nothing of the walk is about how soon a crash is seen, and the machine may be busy. */
-const patient: Timing = {
-  ...{ interval: '500ms', timeout: '12s', release: '3s', stop: '2400ms', delay: '20ms', stall: '1s' },
-}
-
 const addressOf = { a: floating, b: otherFloating, t: management }
 export const served = ['a', 'b'] as const
 type Served = (typeof served)[number]
 
-type Disks = Readonly<Record<string, { readonly data: LoopDevice; readonly metadata: LoopDevice }>>
-
 export class WalkCluster {
   readonly cluster: Cluster
-  readonly #disks: Readonly<Record<Served, Disks>>
+  readonly #disks: Readonly<Record<Served, MirrorDisks>>
   readonly #commits: Readonly<Record<Served, AuditedCommits>>
   #stations: readonly string[] = []
   /** Where their commits were looked for last; null: they have been stopped since. */
   #auditedAt: Readonly<Record<Served, string | null>> = { a: null, b: null }
 
-  constructor(cluster: Cluster, disks: Readonly<Record<Served, Disks>>) {
+  constructor(cluster: Cluster, disks: Readonly<Record<Served, MirrorDisks>>) {
     this.cluster = cluster
     this.#disks = disks
     const audit = (name: Served) => new AuditedCommits(cluster.lab.client, addressOf[name], load)
@@ -53,7 +46,7 @@ export class WalkCluster {
   }
 
   static async create(lab: Lab): Promise<WalkCluster> {
-    const disks = { a: await disksOf(lab), b: await disksOf(lab) }
+    const disks = { a: await attachMirrorDisks(lab, { sizeMiB }), b: await attachMirrorDisks(lab, { sizeMiB }) }
     const group = (name: Served, servers: readonly string[], port: number) => {
       const [mountPoint, address, after] = [`/run/${name}`, addressOf[name], [`${name}-address`, 'md']]
       const resources = {
@@ -343,19 +336,11 @@ export class WalkCluster {
   }
 }
 
-const disksOf = async (lab: Lab): Promise<Disks> => {
-  const one = async () => ({ data: await lab.loopDevice({ sizeMiB }), metadata: await lab.loopDevice({ sizeMiB: 8 }) })
-  return { s1: await one(), s2: await one() }
-}
+type MirrorDisk = { readonly mountPoint: string; readonly port: number; readonly disks: MirrorDisks }
 
-type MirrorDisk = { readonly mountPoint: string; readonly port: number; readonly disks: Disks }
-
-const mirrorDisk = ({ mountPoint, port, disks }: MirrorDisk): Part => {
-  const devices = (kind: 'data' | 'metadata') =>
-    Object.fromEntries(Object.entries(disks).map(([server, of]) => [server, of[kind].device]))
-  return {
-    ...{ type: 'md', mountPoint, port, fileSystem: 'ext4', mkfs: true },
-    ...{ dataPartition: devices('data'), clusterPartition: devices('metadata'), resync: { rate: resyncMiBPerSecond } },
-    ...{ activation: { timeout: '40s' }, deactivation: { timeout: '15s' } },
-  }
-}
+const mirrorDisk = ({ mountPoint, port, disks }: MirrorDisk): Part => ({
+  ...{ type: 'md', mountPoint, port, fileSystem: 'ext4', mkfs: true },
+  ...partitionsOf(disks),
+  resync: { rate: resyncMiBPerSecond },
+  ...{ activation: { timeout: '40s' }, deactivation: { timeout: '15s' } },
+})

@@ -1,7 +1,8 @@
 /** Rules of a mirror, each broken on purpose, that chance comes to too rarely: what their scenes see. */
 import type { MirrorMutant } from './mutants.ts'
 
-const lost = /though .* was acknowledged|which was gone|differ/
+/** What was acknowledged is not there, or what was trimmed is there again. */
+export const lost = /though .* was acknowledged|which was gone|differ/
 
 export const mutantsInScenes: readonly MirrorMutant[] = [
   {

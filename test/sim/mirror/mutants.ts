@@ -4,7 +4,7 @@
  */
 import type { Mutant } from '../mutants/mutant.ts'
 import type { JointPlan } from './joint-plan.ts'
-import { mutantsInScenes } from './mutants-in-scenes.ts'
+import { lost, mutantsInScenes } from './mutants-in-scenes.ts'
 import type { SceneName } from './scenes.ts'
 
 export type MirrorMutant = Omit<Mutant, 'plan' | 'scene'> & {
@@ -17,7 +17,6 @@ export type MirrorMutant = Omit<Mutant, 'plan' | 'scene'> & {
 
 /** Many small regions: marks are cleared long before everything was flushed anyway. */
 const wide = { blocks: 320, regionBytes: 4096, writesEvery: [1, 12] } as const
-const lost = /though .* was acknowledged|which was gone|differ/
 
 export const mirrorMutants: readonly MirrorMutant[] = [
   {

@@ -50,6 +50,14 @@ const startAlpha = async (pair: MirrorPair): Promise<void> => {
   await pair.virtual.pass(3000)
 }
 
+/** Answers what puts both its disks back. */
+const backUpBeta = ({ servers: { beta } }: MirrorPair): (() => void) => {
+  const backups = [beta.data, beta.metadata].map((disk) => ({ disk, content: Uint8Array.from(disk.content) }))
+  return () => {
+    for (const { disk, content } of backups) disk.damage(0, content)
+  }
+}
+
 const copiedAtLast = (pair: MirrorPair): unknown => pair.told('resync').findLast(({ state }) => state === 'ended')
 const rest = { doneBytes: (blocks - 2 * flushEvery) * blockBytes }
 
@@ -130,15 +138,13 @@ describe('a first copy of which a half is durable on both sides', () => {
 
   test('copies everything to one from a backup that was taken when less was copied', async () => {
     const pair = await stoppedAfter(20)
-    const { data, metadata } = pair.servers.beta
-    const [backup, itsMetadata] = [Uint8Array.from(data.content), Uint8Array.from(metadata.content)]
+    const restore = backUpBeta(pair)
     pair.crash('beta')
     pair.crash('alpha')
     pair.filter = (one) => one
     await goOn(pair, 40)
     pair.crash('beta')
-    data.damage(0, backup)
-    metadata.damage(0, itsMetadata)
+    restore()
     await startBeta(pair)
     expect(copiedAtLast(pair)).toMatchObject({ copy: 'everything' })
     expect(pair.areEqual()).toBe(true)
@@ -170,13 +176,11 @@ describe('a copy of differences of which a part is durable on both sides', () =>
 
   test('copies everything to one from a backup that was taken when less was copied', async () => {
     const pair = await partedAfter(20)
-    const { data, metadata } = pair.servers.beta
-    const [backup, itsMetadata] = [Uint8Array.from(data.content), Uint8Array.from(metadata.content)]
+    const restore = backUpBeta(pair)
     pair.crash('beta')
     await goOn(pair, 40, startBeta)
     pair.crash('beta')
-    data.damage(0, backup)
-    metadata.damage(0, itsMetadata)
+    restore()
     await startBeta(pair)
     expect(copiedAtLast(pair)).toMatchObject({ copy: 'everything' })
     expect(pair.areEqual()).toBe(true)
