@@ -18,6 +18,7 @@ afterEach(async () => {
 })
 
 const statusOf = async (log: HandBuiltLog, change: Parameters<FakeAgent['know']>[0] = {}): Promise<string> => {
+  await agent?.stop()
   agent = await startFakeAgent(log)
   agent.know(change)
   const { code, out, err } = await runCli(['status', '--utc', '--state', agent.state])
@@ -89,7 +90,6 @@ describe('status shows everything at a glance', () => {
     const lease = { held: false, remainingMs: 0, because: 'a majority of voters has not answered lately' }
     log.record({ afterMs: 10, by: 'operator:ada', events: [{ type: 'ServerStopOrdered', data: { server: 's2' } }] })
     expect(await statusOf(log)).toMatch(/\* s2 +up .* stop ordered/)
-    await agent?.stop()
     const left = { server: 's2', generation: epoch - 1, reason: 'stopped' } as const
     log.record({ afterMs: 10, by: 'server:s2', events: [{ type: 'ServerLeft', data: left }] })
     expect(await statusOf(log, { lease })).toMatch(
