@@ -85,6 +85,7 @@ export const mirrorMutants: readonly MirrorMutant[] = [
     seenBy: lost,
     plan: wide,
     faults: /writes of the active/,
+    from: 25,
   },
   {
     name: 'a copy whose disk failed is believed afterwards',
