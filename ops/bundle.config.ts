@@ -1,0 +1,23 @@
+import { defineConfig } from 'rolldown'
+
+/** Programs that are started by their path: the command, and what it starts beside itself. */
+const programs = ['cli/main', 'cli/log-worker', 'cli/demo/probe', 'cli/demo/service']
+
+/**
+ * Our own modules in few files: a process that loads them one by one takes twice as long to start, and an agent that is
+ * restarted has only as long as leases last. Packages stay where npm put them.
+ */
+export default defineConfig({
+  input: Object.fromEntries(programs.map((name) => [name, `src/${name}.ts`])),
+  platform: 'node',
+  external: (id) => !/^[./]/.test(id),
+  output: {
+    dir: 'dist',
+    format: 'esm',
+    sourcemap: true,
+    cleanDir: true,
+    entryFileNames: '[name].js',
+    // Beside the command, because some of its modules name files by their own place.
+    chunkFileNames: 'cli/[name]-[hash].js',
+  },
+})
