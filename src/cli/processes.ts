@@ -50,13 +50,15 @@ export const addProcesses: AddCommands = (program, deps) => {
       'Takes services down in time when the agent cannot any more. Started by the agent itself, or by systemd.',
     )
     .option('--instance <name>', 'whose processes it may end; as the kit has it, when not said')
-  running(guardian, deps).action(async (options: AgentOptions & { readonly instance?: string }) => {
-    const { runGuardian } = await import('../agents/guardian/guardian-process.ts')
-    const { realMachine } = await import('../agents/machine.ts')
-    const chosen = await processOptions(options)
-    await runGuardian(realMachine(chosen.natsServer), { ...chosen, instance: options.instance ?? null })
-    end()
-  })
+  examples(running(guardian, deps), 'baton guardian --state /var/lib/baton', 'baton guardian --reset reboot').action(
+    async (options: AgentOptions & { readonly instance?: string }) => {
+      const { runGuardian } = await import('../agents/guardian/guardian-process.ts')
+      const { realMachine } = await import('../agents/machine.ts')
+      const chosen = await processOptions(options)
+      await runGuardian(realMachine(chosen.natsServer), { ...chosen, instance: options.instance ?? null })
+      end()
+    },
+  )
   const demo = program
     .command('demo')
     .summary('a whole cluster on this machine, to try out')

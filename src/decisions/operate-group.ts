@@ -99,15 +99,13 @@ const nowhere = (
   asked: ServerName | null,
   { chosen }: Placement,
 ): Refusal => {
-  const concerned = asked === null ? verdicts : verdicts.filter(({ server }) => server === asked)
-  const reasons = concerned.map((one) => `${one.server}: ${one.because}`).join('; ')
   return asked === null
     ? {
-        refused: `no server can take ${name}: ${reasons}`,
+        refused: `no server can take ${name}: ${verdicts.map((one) => `${one.server}: ${one.because}`).join('; ')}`,
         possible: 'start one of these servers, or name another in the configuration',
       }
     : {
-        refused: `${asked} cannot take ${name}: ${reasons}`,
+        refused: `${asked} cannot take ${name}: ${verdicts.find(({ server }) => server === asked)?.because}`,
         possible:
           chosen === null
             ? `no other server can take it either: baton group explain ${name}`

@@ -1,13 +1,5 @@
-/**
- * Measures, and prints what was found beside what is aimed at:
- *
- *   npm run bench -- [crash survivor election move process append replay start idle mirror]
- *                       [--trials N] [--quick] [--on FOLDER] [--json] [--save]
- *
- * `mirror` is `mirror-device mirror-files mirror-resync mirror-writers`. `--quick` and `--on` are for these: only whether it
- * works, in seconds; where the files of all disks lie (the folder for temporary files unless told). `--save` makes what is found the baseline that later runs are held against.
- */
-import { parseArgs } from 'node:util'
+/** Measures, and prints what was found beside what is aimed at. */
+import { flagsOf, misused } from '../flags.ts'
 import { removeKits } from '../live/cluster/kits.ts'
 import { missing, type Need } from '../live/lab/needs.ts'
 import { benchAppend } from './append.ts'
@@ -54,7 +46,19 @@ const namedBy = (name: string): readonly string[] => (name === 'mirror' ? Object
 
 const defaultTrials = 10
 
-const { values: flags, positionals } = parseArgs({
+const usage = `npm run bench -- [NAME…] [--trials N] …
+  --trials N   of each, of which the median is taken; ${defaultTrials}
+  --quick      mirrors: only whether it works, in seconds
+  --on FOLDER  mirrors: where the files of all disks lie; the folder for temporary files
+  --save       what is found is the baseline that later runs are held against
+  --json       the result for programs
+NAME: ${Object.keys(benchmarks).join(', ')};
+mirror is those that begin with it.
+
+  npm run bench -- crash move
+  npm run bench -- mirror --trials 3`
+
+const { values: flags, positionals } = flagsOf(usage, {
   allowPositionals: true,
   options: {
     trials: { type: 'string', default: String(defaultTrials) },
@@ -67,11 +71,8 @@ const { values: flags, positionals } = parseArgs({
 const chosen = positionals.length > 0 ? positionals.flatMap(namedBy) : Object.keys(benchmarks)
 const trials = Number(flags.trials)
 const unknown = chosen.filter((name) => benchmarks[name] === undefined)
-if (unknown.length > 0 || !Number.isInteger(trials) || trials < 1) {
-  const what = unknown.length > 0 ? `no benchmark ${unknown.join(', ')}` : `not a number of trials: ${flags.trials}`
-  console.error(`${what}; there are ${Object.keys(benchmarks).join(', ')}`)
-  process.exit(2)
-}
+if (unknown.length > 0) misused(`no benchmark ${unknown.join(', ')}`, usage)
+if (!Number.isInteger(trials) || trials < 1) misused(`--trials ${flags.trials}: a whole number, 1 or more`, usage)
 
 /** Standard output is for the result alone. */
 const progress = (text: string): void => console.error(`  ${text}`)

@@ -1,18 +1,30 @@
-/**
- * `npm run sim -- [--minutes N] [--seed S] [--runs N] [--timeout MS] [--most-timeout MS] [--devices] [--pairs] [--mirrors] [--shrink] [--speed [--every MS]]`: seeds from S on, for
- * so long; says what was simulated, and prints whatever failed. The same seeds as in the tests, and more. `--devices`: only
- * clusters with more than networks; `--pairs`, `--mirrors`: only those; `--most-timeout`: only those with so small a T, of which more fit into a minute; `--shrink`: whatever
- * failed is tried with fewer faults, and the smallest that fails is shown; `--speed`: clusters of three voters, with a
- * fault in `--every` ms, for the figures that are printed in the end: half of the time with each of two T, or all of it with `--timeout`.
- */
-import { parseArgs } from 'node:util'
+/** Simulates seed after seed, and prints whatever failed. The same seeds as in the tests, and more. */
 import { runSeed } from '../../src/sim/seed.ts'
 import { type RunWith, shrink, shrunkLines } from '../../src/sim/shrink.ts'
 import { type Scenario, scenarioOf } from '../../src/sim/swarm.ts'
+import { flagsOf, misused } from '../flags.ts'
 import { againCommand, type Wished } from './again.ts'
 import { paceLine, speedScenario, usualTimeoutsMs } from './speed.ts'
 
-const { values } = parseArgs({
+const usage = `npm run sim -- [--minutes N] [--seed S] [--runs N] …
+  --minutes N        for so long; 1
+  --seed S           from this one on; 1
+  --runs N           no more seeds than this
+  --devices          only clusters with more than networks
+  --pairs            only pairs
+  --mirrors          only clusters with mirror disks
+  --timeout MS       only this T
+  --most-timeout MS  only those with so small a T: more of them fit into a minute
+  --shrink           tries what failed with fewer faults, and shows the smallest that fails
+  --speed            clusters of three voters, for the figures that are printed in the end: half of the
+                     time with T = 3 s, half with 90 s, or all of it with --timeout
+  --every MS         with --speed: a fault in so long, on average; 60000
+Ends with 1 when any failed.
+
+  npm run sim -- --minutes 30 --seed 5000
+  npm run sim -- --seed 417 --runs 1 --shrink`
+
+const { values } = flagsOf(usage, {
   options: {
     minutes: { type: 'string', default: '1' },
     seed: { type: 'string', default: '1' },
@@ -29,6 +41,10 @@ const { values } = parseArgs({
 })
 const minutes = Number(values.minutes)
 const most = values.runs === undefined ? Number.POSITIVE_INFINITY : Number(values.runs)
+for (const name of ['minutes', 'seed', 'runs', 'timeout', 'most-timeout', 'every'] as const)
+  if (Number.isNaN(Number(values[name] ?? 1)) || values[name] === '')
+    misused(`--${name} ${values[name]}: a number is needed`, usage)
+
 const wish = values.timeout === undefined ? {} : { timeoutMs: Number(values.timeout) }
 
 const isWanted = ({ plan }: Scenario): boolean => {

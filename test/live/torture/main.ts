@@ -1,15 +1,8 @@
-/**
- * Tortures a real cluster, trial after trial, and says whether anything ran twice or an acknowledged write was lost:
- *
- *   npm run torture -- [--trials N] [--first N] [--seed S] [--servers 2|3] [--timing quick|calm] [--fenced] [--json]
- *
- * Runs in mount and network namespaces of its own. Ends with 1 when anything was wrong. The seed decides which faults
- * are tried and when; what a machine makes of them differs from run to run.
- */
+/** Tortures a real cluster, trial after trial, and says whether anything ran twice or an acknowledged write was lost. */
 import { spawnSync } from 'node:child_process'
 import { readlinkSync } from 'node:fs'
-import { parseArgs } from 'node:util'
 import { findTools } from '../../bench/machine.ts'
+import { flagsOf, misused } from '../../flags.ts'
 import { chanceOf } from '../../properties/liveness/timeline.ts'
 import { removeKits } from '../cluster/kits.ts'
 import { findingsIn } from '../cluster/log-check.ts'
@@ -19,7 +12,19 @@ import { clockLibrary } from './tools.ts'
 import { Tortured } from './tortured.ts'
 import { runTrial, type Trial } from './trial.ts'
 
-const { values: flags } = parseArgs({
+const usage = `npm run torture -- [--trials N] [--seed S] …
+  --trials N            so many; 20
+  --seed S              decides which faults are tried and when; what a machine makes of them differs from run to run
+  --first N             begins with this trial of the seed; 1
+  --servers 2|3         2, with a witness; or 3
+  --timing quick|calm   T = 3 s, or more for busy machines
+  --fenced              fencing is required, by IPMI
+  --json                the result for programs
+Runs in mount and network namespaces of its own. Ends with 1 when anything was wrong.
+
+  npm run torture -- --trials 500 --seed 7`
+
+const { values: flags } = flagsOf(usage, {
   options: {
     trials: { type: 'string', default: '20' },
     first: { type: 'string', default: '1' },
@@ -34,9 +39,10 @@ const trials = Number(flags.trials)
 const seed = Number(flags.seed)
 const first = Number(flags.first)
 const servers = Number(flags.servers)
-if (!(Number.isInteger(trials) && trials > 0 && Number.isInteger(seed) && [2, 3].includes(servers)))
-  stop(2, 'usage: npm run torture -- [--trials N] [--seed S] [--servers 2|3] [--timing quick|calm] [--fenced] [--json]')
-if (flags.timing !== 'quick' && flags.timing !== 'calm') stop(2, `no timing ${flags.timing}: quick or calm`)
+if (!(Number.isInteger(trials) && trials > 0 && Number.isInteger(first) && first > 0 && Number.isInteger(seed)))
+  misused('--trials, --first and --seed are whole numbers', usage)
+if (![2, 3].includes(servers)) misused(`--servers ${flags.servers}: 2 or 3`, usage)
+if (flags.timing !== 'quick' && flags.timing !== 'calm') misused(`--timing ${flags.timing}: quick or calm`, usage)
 
 // Disks are mounted and frozen: in a mount namespace of our own they are gone when we are, however we end.
 const original = process.env.BATON_TORTURE_MOUNTS

@@ -1,18 +1,10 @@
 /**
  * Tortures a mirror disk, sequence after sequence, on one real cluster that is written to all the time, and says whether an
- * acknowledged write was lost, the copies differ, or too much was copied:
- *
- *   npm run torture:mirror -- [--trials N] [--first N] [--seed S] [--faults N] [--seconds N] [--mode async]
- *     [--work database] [--only TEXT]…
- *
- * `--faults`: of one sequence, at most. They are dealt from a shuffled deck, so that all of them come before any comes again;
- * which ones ran is told at the end. `--seconds`: no new sequence is begun after so long. `--work`: `blocks`, or PostgreSQL
- * with clients and an audit table. `--only`: faults that have this, or one of these, in their name. In asynchronous mode what was queued may be
- * lost with the side that served, so a sequence in which the group went over demands no writes. Ends with 1 when anything was
- * wrong. The seed decides which faults are tried and when; what a machine makes of them differs from run to run.
+ * acknowledged write was lost, the copies differ, or too much was copied. In asynchronous mode what was queued may be
+ * lost with the side that served, so a sequence in which the group went over demands no writes.
  */
-import { parseArgs } from 'node:util'
 import { findTools } from '../../bench/machine.ts'
+import { flagsOf, misused } from '../../flags.ts'
 import { chanceOf } from '../../properties/liveness/timeline.ts'
 import { removeKits } from '../cluster/kits.ts'
 import { MirrorCluster } from '../cluster/mirror-cluster.ts'
@@ -23,7 +15,22 @@ import { hands } from './deck.ts'
 import { mirrorFaults } from './mirror-faults.ts'
 import { MirrorSequences, regionBytes } from './mirror-sequence.ts'
 
-const { values: flags } = parseArgs({
+const usage = `npm run torture:mirror -- [--trials N] [--seed S] …
+  --trials N              so many sequences; 20
+  --seconds N             no new sequence is begun after so long
+  --seed S                decides which faults are tried and when; what a machine makes of them differs from run to run
+  --first N               begins with this sequence of the seed; 1
+  --faults N              of one sequence, at most; 3. They are dealt from a shuffled deck, so that all of them come
+                          before any comes again; which ones ran is told at the end
+  --only TEXT             faults that have this in their names; may be said again
+  --mode sync|async       sync
+  --work blocks|database  a writer of blocks, or PostgreSQL with clients and an audit table
+Ends with 1 when anything was wrong.
+
+  npm run torture:mirror -- --trials 100 --faults 4 --seed 7
+  npm run torture:mirror -- --only restored --only replaced`
+
+const { values: flags } = flagsOf(usage, {
   options: {
     trials: { type: 'string', default: '20' },
     first: { type: 'string', default: '1' },
@@ -55,12 +62,15 @@ if (reasons.length > 0) {
   say(`no torture on this machine: ${reasons.join('; ')}`)
   process.exit(2)
 }
-const isUnderstood = ['sync', 'async'].includes(flags.mode) && ['blocks', 'database'].includes(flags.work)
-if (faults.length === 0 || !isUnderstood) {
-  say(`--only ${flags.only.join(' or ')}: a part of the name of a fault; --mode ${flags.mode}: sync or async;`)
-  say(`--work ${flags.work}: blocks or database`)
-  process.exit(2)
-}
+if ([trials, first, seed, most, seconds].some((number) => !Number.isInteger(number)))
+  misused('--trials, --first, --seed, --faults and --seconds are whole numbers', usage)
+if (!['sync', 'async'].includes(flags.mode)) misused(`--mode ${flags.mode}: sync or async`, usage)
+if (!['blocks', 'database'].includes(flags.work)) misused(`--work ${flags.work}: blocks or database`, usage)
+if (faults.length === 0)
+  misused(
+    `--only ${flags.only.join(' or ')}: no fault has that in its name: ${mirrorFaults.map(({ name }) => name).join('; ')}`,
+    usage,
+  )
 // Clocks of the product keep no process alive, and for moments they are all there is.
 const staying = setInterval(() => undefined, 60_000)
 say(`torture of a mirror: ${trials} sequences of up to ${most} of ${faults.length} faults, seed ${seed}`)

@@ -1,15 +1,16 @@
-/**
- * Feeds bad input to everything that takes input, for as long as one likes:
- *
- *   npm run fuzz -- [--inputs N] [--seed S] [NAME…]
- *
- * NAME chooses the targets whose names contain it. A failure prints the input, made small, and the seed that gives it again.
- */
-import { parseArgs } from 'node:util'
+/** Feeds bad input to everything that takes input, for as long as one likes. */
 import fc from 'fast-check'
+import { flagsOf, misused } from '../../flags.ts'
 import { targets } from './targets.ts'
 
-const { values: flags, positionals } = parseArgs({
+const usage = `npm run fuzz -- [--inputs N] [--seed S] [NAME…]
+  --inputs N  for each target; 1000000
+  --seed S    gives the same inputs again
+NAME chooses the targets whose names contain it. A failure prints the input, made small, and its seed.
+The targets:
+${targets.map(({ name }) => `  ${name}`).join('\n')}`
+
+const { values: flags, positionals } = flagsOf(usage, {
   allowPositionals: true,
   options: {
     inputs: { type: 'string', default: '1000000' },
@@ -19,11 +20,9 @@ const { values: flags, positionals } = parseArgs({
 const inputs = Number(flags.inputs)
 const seed = Number(flags.seed)
 const chosen = targets.filter(({ name }) => positionals.length === 0 || positionals.some((part) => name.includes(part)))
-if (!(Number.isInteger(inputs) && inputs > 0 && Number.isInteger(seed)) || chosen.length === 0) {
-  console.error('usage: npm run fuzz -- [--inputs N] [--seed S] [NAME…]; the targets are:')
-  for (const { name } of targets) console.error(`  ${name}`)
-  process.exit(2)
-}
+if (!(Number.isInteger(inputs) && inputs > 0 && Number.isInteger(seed)))
+  misused('--inputs and --seed are whole numbers', usage)
+if (chosen.length === 0) misused(`no target has ${positionals.join(' or ')} in its name`, usage)
 
 const each = Math.ceil(inputs / chosen.length)
 /** So many under one seed; the next part has one that is larger by as many. */
