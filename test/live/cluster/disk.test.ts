@@ -50,7 +50,7 @@ describe('a database on a shared disk', () => {
     const cluster = await createCluster(lab, { groups: { database: databaseOn(device) } })
     await checked(cluster, async () => {
       await cluster.start()
-      await query(lab.client, 'create table acknowledged (number integer primary key)')
+      await answer(lab.client, 'create table acknowledged (number integer primary key)')
       const rows: number[] = []
       const isCommitted = async (number: number) =>
         (await ask(lab.client, `insert into acknowledged values (${number})`)).code === 0
@@ -60,13 +60,13 @@ describe('a database on a shared disk', () => {
       for (let number = 20; number < 25; number++) if (await isCommitted(number)) rows.push(number)
       await crash
       await cluster.waitUntilOnline('database', 's2')
-      const found = await until(() => query(lab.client, 'select number from acknowledged'), settleMs, 'the database')
+      const found = await answer(lab.client, 'select number from acknowledged')
       expect(found.trim().split('\n').map(Number)).toEqual(expect.arrayContaining(rows))
       await context.annotate(`${rows.length} rows were acknowledged`)
       await cluster.powerOn('s1')
       await cluster.waitUntilSettled()
       await cluster.do('s1', 'group', 'move', 'database', '--to', 's1')
-      expect((await query(lab.client, 'select count(*) from acknowledged')).trim()).not.toBe('0')
+      expect((await answer(lab.client, 'select count(*) from acknowledged')).trim()).not.toBe('0')
     })
   })
 })
@@ -104,8 +104,14 @@ const ask = (client: Host, sql: string) =>
     timeoutMs: 20_000,
   })
 
-const query = async (client: Host, sql: string): Promise<string> => {
-  const { code, stdout, stderr } = await ask(client, sql)
-  if (code !== 0) throw new Error(`${sql}: ${stderr}`)
-  return stdout
-}
+/** PostgreSQL takes its time until it answers: its resource is online once its process runs. */
+const answer = (client: Host, sql: string): Promise<string> =>
+  until(
+    async () => {
+      const { code, stdout, stderr } = await ask(client, sql)
+      if (code !== 0) throw new Error(`${sql}: ${stderr}`)
+      return stdout
+    },
+    settleMs,
+    'the database',
+  )

@@ -23,7 +23,7 @@ const allOn = (server: string): Places => ({ a: server, b: server, t: server })
 const nowhere: Places = { a: null, b: null, t: null }
 const isBroughtUp = /s1 cannot take over a: its copy of mirror a\.md is not current yet, resync has \d+ %/
 const isStale =
-  /s1 cannot take [ab]: s1: its copy of mirror [ab]\.md is stale since generation [0-9a-f]{8}: only s2 has every write/
+  /s1 cannot take [ab]: its copy of mirror [ab]\.md is stale since generation [0-9a-f]{8}: only s2 has every write/
 const landsOnTheOther = new RegExp(`${isStale.source}.*s2 can: the same with that name, or with none`, 's')
 
 liveTest(
