@@ -9,8 +9,6 @@ import type { SceneName } from './scenes.ts'
 
 export type MirrorMutant = Omit<Mutant, 'plan' | 'scene'> & {
   readonly plan?: Partial<JointPlan>
-  /** The first seed that is tried: shortly before the one that saw it. */
-  readonly from?: number
   /** What chance shows too rarely: this one in place of seeds. */
   readonly scene?: SceneName
 }
@@ -37,6 +35,7 @@ export const mirrorMutants: readonly MirrorMutant[] = [
     seenBy: lost,
     plan: wide,
     faults: /power|midst|kill mirror/,
+    from: 4,
   },
   {
     name: 'the newly active side copies no intent regions',
@@ -85,7 +84,7 @@ export const mirrorMutants: readonly MirrorMutant[] = [
     seenBy: lost,
     plan: wide,
     faults: /writes of the active/,
-    from: 25,
+    from: 27,
   },
   {
     name: 'a copy whose disk failed is believed afterwards',
@@ -123,6 +122,7 @@ export const mirrorMutants: readonly MirrorMutant[] = [
     instead: 'if (mirror.stale === server) return null',
     seenBy: /./,
     faults: /power|kill mirror|operator/,
+    from: 4,
   },
   {
     name: 'a copy from a backup is believed',
@@ -149,7 +149,7 @@ export const mirrorMutants: readonly MirrorMutant[] = [
     file: 'decisions/break-mirror.ts',
     find: 'if (objection !== null) return objection',
     instead: '',
-    from: 12,
+    from: 19,
     seenBy: /./,
     faults: /pause a process|cut$|freeze/,
     also: [
@@ -169,6 +169,7 @@ export const mirrorMutants: readonly MirrorMutant[] = [
     seenBy: lost,
     plan: wide,
     faults: /power|cut/,
+    from: 4,
   },
   {
     name: 'what is written alone is marked in memory only, when its regions are forgotten',
@@ -177,7 +178,7 @@ export const mirrorMutants: readonly MirrorMutant[] = [
     find: `this.#partition.dirty.store()
     this.#flushedBelow`,
     instead: 'this.#flushedBelow',
-    from: 10,
+    from: 13,
     seenBy: lost,
     plan: wide,
     faults: /power|midst|kill mirror/,
@@ -197,6 +198,7 @@ export const mirrorMutants: readonly MirrorMutant[] = [
     ],
     seenBy: /./,
     faults: /power$|cut$|bad link|kill mirror/,
+    from: 5,
   },
   {
     name: 'a copy that is being brought up calls itself consistent',
@@ -206,6 +208,7 @@ export const mirrorMutants: readonly MirrorMutant[] = [
     instead: 'partition.save({ ...partition.state, copyOf: name })',
     seenBy: /./,
     faults: /power|during resync|kill mirror/,
+    from: 6,
   },
   {
     name: 'a machine that followed and was restarted may serve',
@@ -229,7 +232,7 @@ export const mirrorMutants: readonly MirrorMutant[] = [
     file: 'mirror/engine/bring-up.ts',
     find: 'Math.max(0, Math.min(count, length - first))',
     instead: '0',
-    from: 8,
+    from: 13,
     seenBy: lost,
     plan: wide,
     faults: /power$|midst|kill mirror/,

@@ -44,6 +44,7 @@ export const changingMutants: readonly Mutant[] = [
     seenBy: anySafety,
     plan: changingT,
     faults: tFaults,
+    from: 8,
   },
   {
     name: 'new voters count before every server has acknowledged them',
@@ -54,6 +55,7 @@ export const changingMutants: readonly Mutant[] = [
     seenBy: anySafety,
     plan: changingVoters,
     faults: voterFaults,
+    from: 6,
   },
   {
     name: 'a server acknowledges new voters and goes on counting the old ones alone',
@@ -64,6 +66,7 @@ export const changingMutants: readonly Mutant[] = [
     seenBy: anySafety,
     plan: changingVoters,
     faults: voterFaults,
+    from: 6,
   },
   {
     name: 'the next voters alone decide on takeovers while the change is in flight',

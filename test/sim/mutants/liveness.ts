@@ -98,6 +98,7 @@ export const livenessMutants: readonly Mutant[] = [
     seenBy: /a word is kept/,
     plan: quick,
     faults: /slow writes|isolated host|one-way cut|bad link/,
+    from: 14,
   },
   {
     name: 'a voter passes on that a server has released what it merely does not run',
@@ -152,6 +153,7 @@ export const livenessMutants: readonly Mutant[] = [
     seenBy: anySafety,
     plan: quick,
     faults: /restart agent|kill agent|operator|isolated log leader/,
+    from: 11,
   },
   {
     name: 'a server joins without a pause',

@@ -22,6 +22,8 @@ export type Mutant = Edit & {
   readonly plan?: Partial<ClusterPlan>
   /** What chance shows too rarely: these steps of a scenario (docs/simulation.md) in place of seeds, and what they expect. */
   readonly scene?: readonly Readonly<Record<string, string>>[]
+  /** The first seed that is tried: the one that saw it, or shortly before. */
+  readonly from?: number
   /** Only faults of these names, often; all that the swarm draws when not given. */
   readonly faults?: RegExp
 }

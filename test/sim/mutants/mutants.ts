@@ -155,6 +155,7 @@ export const mutants: readonly Mutant[] = [
     seenBy: /replicas agree|does not follow|no prefix/,
     plan: quick,
     faults: /crash|blackout|kill log-server|isolated log leader|network down/,
+    from: 21,
   },
   {
     name: 'what is decided is decided again',
@@ -164,6 +165,7 @@ export const mutants: readonly Mutant[] = [
     instead: 'if (!current || waitedMs < current.startSync) return null',
     seenBy: /the log is calm/,
     plan: { ...quick, startSyncMs: 1000 },
+    from: 15,
   },
   {
     name: 'an epoch is counted back',

@@ -27,6 +27,7 @@ export const pairMutants: readonly Mutant[] = [
       "return pair.alone === null && (hasBeenConnected || silentMs >= timeoutMs) ? because('np-resolution') : []",
     seenBy: /takeovers are supported|one server runs|another commit/,
     plan: sound,
+    from: 38,
   },
   {
     name: 'a lease of a pair is stood in for without resolution',
@@ -87,6 +88,7 @@ export const pairMutants: readonly Mutant[] = [
     seenBy: /one server runs|online again/,
     plan: forked,
     faults: forking,
+    from: 8,
   },
   {
     name: 'a later agent takes up again the epoch that lost',

@@ -10,7 +10,8 @@ import { mutants } from './mutants.ts'
 import { sceneFailure } from './scene.ts'
 
 const mutant = mutants.find(({ name }) => name === process.env.BATON_MUTANT)
-const [first = 1, count = 100] = process.argv.slice(2).map(Number)
+const [from = 1, count = 100] = process.argv.slice(2).map(Number)
+const first = from - 1 + (mutant?.from ?? 1)
 
 const brokenScenario = (seed: number): Scenario => {
   const drawn = scenarioOf(seed, mutant?.plan)
