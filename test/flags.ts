@@ -13,6 +13,18 @@ export const flagsOf = <T extends ParseArgsConfig>(usage: string, config: T): Re
   }
 }
 
+/** A flag that is a whole number, `least` or more. */
+export const wholeNumber = (
+  usage: string,
+  flags: Readonly<Record<string, unknown>>,
+  name: string,
+  least = 0,
+): number => {
+  const number = flags[name] === '' ? Number.NaN : Number(flags[name])
+  if (Number.isSafeInteger(number) && number >= least) return number
+  return misused(`--${name} ${flags[name]}: a whole number, ${least} or more`, usage)
+}
+
 /** Ends the program: it was asked for what there is not. */
 export const misused: (what: string, usage: string) => never = (what, usage) => {
   console.error(`${what}\n\n${usage}`)

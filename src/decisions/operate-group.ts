@@ -98,8 +98,8 @@ const nowhere = (
   verdicts: readonly Verdict[],
   asked: ServerName | null,
   { chosen }: Placement,
-): Refusal => {
-  return asked === null
+): Refusal =>
+  asked === null
     ? {
         refused: `no server can take ${name}: ${verdicts.map((one) => `${one.server}: ${one.because}`).join('; ')}`,
         possible: 'start one of these servers, or name another in the configuration',
@@ -111,7 +111,6 @@ const nowhere = (
             ? `no other server can take it either: baton group explain ${name}`
             : `${chosen} can: the same with that name, or with none`,
       }
-}
 
 const stopOneGroup = (state: State, name: GroupName, facts: Facts): Operated => {
   const group = state.groups[name]

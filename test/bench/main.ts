@@ -1,5 +1,5 @@
 /** Measures, and prints what was found beside what is aimed at. */
-import { flagsOf, misused } from '../flags.ts'
+import { flagsOf, misused, wholeNumber } from '../flags.ts'
 import { removeKits } from '../live/cluster/kits.ts'
 import { missing, type Need } from '../live/lab/needs.ts'
 import { benchAppend } from './append.ts'
@@ -69,10 +69,9 @@ const { values: flags, positionals } = flagsOf(usage, {
   },
 })
 const chosen = positionals.length > 0 ? positionals.flatMap(namedBy) : Object.keys(benchmarks)
-const trials = Number(flags.trials)
+const trials = wholeNumber(usage, flags, 'trials', 1)
 const unknown = chosen.filter((name) => benchmarks[name] === undefined)
 if (unknown.length > 0) misused(`no benchmark ${unknown.join(', ')}`, usage)
-if (!Number.isInteger(trials) || trials < 1) misused(`--trials ${flags.trials}: a whole number, 1 or more`, usage)
 
 /** Standard output is for the result alone. */
 const progress = (text: string): void => console.error(`  ${text}`)

@@ -2,7 +2,7 @@
 import { spawnSync } from 'node:child_process'
 import { readlinkSync } from 'node:fs'
 import { findTools } from '../../bench/machine.ts'
-import { flagsOf, misused } from '../../flags.ts'
+import { flagsOf, misused, wholeNumber } from '../../flags.ts'
 import { chanceOf } from '../../properties/liveness/timeline.ts'
 import { removeKits } from '../cluster/kits.ts'
 import { findingsIn } from '../cluster/log-check.ts'
@@ -17,7 +17,7 @@ const usage = `npm run torture -- [--trials N] [--seed S] …
   --seed S              decides which faults are tried and when; what a machine makes of them differs from run to run
   --first N             begins with this trial of the seed; 1
   --servers 2|3         2, with a witness; or 3
-  --timing quick|calm   T = 3 s, or more for busy machines
+  --timing quick|calm   T = 1 s; or 3 s, for busy machines
   --fenced              fencing is required, by IPMI
   --json                the result for programs
 Runs in mount and network namespaces of its own. Ends with 1 when anything was wrong.
@@ -35,12 +35,10 @@ const { values: flags } = flagsOf(usage, {
     json: { type: 'boolean', default: false },
   },
 })
-const trials = Number(flags.trials)
-const seed = Number(flags.seed)
-const first = Number(flags.first)
+const trials = wholeNumber(usage, flags, 'trials', 1)
+const seed = wholeNumber(usage, flags, 'seed')
+const first = wholeNumber(usage, flags, 'first', 1)
 const servers = Number(flags.servers)
-if (!(Number.isInteger(trials) && trials > 0 && Number.isInteger(first) && first > 0 && Number.isInteger(seed)))
-  misused('--trials, --first and --seed are whole numbers', usage)
 if (![2, 3].includes(servers)) misused(`--servers ${flags.servers}: 2 or 3`, usage)
 if (flags.timing !== 'quick' && flags.timing !== 'calm') misused(`--timing ${flags.timing}: quick or calm`, usage)
 

@@ -4,7 +4,7 @@
  * lost with the side that served, so a sequence in which the group went over demands no writes.
  */
 import { findTools } from '../../bench/machine.ts'
-import { flagsOf, misused } from '../../flags.ts'
+import { flagsOf, misused, wholeNumber } from '../../flags.ts'
 import { chanceOf } from '../../properties/liveness/timeline.ts'
 import { removeKits } from '../cluster/kits.ts'
 import { MirrorCluster } from '../cluster/mirror-cluster.ts'
@@ -42,13 +42,11 @@ const { values: flags } = flagsOf(usage, {
     only: { type: 'string', multiple: true, default: [''] },
   },
 })
-const [trials = 0, first = 0, seed = 0, most = 0, seconds = 0] = [
-  flags.trials,
-  flags.first,
-  flags.seed,
-  flags.faults,
-  flags.seconds,
-].map(Number)
+const trials = wholeNumber(usage, flags, 'trials', 1)
+const first = wholeNumber(usage, flags, 'first', 1)
+const seed = wholeNumber(usage, flags, 'seed')
+const most = wholeNumber(usage, flags, 'faults', 1)
+const seconds = wholeNumber(usage, flags, 'seconds', 1)
 const isDatabase = flags.work === 'database'
 const faults = mirrorFaults.filter(({ name }) => flags.only.some((part) => name.includes(part)))
 /** The least there is: it has to fill up over a slow mirror connect. */
@@ -62,8 +60,6 @@ if (reasons.length > 0) {
   say(`no torture on this machine: ${reasons.join('; ')}`)
   process.exit(2)
 }
-if ([trials, first, seed, most, seconds].some((number) => !Number.isInteger(number)))
-  misused('--trials, --first, --seed, --faults and --seconds are whole numbers', usage)
 if (!['sync', 'async'].includes(flags.mode)) misused(`--mode ${flags.mode}: sync or async`, usage)
 if (!['blocks', 'database'].includes(flags.work)) misused(`--work ${flags.work}: blocks or database`, usage)
 if (faults.length === 0)

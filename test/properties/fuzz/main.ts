@@ -1,10 +1,10 @@
 /** Feeds bad input to everything that takes input, for as long as one likes. */
 import fc from 'fast-check'
-import { flagsOf, misused } from '../../flags.ts'
+import { flagsOf, misused, wholeNumber } from '../../flags.ts'
 import { targets } from './targets.ts'
 
 const usage = `npm run fuzz -- [--inputs N] [--seed S] [NAME…]
-  --inputs N  for each target; 1000000
+  --inputs N  so many, shared among the targets; 1000000
   --seed S    gives the same inputs again
 NAME chooses the targets whose names contain it. A failure prints the input, made small, and its seed.
 The targets:
@@ -17,11 +17,9 @@ const { values: flags, positionals } = flagsOf(usage, {
     seed: { type: 'string', default: String(Date.now() % 1_000_000_000) },
   },
 })
-const inputs = Number(flags.inputs)
-const seed = Number(flags.seed)
+const inputs = wholeNumber(usage, flags, 'inputs', 1)
+const seed = wholeNumber(usage, flags, 'seed')
 const chosen = targets.filter(({ name }) => positionals.length === 0 || positionals.some((part) => name.includes(part)))
-if (!(Number.isInteger(inputs) && inputs > 0 && Number.isInteger(seed)))
-  misused('--inputs and --seed are whole numbers', usage)
 if (chosen.length === 0) misused(`no target has ${positionals.join(' or ')} in its name`, usage)
 
 const each = Math.ceil(inputs / chosen.length)
