@@ -1,5 +1,5 @@
 /** The agent of this machine, over its control socket (control-protocol.ts). */
-import { type IncomingMessage, request } from 'node:http'
+import type { IncomingMessage } from 'node:http'
 import { join } from 'node:path'
 import type {
   AgentStatus,
@@ -10,6 +10,7 @@ import type {
   RefusalRequest,
   Refused,
 } from '../agents/control-protocol.ts'
+import { http } from '../world/node-http.ts'
 import { CommandFailed, exitCode } from './deps.ts'
 
 /** An agent that takes longer than this to begin its answer is stuck. */
@@ -107,7 +108,7 @@ const ask = async (
   { signal, body }: AskOptions,
 ): Promise<AsyncIterable<Buffer>> => {
   const response = await new Promise<IncomingMessage>((resolve, reject) => {
-    const asked = request(
+    const asked = http.request(
       {
         socketPath: socketOf(stateDirectory),
         method,

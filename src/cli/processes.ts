@@ -164,7 +164,7 @@ const resetOf = async (reset: string | undefined): Promise<string | null> => {
   const { commandOfAction } = await import('../agents/fencing/final-action.ts')
   const action = machineActions.find((one) => one === reset)
   if (reset === undefined || action === undefined) return reset ?? null
-  const command = commandOfAction(action, storedConfiguration.shape.finalActions.parse({}))
+  const command = commandOfAction(action, storedConfiguration.unwrap().shape.finalActions.parse({}))
   if (command !== null) return command
   throw new CommandFailed(exitCode.usage, `--reset ${reset} has no usual command`, 'write the command itself')
 }

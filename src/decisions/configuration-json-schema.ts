@@ -22,22 +22,25 @@ export type JsonSchema = {
   readonly oneOf?: readonly JsonSchema[]
 }
 
-// cast: the library types a schema as what any draft may hold; this is the part read here.
-const schema = {
-  $id: 'https://baton.invalid/configuration.schema.json',
-  title: 'Configuration of a Baton cluster',
-  ...z.toJSONSchema(writtenConfiguration, { io: 'input' }),
-} as JsonSchema
+let known: JsonSchema | null = null
 
 /** JSON schema (draft 2020-12) of a configuration file, with descriptions and defaults. Durations are texts (`3s`). */
-export const configurationJsonSchema = (): JsonSchema => schema
+export const configurationJsonSchema = (): JsonSchema => {
+  // cast: the library types a schema as what any draft may hold; this is the part read here.
+  known ??= {
+    $id: 'https://baton.invalid/configuration.schema.json',
+    title: 'Configuration of a Baton cluster',
+    ...z.toJSONSchema(writtenConfiguration.unwrap(), { io: 'input' }),
+  } as JsonSchema
+  return known
+}
 
 /**
  * The keys that may stand at `path` of a file that holds `value`: which ones depends on the `type` that is written
  * there. Empty where any name may stand, or none.
  */
 export const keysAt = (value: unknown, path: readonly (string | number)[]): readonly string[] =>
-  Object.keys(schemaAt(schema, value, path)?.properties ?? {})
+  Object.keys(schemaAt(configurationJsonSchema(), value, path)?.properties ?? {})
 
 const field = (value: unknown, step: string | number): unknown =>
   value !== null && typeof value === 'object' ? Reflect.get(value, step) : undefined

@@ -127,10 +127,12 @@ const configurationOf = (form: Form) => {
   })
 }
 
+// Lazy both: every process of ours loads this, and making one takes as long as loading all of Node.
+
 /** As people write it; strict, so that a misspelt key is an error and not a silent default. */
-export const writtenConfiguration = configurationOf(formOf(true))
+export const writtenConfiguration = z.lazy(() => configurationOf(formOf(true)))
 /** As it stands on the log, whoever wrote it; passes over keys that newer software added. */
-export const storedConfiguration = configurationOf(formOf(false))
+export const storedConfiguration = z.lazy(() => configurationOf(formOf(false)))
 
 export type Configuration = z.output<typeof storedConfiguration>
 export type VoterConfiguration = Configuration['servers'][number]

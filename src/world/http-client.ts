@@ -1,15 +1,15 @@
 /** Questions over HTTP and HTTPS: one request, one short answer, a limit to everything. */
 import { lookup } from 'node:dns/promises'
-import { Agent as PlainAgent, request as plainRequest } from 'node:http'
 import { Agent as SecureAgent, request as secureRequest } from 'node:https'
 import type { LookupFunction } from 'node:net'
 import { TLSSocket } from 'node:tls'
 import { NetworkTrouble } from './network-trouble.ts'
+import { http } from './node-http.ts'
 import type { HttpClient } from './world.ts'
 
 /** Connections that are kept between questions: few, since few are asked again and again. */
 const keeping = { keepAlive: true, maxSockets: 4, maxFreeSockets: 2 }
-const keptPlain = new PlainAgent(keeping)
+const keptPlain = new http.Agent(keeping)
 const keptSecure = new SecureAgent(keeping)
 
 /** @throws NetworkTrouble when there is no answer in time, or one that is longer than it may be. */
@@ -23,7 +23,7 @@ const ask: HttpClient['ask'] = (question) =>
     // Connecting, sending and reading all count: a socket's own time-out begins anew with each byte.
     const limit = AbortSignal.timeout(Math.ceil(timeoutMs))
     const isSecure = url.startsWith('https:')
-    const send = isSecure ? secureRequest : plainRequest
+    const send = isSecure ? secureRequest : http.request
     const agent = keepAlive && (isSecure ? keptSecure : keptPlain)
     try {
       const headers = body === undefined ? {} : { 'content-type': 'application/octet-stream' }

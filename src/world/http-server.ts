@@ -1,7 +1,8 @@
 /** A small HTTP(S) server for strangers: everything they may send, hold open or wait for has a limit. */
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createServer as createSecureServer } from 'node:https'
 import type { Socket } from 'node:net'
+import { http } from './node-http.ts'
 import type { HttpAnswer, HttpServers } from './world.ts'
 
 /** For all of a request, from its first byte on. */
@@ -45,7 +46,7 @@ const listen: HttpServers['listen'] = ({ address, port, tls, largestBytes }, ans
   }
   const server = tls
     ? createSecureServer({ ...options, cert: tls.certificate, key: tls.key }, handle)
-    : createServer(options, handle)
+    : http.createServer(options, handle)
   server.maxConnections = mostConnections
   const open = new Map<string, number>()
   server.on('connection', (socket: Socket) => {

@@ -1,7 +1,8 @@
 /** Unix sockets between processes of one machine: lines of text, and HTTP for commands. */
 import { chmodSync, rmSync } from 'node:fs'
-import { createServer as createHttpServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createConnection, createServer, type Socket } from 'node:net'
+import { http } from './node-http.ts'
 import type { Cancel, LocalConnection, LocalReply, LocalRequest, LocalSockets } from './world.ts'
 
 const wrap = (socket: Socket): LocalConnection => {
@@ -42,7 +43,7 @@ const largestBody = 1_048_576
 const serveLocally = (path: string, handle: (request: LocalRequest) => void): Promise<Cancel> =>
   new Promise((resolve, reject) => {
     rmSync(path, { force: true })
-    const server = createHttpServer((incoming, outgoing) => void receive(incoming, outgoing, handle))
+    const server = http.createServer((incoming, outgoing) => void receive(incoming, outgoing, handle))
     server.once('error', reject)
     server.listen(path, () => {
       chmodSync(path, 0o600)

@@ -1,5 +1,5 @@
 /** The demo's client: asks the service every 10 ms, each time anew, and says when the answer changes, and the gap. */
-import { get } from 'node:http'
+import { http } from '../../world/node-http.ts'
 
 const [host = '127.0.0.1', port = '8080'] = process.argv.slice(2)
 const everyMs = 10
@@ -15,7 +15,7 @@ const heard = (answer: string) => {
 }
 
 const ask = () => {
-  const request = get({ host, port: Number(port), agent: false, timeout: patienceMs }, (response) => {
+  const request = http.get({ host, port: Number(port), agent: false, timeout: patienceMs }, (response) => {
     let text = ''
     response.setEncoding('utf8').on('data', (part: string) => {
       text += part

@@ -105,16 +105,24 @@ export class Account {
   readonly objectionTo = (copy: string, disk: Pick<SimulatedDisk, 'content'>, where = everywhere): string | null => {
     const end = Math.min(this.#sectors.length, where.first + where.count)
     for (let sector = where.first; sector < end; sector++) {
-      const all = this.#sectors[sector] ?? []
-      const value = valueAt(disk, sector)
-      const place = all.findLastIndex((one) => one.value === value)
-      if (place < 0 && !this.#mayLag)
-        return `sector ${sector} of ${copy} holds ${value}, which was gone, or never written: ${words(all)}`
-      const needed = all.findLastIndex((one) => one.isAcknowledged && this.#isNeeded(one, copy))
-      if (place < needed)
-        return `sector ${sector} of ${copy} holds ${value}, though ${all[needed]?.value} was acknowledged: ${words(all)}`
+      const objection = this.#objectionAt(sector, copy, valueAt(disk, sector))
+      if (objection !== null) return `sector ${sector} of ${copy} holds ${objection}`
     }
     return null
+  }
+
+  /** From the last on: this is looked at for every sector at every commit, and mostly the last is what is there. */
+  readonly #objectionAt = (sector: number, copy: string, value: number): string | null => {
+    const all = this.#sectors[sector] ?? []
+    let missing: Written | null = null
+    for (let place = all.length - 1; place >= 0; place--) {
+      const one = all[place]
+      if (one === undefined) continue
+      if (one.value === value) return missing && `${value}, though ${missing.value} was acknowledged: ${words(all)}`
+      if (missing === null && one.isAcknowledged && this.#isNeeded(one, copy)) missing = one
+    }
+    if (!this.#mayLag) return `${value}, which was gone, or never written: ${words(all)}`
+    return missing && `${value}, though ${missing.value} was acknowledged: ${words(all)}`
   }
 
   /** It was read here: this is what everybody has seen, and `by` must have from now on. */

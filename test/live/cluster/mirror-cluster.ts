@@ -164,7 +164,7 @@ export class MirrorCluster {
   }
 
   /** Numbers by block that a program was told to be safe, whichever server it ran on. */
-  async acknowledged(): Promise<ReadonlyMap<number, number>> {
+  async acknowledged(): Promise<Blocks> {
     const latest = new Map<number, number>()
     for (const server of this.cluster.servers) {
       const path = join(this.cluster.host(server).stateDirectory, 'acknowledged')
@@ -200,16 +200,19 @@ export class MirrorCluster {
     await until(async () => (await this.written()) >= before + more, mirrorMs, 'something more to be written')
   }
 
-  /** Every block that was acknowledged is there, or a newer one. Answers how many blocks were looked at. */
-  async expectNothingLost(server: string): Promise<number> {
-    return this.#expectBlocks(server, `${mountPoint}/blocks`, await this.acknowledged())
+  /** Every block that was acknowledged is there, or a newer one; by default where it is served. Answers how many were looked at. */
+  async expectNothingLost(server?: string): Promise<number> {
+    const acknowledged = await this.acknowledged()
+    // What a fault has left may show late, and take the group down once more.
+    const read = async () => this.#blocksIn(server ?? (await this.owner()), `${mountPoint}/blocks`)
+    return expectBlocks(await until(read, mirrorMs, 'the blocks to be read'), acknowledged)
   }
 
   /**
    * The copy of a server that is split off, read as a backup would: by an NBD client. As after a crash, the journal of the
    * file system is played back; then it is clean, and every block is there that was acknowledged before.
    */
-  async expectInSnapshot(server: string, acknowledged: ReadonlyMap<number, number>): Promise<void> {
+  async expectInSnapshot(server: string, acknowledged: Blocks): Promise<void> {
     const host = this.cluster.host(server)
     const uri = 'nbd+unix:///?socket=/var/lib/baton/log/db.data.mirror.nbd'
     const [image, blocks] = ['/var/lib/baton/snapshot', '/var/lib/baton/snapshot-blocks']
@@ -221,15 +224,13 @@ export class MirrorCluster {
     expect((await host.run(['fsck.ext4', '-p', image])).code).toBeLessThanOrEqual(1)
     await host.ok(['fsck.ext4', '-f', '-n', image])
     await host.ok(['debugfs', '-R', `dump /blocks ${blocks}`, image])
-    expect(await this.#expectBlocks(server, blocks, acknowledged), 'blocks before the split').toBeGreaterThan(0)
+    const count = expectBlocks(await this.#blocksIn(server, blocks), acknowledged)
+    expect(count, 'blocks before the split').toBeGreaterThan(0)
     await host.ok(['rm', image, blocks])
   }
 
-  async #expectBlocks(server: string, file: string, acknowledged: ReadonlyMap<number, number>): Promise<number> {
-    const found = new Map(pairsIn(await this.cluster.host(server).ok(['perl', writer, 'read', file])))
-    const lost = [...acknowledged].filter(([block, number]) => (found.get(block) ?? 0) < number)
-    expect(lost, 'blocks that were acknowledged and are lost').toEqual([])
-    return acknowledged.size
+  async #blocksIn(server: string, file: string): Promise<Blocks> {
+    return new Map(pairsIn(await this.cluster.host(server).ok(['perl', writer, 'read', file])))
   }
 
   /** The last one that has begun. */
@@ -336,6 +337,15 @@ export class MirrorCluster {
     const mirrored = (await this.mirror())?.dataBytes ?? Math.min(...images.map(({ sizeMiB }) => sizeMiB * 1_048_576))
     await execute('cmp', ['--bytes', `${mirrored}`, ...images.map(({ file }) => file)])
   }
+}
+
+/** The number in each block. */
+type Blocks = ReadonlyMap<number, number>
+
+const expectBlocks = (found: Blocks, acknowledged: Blocks): number => {
+  const lost = [...acknowledged].filter(([block, number]) => (found.get(block) ?? 0) < number)
+  expect(lost, 'blocks that were acknowledged and are lost').toEqual([])
+  return acknowledged.size
 }
 
 const pairsIn = (text: string): readonly (readonly [number, number])[] =>

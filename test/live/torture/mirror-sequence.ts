@@ -113,7 +113,7 @@ export class MirrorSequences {
     ).length
     const owners = news.flatMap(({ type, data }) => (type === 'GroupAssigned' ? [data.server] : []))
     if (this.#options.isAsync && new Set(owners).size > 1) await mirrored.forgetAcknowledged()
-    const count = await mirrored.expectNothingLost(await mirrored.owner())
+    const count = await mirrored.expectNothingLost()
     const resyncs = resyncsIn(news).slice(this.#owed)
     const mayCopyAll = hand.some(({ copiesAll }) => copiesAll)
     if (!mayCopyAll && resyncs.some(({ copy }) => copy === 'everything')) throw new Error('everything was copied')
