@@ -12,6 +12,7 @@ type Definition = {
   readonly keyType?: z.ZodType
   readonly valueType?: z.ZodType
   readonly innerType?: z.ZodType
+  readonly getter?: () => z.ZodType
   readonly options?: readonly z.ZodType[]
   readonly entries?: Readonly<Record<string, string>>
   readonly values?: readonly unknown[]
@@ -87,6 +88,8 @@ export const arbitraryOf = (schema: z.ZodType, pools: Pools, field = ''): fc.Arb
     case 'default':
     case 'prefault':
       return inner()
+    case 'lazy':
+      return arbitraryOf(given(definition.getter)(), pools, field)
     case 'unknown':
       return fc.jsonValue()
     default:
