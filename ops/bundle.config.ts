@@ -4,7 +4,7 @@ import { defineConfig } from 'rolldown'
 const programs = ['cli/main', 'cli/log-worker', 'cli/demo/probe', 'cli/demo/service']
 
 /** They look for their binaries, or their workers, by their own place. */
-const withBinaries = ['koffi', 'serialport', '@node-rs/crc32', 'pino', 'node']
+const withBinaries = ['koffi', 'serialport', '@node-rs/crc32', 'pino']
 
 /**
  * Our modules and those of packages in few files: a process that loads them one by one takes twice as long to start, and an

@@ -127,7 +127,7 @@ const configurationOf = (form: Form) => {
   })
 }
 
-// Lazy both: every process of ours loads this, and making one takes as long as loading all of Node.
+// Lazy both: every process of ours loads this, and making one takes tens of milliseconds.
 
 /** As people write it; strict, so that a misspelt key is an error and not a silent default. */
 export const writtenConfiguration = z.lazy(() => configurationOf(formOf(true)))
