@@ -4,7 +4,9 @@ import type { Disk } from './disk.ts'
 import type { BlockOperation, BlockRequest, Engine, ReadRequest, WriteRequest } from './engine-interface.ts'
 
 export const plainEngine = (disk: Disk): Engine => ({
-  size: disk.size,
+  get size() {
+    return disk.size
+  },
   blockBytes: disk.blockBytes,
   submit: (burst) =>
     performInBatches(burst, {

@@ -108,11 +108,14 @@ describe('a management controller', () => {
     })
   })
 
+  /** On a busy machine the first question may take all of it. */
+  const tooLate = /level 1: one: (it is still on when its time was over|ipmitool power \w+ did not answer in)/
+
   liveTest('that is slow is waited for; one that is too slow is a failure, never a proof', { needs }, async () => {
     await withController(async ({ ipmi, run }) => {
       const tooSoon = await run<FenceAttempt>({ fencing: only(ipmi({ timeout: 1500 })) })
       expect(tooSoon).toMatchObject({ ok: false })
-      if (!tooSoon.ok) expect(tooSoon.because).toMatch(/level 1: one: it is still on when its time was over/)
+      if (!tooSoon.ok) expect(tooSoon.because).toMatch(tooLate)
       expect(await run<FenceAttempt>({ fencing: only(ipmi()) })).toMatchObject({ ok: true })
     }, 4000)
   })

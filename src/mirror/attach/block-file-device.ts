@@ -105,24 +105,42 @@ export const cleanUpBlockFile = async (world: AttachWorld, path: string, limit: 
   return gone
 }
 
-/** The block file has grown to `sizeBytes`: so does the loop device that is on it, whatever is mounted from it. */
+/**
+ * The block file has grown to `sizeBytes`: so does the loop device that is on it, whatever is mounted from it. It can be read to
+ * its end then: a write that is answered while the kernel asks for the size of the file has it throw the answer away
+ * (fs/fuse/inode.c, attr_version), and until it asks again what lies behind the old end is an I/O error.
+ */
 export const enlargeBlockDevice = async (
   world: AttachWorld,
   { path, sizeBytes, device }: BlockFile & { readonly device: string },
   limit: Limit,
 ): Promise<AttachOutcome> => {
   const run = runner(world, limit)
+  const ask = () => run(['stat', '--format', '%s %o', path])
   // Older kernels take the size that the file system of the file was asked for last.
-  const stat = await run(['stat', '--format', '%s', path])
+  const stat = await ask()
   if (stat.code !== 0) return failureOf(stat, `asking ${path} for its size`)
-  if (Number(stat.stdout) !== sizeBytes)
-    return failed(`${path} has ${stat.stdout.trim()} bytes, the mirror ${sizeBytes}`)
+  const [size, blockBytes = Number.NaN] = stat.stdout.trim().split(' ').map(Number)
+  if (size !== sizeBytes) return failed(`${path} has ${size} bytes, the mirror ${sizeBytes}`)
   const told = await run(['losetup', '--set-capacity', device])
   if (told.code !== 0) return failureOf(told, `telling ${device} its new size`)
   const facts = await loopFacts(world, device)
-  return facts.sizeBytes === sizeBytes
-    ? { ok: true, device }
-    : failed(`${device} has ${facts.sizeBytes} bytes, not ${sizeBytes}`)
+  if (facts.sizeBytes !== sizeBytes) return failed(`${device} has ${facts.sizeBytes} bytes, not ${sizeBytes}`)
+  const isReadable = await waited(world, limit, async () => {
+    if (await readsLast(run, device, { sizeBytes, blockBytes })) return true
+    await ask()
+    return null
+  })
+  return isReadable ? { ok: true, device } : late(`${device} cannot be read to its end`)
+}
+
+const readsLast = async (
+  run: Run,
+  device: string,
+  { sizeBytes, blockBytes }: { readonly sizeBytes: number; readonly blockBytes: number },
+): Promise<boolean> => {
+  const block = [`bs=${blockBytes}`, `skip=${sizeBytes / blockBytes - 1}`, 'count=1']
+  return (await run(['dd', `if=${device}`, 'of=/dev/null', ...block, 'iflag=direct', 'status=none'])).code === 0
 }
 
 const checked = async (world: AttachWorld, device: string, sizeBytes: number): Promise<AttachOutcome> => {

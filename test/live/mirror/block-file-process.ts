@@ -1,6 +1,6 @@
 /**
  * A block file served by a process of its own, so that it can hang and die: `node block-file-process.ts FILE PATH`. What the
- * disk beneath it is to do badly from now on is said in a message (`DiskFaults`), which is answered once it is so.
+ * disk beneath it is to do badly from now on, or that it has grown, is said in a message, which is answered once it is so.
  */
 import { openDisk } from '../../../src/mirror/direct-disk.ts'
 import { serveBlockFile } from '../../../src/mirror/fuse/serve.ts'
@@ -10,13 +10,18 @@ import { type DiskFaults, failing } from './failing-disk.ts'
 const [file = '', path = ''] = process.argv.slice(2)
 const { disk, become } = failing(openDisk(file, { direct: true, exclusive: false }))
 const engine = plainEngine(disk)
-const { close: stop } = serveBlockFile(path, { engine, readOnly: false }, (because) => console.log(`ended: ${because}`))
+const { close: stop, resized } = serveBlockFile(path, { engine, readOnly: false }, (because) =>
+  console.log(`ended: ${because}`),
+)
 process.on('SIGTERM', () => {
   stop()
   process.exit(0)
 })
-process.on('message', (faults: DiskFaults) => {
-  become(faults)
+process.on('message', (said: DiskFaults | 'grown') => {
+  if (said === 'grown') {
+    disk.measure()
+    resized()
+  } else become(said)
   process.send?.('so be it')
 })
 console.log('served')

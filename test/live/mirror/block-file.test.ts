@@ -1,11 +1,17 @@
 /** The block file under a loop device: file systems on it, a process that dies or hangs, a writer without memory. */
 import { execFile, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
 import { open, readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { expect } from 'vitest'
-import { attachBlockFile, cleanUpBlockFile, detachBlockFile } from '../../../src/mirror/attach/block-file-device.ts'
+import {
+  attachBlockFile,
+  cleanUpBlockFile,
+  detachBlockFile,
+  enlargeBlockDevice,
+} from '../../../src/mirror/attach/block-file-device.ts'
 import { abortBlockFile, fuseMountAt, unmountAll } from '../../../src/mirror/attach/fuse-mounts.ts'
 import { isAttached, loopsOn } from '../../../src/mirror/attach/loop-devices.ts'
 import { realWorld } from '../../../src/world/real.ts'
@@ -19,12 +25,18 @@ const world = realWorld()
 const mebi = 1_048_576
 const sizeBytes = 320 * mebi
 const limitMs = 60_000
+/** Enough for the kernel to be asked in the midst of a write. */
+const growths = 40
 const limit = { timeoutMs: limitMs, signal: new AbortController().signal }
 
 const served = (body: (served: ServedBlockFile) => Promise<void>): Promise<void> => serveFile(sizeBytes, body)
 
 const run = async (program: string, ...argv: readonly string[]): Promise<string> =>
   (await execute(program, [...argv], { timeout: limitMs })).stdout
+
+/** Since it was attached: write I/Os (Documentation/block/stat.rst). */
+const writesOf = async (device: string): Promise<number> =>
+  Number((await readFile(device.replace('/dev/', '/sys/block/').concat('/stat'), 'utf8')).trim().split(/ +/)[4])
 
 const needs = ['root', 'fuse', 'losetup'] as const
 const checks = {
@@ -69,6 +81,28 @@ liveTest('fio at depth 32 verifies every block it wrote through the loop device'
     const { jobs } = JSON.parse(said.slice(said.indexOf('{')))
     expect(jobs[0]).toMatchObject({ error: 0 })
     expect(jobs[0].write.io_kbytes).toBe(64 * 1024)
+  }),
+)
+
+liveTest('what it has grown by can be used at once, while it is written to', { needs: [...needs, 'fio'] }, () =>
+  served(async ({ attach, grow, path }) => {
+    const device = await attach()
+    const job = ['--name=job', `--filename=${device}`, '--ioengine=libaio', '--direct=1', '--size=64m', '--iodepth=32']
+    const writer = spawn('fio', [...job, '--rw=randwrite', '--bs=4k', '--time_based', '--runtime=60'], {
+      stdio: 'ignore',
+    })
+    const ended = once(writer, 'exit')
+    try {
+      await until(async () => (await writesOf(device)) > 100, limitMs, 'something to be written')
+      for (let grown = sizeBytes + mebi; grown <= sizeBytes + growths * mebi; grown += mebi) {
+        await grow(grown)
+        expect(await enlargeBlockDevice(world, { path, sizeBytes: grown, device }, limit)).toEqual({ ok: true, device })
+        await run('dd', `if=${device}`, 'of=/dev/null', 'bs=512', `skip=${grown / 512 - 1}`, 'count=1', 'iflag=direct')
+      }
+    } finally {
+      writer.kill()
+      await ended
+    }
   }),
 )
 

@@ -17,7 +17,9 @@ export const failing = (disk: Disk): { readonly disk: Disk; readonly become: (fa
     bad = bad.filter((byte) => !isIn(at, length)(byte))
   }
   const faulty: Disk = {
-    size: disk.size,
+    get size() {
+      return disk.size
+    },
     measure: disk.measure,
     blockBytes: disk.blockBytes,
     read: (at, into) => {

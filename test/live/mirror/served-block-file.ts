@@ -25,6 +25,8 @@ export type ServedBlockFile = {
   readonly release: () => Promise<void>
   /** What the disk does badly from here on. */
   readonly become: (faults: DiskFaults) => Promise<void>
+  /** The disk beneath has so many bytes from here on. */
+  readonly grow: (sizeBytes: number) => Promise<void>
 }
 
 /** For as long as the body takes; nothing of it is left, whatever happens. */
@@ -47,14 +49,18 @@ export const served = async (sizeBytes: number, body: (served: ServedBlockFile) 
     releases.push(answer.release)
     return answer.device
   }
-  const become = async (faults: DiskFaults): Promise<void> => {
+  const become = async (what: DiskFaults | 'grown'): Promise<void> => {
     const taken = new Promise((resolve) => child.once('message', resolve))
-    child.send(faults)
-    await within(limitMs, 'the disk to fail as told', taken)
+    child.send(what)
+    await within(limitMs, 'the disk to be as told', taken)
+  }
+  const grow = async (bytes: number): Promise<void> => {
+    await truncate(file, bytes)
+    await become('grown')
   }
   try {
     await within(limitMs, 'the block file', new Promise((resolve) => child.stdout?.once('data', resolve)))
-    await body({ file, path, mountPoint, child, attach, release, become })
+    await body({ file, path, mountPoint, child, attach, release, become, grow })
   } finally {
     abortBlockFile(path)
     await promisify(execFile)('umount', ['--lazy', mountPoint], { timeout: limitMs }).catch(() => undefined)

@@ -2,6 +2,8 @@
 import { execFile } from 'node:child_process'
 
 const breaking = new URL('break.ts', import.meta.url).pathname
+/** Each process loads the same modules but one: what Node makes of them is kept, or that would take longer than a seed. */
+const compiled = new URL('../../../node_modules/.cache/compiled', import.meta.url).pathname
 
 export type Broken = {
   /** The program that plays the seeds. */
@@ -17,7 +19,7 @@ export const simulateBroken = (
 ): Promise<{ readonly seeds: number; readonly seen: string | null }> =>
   new Promise((resolve, reject) => {
     const argv = ['--import', breaking, program, '1', String(seeds)]
-    const options = { env: { ...process.env, BATON_MUTANT: name }, timeout: timeoutMs }
+    const options = { env: { ...process.env, NODE_COMPILE_CACHE: compiled, BATON_MUTANT: name }, timeout: timeoutMs }
     execFile(process.execPath, argv, options, (error, stdout, stderr) => {
       const line = stdout.trim().split('\n').at(-1) ?? ''
       if (line.startsWith('{')) resolve(JSON.parse(line))
