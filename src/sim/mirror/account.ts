@@ -115,13 +115,13 @@ export class Account {
   readonly #objectionAt = (sector: number, copy: string, value: number): string | null => {
     const all = this.#sectors[sector] ?? []
     let missing: Written | null = null
-    for (let place = all.length - 1; place >= 0; place--) {
+    let isKnown = false
+    for (let place = all.length - 1; place >= 0 && !isKnown; place--) {
       const one = all[place]
-      if (one === undefined) continue
-      if (one.value === value) return missing && `${value}, though ${missing.value} was acknowledged: ${words(all)}`
-      if (missing === null && one.isAcknowledged && this.#isNeeded(one, copy)) missing = one
+      if (one?.value === value) isKnown = true
+      else if (missing === null && one?.isAcknowledged && this.#isNeeded(one, copy)) missing = one
     }
-    if (!this.#mayLag) return `${value}, which was gone, or never written: ${words(all)}`
+    if (!isKnown && !this.#mayLag) return `${value}, which was gone, or never written: ${words(all)}`
     return missing && `${value}, though ${missing.value} was acknowledged: ${words(all)}`
   }
 

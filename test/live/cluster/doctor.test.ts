@@ -10,12 +10,12 @@ import { about, examine, problemsOf } from './diagnosis.ts'
 
 describe('the doctor', () => {
   clusterTest('finds a cluster well but for its watchdog and disk', { timing: calm }, async (cluster, context) => {
-    const isWhole = async () => {
+    const whenWhole = async () => {
       const diagnosis = await examine(cluster, 's1')
       return about(diagnosis, 'log').level === 'ok' ? diagnosis : null
     }
     // A replica that has just begun, or whose machine is busy, is behind for a moment.
-    const diagnosis = await until(isWhole, settleMs, 'the log to be whole')
+    const diagnosis = await until(whenWhole, settleMs, 'the log to be whole')
     const { stdout } = await cluster.baton('s1', ['doctor'])
     await context.annotate(stdout)
     for (const what of ['agent', 'guardian', 'log', 'log servers', 'nats-server', 'sync of the log', 'kit', 'keys'])

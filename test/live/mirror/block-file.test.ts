@@ -34,6 +34,12 @@ const served = (body: (served: ServedBlockFile) => Promise<void>): Promise<void>
 const run = async (program: string, ...argv: readonly string[]): Promise<string> =>
   (await execute(program, [...argv], { timeout: limitMs })).stdout
 
+/** A job of fio, on the first 64 MiB. */
+const writing = (device: string): readonly string[] => [
+  ...['--name=job', `--filename=${device}`, '--ioengine=libaio', '--direct=1'],
+  ...['--rw=randwrite', '--size=64m', '--iodepth=32'],
+]
+
 /** Since it was attached: write I/Os (Documentation/block/stat.rst). */
 const writesOf = async (device: string): Promise<number> =>
   Number((await readFile(device.replace('/dev/', '/sys/block/').concat('/stat'), 'utf8')).trim().split(/ +/)[4])
@@ -75,9 +81,8 @@ for (const type of ['ext4', 'xfs', 'btrfs'] as const) {
 liveTest('fio at depth 32 verifies every block it wrote through the loop device', { needs: [...needs, 'fio'] }, () =>
   served(async ({ attach }) => {
     const device = await attach()
-    const job = ['--name=job', `--filename=${device}`, '--ioengine=libaio', '--direct=1', '--size=64m', '--iodepth=32']
-    const options = ['--rw=randwrite', '--bsrange=512-256k', '--verify=crc32c', '--verify_state_save=0', '--fsync=64']
-    const said = await run('fio', ...job, ...options, '--output-format=json')
+    const options = ['--bsrange=512-256k', '--verify=crc32c', '--verify_state_save=0', '--fsync=64']
+    const said = await run('fio', ...writing(device), ...options, '--output-format=json')
     const { jobs } = JSON.parse(said.slice(said.indexOf('{')))
     expect(jobs[0]).toMatchObject({ error: 0 })
     expect(jobs[0].write.io_kbytes).toBe(64 * 1024)
@@ -87,10 +92,7 @@ liveTest('fio at depth 32 verifies every block it wrote through the loop device'
 liveTest('what it has grown by can be used at once, while it is written to', { needs: [...needs, 'fio'] }, () =>
   served(async ({ attach, grow, path }) => {
     const device = await attach()
-    const job = ['--name=job', `--filename=${device}`, '--ioengine=libaio', '--direct=1', '--size=64m', '--iodepth=32']
-    const writer = spawn('fio', [...job, '--rw=randwrite', '--bs=4k', '--time_based', '--runtime=60'], {
-      stdio: 'ignore',
-    })
+    const writer = spawn('fio', [...writing(device), '--time_based', '--runtime=60'], { stdio: 'ignore' })
     const ended = once(writer, 'exit')
     try {
       await until(async () => (await writesOf(device)) > 100, limitMs, 'something to be written')

@@ -49,18 +49,18 @@ export const served = async (sizeBytes: number, body: (served: ServedBlockFile) 
     releases.push(answer.release)
     return answer.device
   }
-  const become = async (what: DiskFaults | 'grown'): Promise<void> => {
+  const tell = async (what: DiskFaults | 'grown'): Promise<void> => {
     const taken = new Promise((resolve) => child.once('message', resolve))
     child.send(what)
     await within(limitMs, 'the disk to be as told', taken)
   }
   const grow = async (bytes: number): Promise<void> => {
     await truncate(file, bytes)
-    await become('grown')
+    await tell('grown')
   }
   try {
     await within(limitMs, 'the block file', new Promise((resolve) => child.stdout?.once('data', resolve)))
-    await body({ file, path, mountPoint, child, attach, release, become, grow })
+    await body({ file, path, mountPoint, child, attach, release, become: tell, grow })
   } finally {
     abortBlockFile(path)
     await promisify(execFile)('umount', ['--lazy', mountPoint], { timeout: limitMs }).catch(() => undefined)
