@@ -7,8 +7,12 @@ import { failure, messageOf } from './outcome.ts'
 
 type Context = ResourceContext<FipConfiguration>
 
-// The first announcement may be lost, and a switch may still be learning where we are.
-const repeatAnnouncementsAfterMs = [120, 400, 1000]
+/**
+ * The first announcement may be lost, and a switch may still be learning where we are. A server may also take over while
+ * its network is cut: nobody hears it then, and a client that went on asking the other server's NIC would do so until
+ * `reannounce`. So each pause is about as long as all before it: what is mended is heard of after no longer than it lasted.
+ */
+const repeatAnnouncementsAfterMs = [120, 400, 1000, 2000, 4000, 8000, 16_000, 32_000]
 
 /** See `fip` in configuration.ts. */
 export const fipDriver = (world: World): ResourceDriver<FipConfiguration> => ({
