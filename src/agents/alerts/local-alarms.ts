@@ -9,10 +9,8 @@ import type { AlertTarget } from './target.ts'
 
 /** Tells when it begins to be so, and when it is over. */
 export type Alarm = {
-  /** What is to be told; null = it is not so. */
-  readonly begun: () => Told | null
-  /** Told again when it changes while it lasts. */
-  readonly level?: () => string | null
+  /** What is to be told; null = it is not so. Told again when its `level` changes while it lasts. */
+  readonly begun: () => (Told & { readonly level?: string }) | null
   readonly over: (lastedMs: number) => Told
 }
 
@@ -30,7 +28,8 @@ export type LocalAlarms = {
   readonly stop: () => void
 }
 
-const lookMs = 500
+/** An election of the log's leader, the shortest that any of them waits for, takes longer by far. */
+const lookMs = 1000
 
 export const localAlarms = (
   world: Pick<World, 'clock'>,
@@ -49,7 +48,7 @@ export const localAlarms = (
   }
   const lookAt = (alarm: Alarm): void => {
     const told = alarm.begun()
-    const level = alarm.level?.() ?? null
+    const level = told?.level ?? null
     const before = known.get(alarm)
     if (told !== null && before?.level !== level) {
       known.set(alarm, { since: before?.since ?? world.clock.now(), level })

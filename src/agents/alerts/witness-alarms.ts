@@ -54,14 +54,12 @@ const conditionAlarm = (
     readonly ended: MessageName
   },
 ): Alarm => {
-  const found = () =>
-    conditionsOf(state(), serverName(me), { ...conditions(), watchdog: null })[names.condition] ?? null
+  const found = () => conditionsOf(state(), serverName(me), { ...conditions(), watchdog: null })[names.condition]
   return {
     begun: () => {
       const now = found()
-      return now && { name: names.found, server: me, values: [me, now.because] }
+      return now === undefined ? null : { name: names.found, server: me, values: [me, now.because], level: now.level }
     },
-    level: () => found()?.level ?? null,
     over: (lastedMs) => ({ name: names.ended, server: me, values: [me, durationInWords(lastedMs)] }),
   }
 }

@@ -21,6 +21,8 @@ export type BmcState = {
 
 export type BmcWatch = {
   readonly all: () => readonly BmcState[]
+  /** The configuration may be another one: begins to ask when it named no controllers until now. */
+  readonly look: () => void
   readonly stop: () => void
 }
 
@@ -31,8 +33,6 @@ type Peer = {
   readonly device: DeviceOf<'ipmi'> | null
 }
 
-/** How soon a configuration that names controllers is noticed. */
-const idleMs = 2000
 /** A lost datagram is no lost controller: asked so often within the time-out. */
 const attempts = 3
 
@@ -54,6 +54,7 @@ export const bmcWatch = (
   const states = new Map<string, BmcState>()
   const pinger = presencePinger(world)
   let isStopped = false
+  let isIdle = false
   let cancel: Cancel = () => {}
 
   const look = async (peer: Peer, timeoutMs: number): Promise<void> => {
@@ -64,18 +65,24 @@ export const bmcWatch = (
     states.set(peer.name, { server: peer.name, isPresent, power, at })
     changed()
   }
-  const round = async (): Promise<void> => {
+  const toAsk = () => {
     const current = configuration()
-    const peers = current === null ? [] : peersOf(current, me)
+    return { peers: current === null ? [] : peersOf(current, me), timing: current?.heartbeat.bmc }
+  }
+  const round = async (): Promise<void> => {
+    const { peers, timing } = toAsk()
     for (const name of states.keys()) if (!peers.some((peer) => peer.name === name)) states.delete(name)
-    const timing = current?.heartbeat.bmc
-    if (timing) await Promise.all(peers.map((peer) => look(peer, timing.timeout)))
-    if (!isStopped)
-      cancel = world.clock.after(peers.length > 0 && timing ? timing.interval : idleMs, () => void round())
+    isIdle = timing === undefined || peers.length === 0
+    if (timing === undefined || isIdle) return
+    await Promise.all(peers.map((peer) => look(peer, timing.timeout)))
+    if (!isStopped) cancel = world.clock.after(timing.interval, () => void round())
   }
   void round()
   return {
     all: () => [...states.values()],
+    look: () => {
+      if (isIdle && !isStopped && toAsk().peers.length > 0) void round()
+    },
     stop: () => {
       isStopped = true
       cancel()

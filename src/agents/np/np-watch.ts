@@ -20,6 +20,8 @@ export type NpWatch = {
   readonly resolution: () => Resolution
   /** For how long the verdict has been the same, as far as anybody looked. */
   readonly verdictMs: () => number
+  /** The configuration may be another one. */
+  readonly look: () => void
   readonly stop: () => void
 }
 
@@ -51,6 +53,10 @@ export const npWatch = (world: World, { configuration, ping, heard, changed }: N
   return {
     resolution,
     verdictMs: () => (resolution().verdict === since.verdict ? world.clock.now() - since.at : 0),
+    look: () => {
+      pings.look()
+      questions.look()
+    },
     stop: () => {
       pings.stop()
       questions.stop()

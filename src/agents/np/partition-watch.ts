@@ -28,7 +28,7 @@ export type PartitionWatch = {
   readonly resolution: () => Resolution
   /** For how long it has said the same. */
   readonly verdictMs: () => number
-  /** N5: does what is to be done by a server that has lost. */
+  /** Asks whom the configuration names by now; N5: does what is to be done by a server that has lost. */
   readonly consider: (state: State, facts: Pick<LossFacts, 'leaseLostMs' | 'isAllOff'>) => void
   /** What the management controllers of the other servers say; for people. */
   readonly controllers: () => readonly BmcState[]
@@ -52,6 +52,8 @@ export const partitionWatch = (world: World, parts: PartitionWatchParts): Partit
     resolution: np.resolution,
     verdictMs: np.verdictMs,
     consider: ({ cluster, servers }, facts) => {
+      np.look()
+      bmcs.look()
       const known = serverOf(servers, me)
       const isExempt = isToStop(known) || known.status === 'left' || cluster.suspended || cluster.stopped
       loss.look({ ...facts, isExempt })

@@ -13,30 +13,35 @@ export type RoundsParts<Question> = {
 export type Rounds = {
   /** Null until the first answer, and when nobody can be asked: that is not the same as being cut off. */
   readonly last: () => Round | null
+  /** What is to be asked may have changed: begins to ask when there was nothing to ask until now. */
+  readonly look: () => void
   readonly stop: () => void
 }
-
-/** How soon a configuration that names somebody is noticed. */
-const idleMs = 1000
 
 export const rounds = <Question>(world: World, { question, ask, changed }: RoundsParts<Question>): Rounds => {
   let last: Round | null = null
   let isStopped = false
+  let isIdle = false
   let cancel: Cancel = () => {}
   const round = async (): Promise<void> => {
     const wanted = question()
-    if (wanted === null) last = null
-    else {
-      const at = world.clock.now()
-      const answered = await ask(wanted).catch(() => null)
-      last = answered === null ? null : { at, answered }
-      changed()
+    isIdle = wanted === null
+    if (wanted === null) {
+      last = null
+      return
     }
-    if (!isStopped) cancel = world.clock.after(wanted?.interval ?? idleMs, () => void round())
+    const at = world.clock.now()
+    const answered = await ask(wanted).catch(() => null)
+    last = answered === null ? null : { at, answered }
+    changed()
+    if (!isStopped) cancel = world.clock.after(wanted.interval, () => void round())
   }
   void round()
   return {
     last: () => last,
+    look: () => {
+      if (isIdle && !isStopped && question() !== null) void round()
+    },
     stop: () => {
       isStopped = true
       cancel()

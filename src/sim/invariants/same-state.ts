@@ -1,4 +1,5 @@
 /** Replay from the beginning gives the state that the log was folded to live; a snapshot is the replay up to its place. */
+import { isDeepStrictEqual } from 'node:util'
 import type { Recorded } from '../../events/index.ts'
 import { foldInPlace, freshState, type State } from '../../projections/state.ts'
 import { places } from '../kit.ts'
@@ -14,39 +15,26 @@ export const sameState: Invariant = {
         // cast: written by the product a moment ago.
         const { state } = JSON.parse(content) as { readonly state: string }
         const snapshot = JSON.parse(state) as State // cast: as above
-        if (canonical(snapshot) !== replay(scene.chronicle.upTo(snapshot.position)))
+        if (!isDeepStrictEqual(snapshot, replay(scene.chronicle.upTo(snapshot.position))))
           scene.violate(`the snapshot of ${host} at ${snapshot.position.sequence} is not what the log says`)
       },
       settled: () => {
         const whole = freshState()
         foldInPlace(whole, scene.committed)
-        const replayed = canonical(whole)
-        if (canonical(scene.state()) !== replayed || replay(scene.committed) !== replayed)
+        if (!isDeepStrictEqual(scene.state(), whole) || !isDeepStrictEqual(replay(scene.committed), whole))
           scene.violate('the state folded live is not that of a replay')
       },
     }
   },
 }
 
-/** The replay up to a place, as text: goes on from where it stood, begins anew for a place that lies before that. */
-const replaying = (): ((commits: readonly Recorded[]) => string) => {
+/** The replay up to a place: goes on from where it stood, begins anew for a place before that, or in another history. */
+const replaying = (): ((commits: readonly Recorded[]) => State) => {
   let state = freshState()
-  let text: string | null = null
   return (commits) => {
     const { sequence, hash } = state.position
-    if (text !== null && sequence === commits.length && commits.at(-1)?.position.hash === hash) return text
-    // Or for another history.
     if (sequence > 0 && commits[sequence - 1]?.position.hash !== hash) state = freshState()
     foldInPlace(state, commits.slice(state.position.sequence))
-    text = canonical(state)
-    return text
+    return state
   }
 }
-
-/** Whatever the order of keys: a fold in place and one on copies may add them in another. */
-const canonical = (value: unknown): string =>
-  JSON.stringify(value, (_, one: unknown) =>
-    typeof one === 'object' && one !== null && !Array.isArray(one)
-      ? Object.fromEntries(Object.entries(one).toSorted(([a], [b]) => (a < b ? -1 : 1)))
-      : one,
-  )

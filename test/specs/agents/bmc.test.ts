@@ -40,7 +40,7 @@ const configuration = configurationOf(
 )
 
 /** A controller at 10.9.0.2 that loses the first `lost` datagrams. */
-const setUp = (lost: number, power = 'Chassis Power is off\n') => {
+const setUp = (lost: number, power = 'Chassis Power is off\n', current = () => configuration) => {
   const virtual = new VirtualWorld()
   let arrived = 0
   const processes: Partial<Processes> = {
@@ -60,7 +60,7 @@ const setUp = (lost: number, power = 'Chassis Power is off\n') => {
     },
   }
   const asked = world.clock.now()
-  const watch = bmcWatch(world, { me: 'alpha', configuration: () => configuration, changed: () => {} })
+  const watch = bmcWatch(world, { me: 'alpha', configuration: current, changed: () => {} })
   return { watch, pass: virtual.pass, asked }
 }
 
@@ -68,6 +68,23 @@ test('a controller that answers is present, and its machine as it says', async (
   const { watch, pass, asked } = setUp(0)
   await pass(100)
   expect(watch.all()).toMatchObject([{ server: 'beta', isPresent: true, power: 'off', at: asked }])
+})
+
+test('controllers that a configuration names later are asked once it is looked at', async () => {
+  const named = { now: false }
+  const { watch, pass } = setUp(0, undefined, () => (named.now ? configuration : configurationOf(two)))
+  await pass(10_000)
+  watch.look()
+  await pass(100)
+  expect(watch.all()).toEqual([])
+  named.now = true
+  watch.look()
+  watch.look()
+  await pass(100)
+  expect(watch.all()).toMatchObject([{ server: 'beta', isPresent: true }])
+  named.now = false
+  await pass(10_000)
+  expect(watch.all()).toEqual([])
 })
 
 test('a lost datagram is asked again; silence is told after the time-out', async () => {
