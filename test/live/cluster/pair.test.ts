@@ -190,6 +190,8 @@ describe('a pair that is cut', () => {
     async (cluster) => {
       const watch = await cluster.watch()
       await watch.waitFor('s1', settleMs)
+      // On a busy machine an agent that loses its first lease is declared down before anything is cut.
+      const before = await cluster.events('ServerDeclaredDown')
       await cluster.lab.cut({ host: 's1', network: 'both' })
       await cluster.lab.cut({ host: 's2', network: 'both' })
       await Promise.all((['s1', 's2'] as const).map((server) => untilLeased(cluster, server, false)))
@@ -198,7 +200,7 @@ describe('a pair that is cut', () => {
       await cluster.lab.heal()
       await cluster.waitUntilSettled()
       await watch.waitFor(() => true, settleMs)
-      expect(await cluster.events('ServerDeclaredDown')).toEqual([])
+      expect(await cluster.events('ServerDeclaredDown')).toEqual(before)
     },
   )
 })
