@@ -85,7 +85,7 @@ const fipOf = (form: Form) => {
       'How long to wait for somebody who has the address to let go of it, as a server that is just being taken down does.',
     ),
     reannounce: after('60s').describe(
-      'How often the address is announced again, for caches that missed it; 0s = never.',
+      'How often the address is announced again, for caches that missed it; 0s = never. In its first minute it is announced more often.',
     ),
   })
 }

@@ -28,7 +28,7 @@ export type LocalAlarms = {
   readonly stop: () => void
 }
 
-/** An election of the log's leader, the shortest that any of them waits for, takes longer by far. */
+/** Nobody who is woken by an alarm misses the rest of a second. */
 const lookMs = 1000
 
 export const localAlarms = (
