@@ -53,7 +53,7 @@ export const createLab = async (options: LabOptions): Promise<Lab> => {
     return lab
   } catch (cause) {
     await lab.destroy()
-    throw new LabTrouble('the lab could not be made', { cause })
+    throw new LabTrouble(`the lab could not be made: ${String(cause)}`, { cause })
   }
 }
 
