@@ -2,13 +2,17 @@ import { expect } from 'vitest'
 import { DriverHost } from './drivers/driver-host.ts'
 import { driverMachine as machine } from './drivers/driver-machine.ts'
 import type { Host } from './lab/host.ts'
+import type { Lab } from './lab/lab.ts'
 import { liveTest } from './lab/live-test.ts'
 import { atOnceMs, now, until } from './lab/until.ts'
 
 const needs = { needs: ['lab'] } as const
 const ok = { ok: true }
-
 const address = '10.77.2.100'
+
+/** The client's neighbour cache says that the address is there. */
+const isKnownAt = async ({ client }: Lab, { mac }: Host): Promise<boolean> =>
+  (await client.ok(['ip', 'neigh', 'show', address])).includes(mac.public)
 
 liveTest('a floating address moves to the NIC of its subnet, and clients learn its MAC at once', needs, async () => {
   await using m = await machine(['s1', 's2'])
@@ -22,18 +26,14 @@ liveTest('a floating address moves to the NIC of its subnet, and clients learn i
   expect(await drivers.probe(fip)).toBe('on')
   expect(await s1.ok(['ip', '-o', 'addr', 'show', 'to', address])).toContain(`${address}/24 brd 10.77.2.255`)
   expect(await lab.client.ping(address)).not.toBeNull()
-  expect(await lab.client.ok(['ip', 'neigh', 'show', address])).toContain(s1.mac.public)
+  expect(await isKnownAt(lab, s1)).toBe(true)
   const down = await drivers.deactivate(fip)
   expect(down.value).toEqual(ok)
   expect((await drivers.deactivate(fip)).value).toEqual(ok)
   const second = await other.activate({ ...fip, instance: other.instance })
   expect(second.value).toMatchObject(ok)
   // Without the announcement this entry would be believed for up to a minute.
-  await until(
-    async () => (await lab.client.ok(['ip', 'neigh', 'show', address])).includes(s2.mac.public),
-    500,
-    'the client to learn the new MAC',
-  )
+  await until(() => isKnownAt(lab, s2), 500, 'the client to learn the new MAC')
   console.info(
     `fip: on ${first.elapsedMs.toFixed(1)} / ${second.elapsedMs.toFixed(1)} ms, off ${down.elapsedMs.toFixed(1)} ms`,
   )
@@ -50,17 +50,15 @@ liveTest(
     const fip = drivers.resource('ip', { type: 'fip', address })
     expect((await drivers.activate(fip)).value).toMatchObject(ok)
     expect(await lab.client.ping(address)).not.toBeNull()
-    const isKnownAt = async ({ mac }: Host) =>
-      (await lab.client.ok(['ip', 'neigh', 'show', address])).includes(mac.public)
     expect((await drivers.deactivate(fip)).value).toEqual(ok)
     await lab.cut({ host: 's2', network: 'public' })
     expect((await other.activate({ ...fip, instance: other.instance })).value).toMatchObject(ok)
     const taken = now()
     // Long enough for the announcements of the first second to be lost.
     await until(() => Promise.resolve(now() - taken > 1300), 5000, 'the first second to be over')
-    expect(await isKnownAt(s1)).toBe(true)
+    expect(await isKnownAt(lab, s1)).toBe(true)
     await lab.heal()
-    await until(() => isKnownAt(s2), 5000, 'the client to learn the new MAC')
+    await until(() => isKnownAt(lab, s2), 5000, 'the client to learn the new MAC')
     console.info(`fip: learnt ${(now() - taken).toFixed(0)} ms after it was taken over behind a cut`)
   },
 )

@@ -7,6 +7,7 @@ import type { Configuration, Instant } from '../../events/index.ts'
 import type { Cancel, DatagramSocket, World } from '../../world/world.ts'
 import type { DeviceOf } from '../fencing/driver.ts'
 import { ipmiCommand } from '../fencing/ipmi.ts'
+import { rounds } from '../np/rounds.ts'
 import { mostTags, parsePong, presencePing } from './rmcp.ts'
 
 export type BmcState = {
@@ -53,48 +54,44 @@ export const bmcWatch = (
 ): BmcWatch => {
   const states = new Map<string, BmcState>()
   const pinger = presencePinger(world)
-  let isStopped = false
-  let isIdle = false
-  let cancel: Cancel = () => {}
+  const peers = (): readonly Peer[] => peersOf(configuration(), me)
 
-  const look = async (peer: Peer, timeoutMs: number): Promise<void> => {
+  const look = async (peer: Peer, timeoutMs: number): Promise<BmcState> => {
     const at = world.clock.now()
     const isPresent = await pinger.isPresent(peer, timeoutMs)
     const power = isPresent && peer.device ? await powerOf(world, peer.device, timeoutMs) : 'unknown'
-    if (isStopped) return
-    states.set(peer.name, { server: peer.name, isPresent, power, at })
+    const state = { server: peer.name, isPresent, power, at }
+    states.set(peer.name, state)
     changed()
+    return state
   }
-  const toAsk = () => {
-    const current = configuration()
-    return { peers: current === null ? [] : peersOf(current, me), timing: current?.heartbeat.bmc }
-  }
-  const round = async (): Promise<void> => {
-    const { peers, timing } = toAsk()
-    for (const name of states.keys()) if (!peers.some((peer) => peer.name === name)) states.delete(name)
-    isIdle = timing === undefined || peers.length === 0
-    if (timing === undefined || isIdle) return
-    await Promise.all(peers.map((peer) => look(peer, timing.timeout)))
-    if (!isStopped) cancel = world.clock.after(timing.interval, () => void round())
-  }
-  void round()
-  return {
-    all: () => [...states.values()],
-    look: () => {
-      if (isIdle && !isStopped && toAsk().peers.length > 0) void round()
+  const asking = rounds(world, {
+    question: () => {
+      const timing = configuration()?.heartbeat.bmc
+      const asked = peers()
+      return timing === undefined || asked.length === 0 ? null : { ...timing, asked }
     },
+    ask: async ({ asked, timeout }) => {
+      const found = await Promise.all(asked.map((peer) => look(peer, timeout)))
+      return found.filter(({ isPresent }) => isPresent === true).map(({ server }) => server)
+    },
+    // Each is told as soon as it is known.
+    changed: () => {},
+  })
+  return {
+    all: () => peers().flatMap(({ name }) => states.get(name) ?? []),
+    look: asking.look,
     stop: () => {
-      isStopped = true
-      cancel()
+      asking.stop()
       pinger.close()
     },
   }
 }
 
-const peersOf = ({ servers, fencing }: Configuration, me: string): readonly Peer[] =>
-  servers.flatMap(({ name, bmc }) => {
+const peersOf = (current: Configuration | null, me: string): readonly Peer[] =>
+  (current?.servers ?? []).flatMap(({ name, bmc }) => {
     if (bmc === undefined || name === me) return []
-    const device = bmc.device === undefined ? undefined : fencing.devices[bmc.device]
+    const device = bmc.device === undefined ? undefined : current?.fencing.devices[bmc.device]
     return [{ name, address: bmc.address, port: bmc.port, device: device?.type === 'ipmi' ? device : null }]
   })
 

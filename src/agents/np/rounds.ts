@@ -18,7 +18,10 @@ export type Rounds = {
   readonly stop: () => void
 }
 
-export const rounds = <Question>(world: World, { question, ask, changed }: RoundsParts<Question>): Rounds => {
+export const rounds = <Question>(
+  world: Pick<World, 'clock'>,
+  { question, ask, changed }: RoundsParts<Question>,
+): Rounds => {
   let last: Round | null = null
   let isStopped = false
   let isIdle = false
