@@ -306,7 +306,7 @@ class Agent implements ServerAgent {
     this.#fencing.tend(state)
     const hadLease = this.#lapse.hasLapsedUnder(serverOf(state.servers, this.#parts.me).generation)
     this.#renouncer.consider({ now, joinedAt: this.#durations.joinedAt(), hadLease })
-    // N5: only a lease that this agent had and lost is a partition lost.
+    // N5: only a lease that this agent, or the one before it, had and lost is a partition lost.
     const leaseLostMs = this.#lapse.lostMs(now)
     this.#partition.consider(state, { leaseLostMs, isAllOff: runner.isAllOff() })
     const facts = this.#facts()

@@ -1,7 +1,7 @@
 /**
  * N5: when the losing side of a partition has to do what is configured for it. Only a server that *was* part of the
- * cluster and no longer may run anything loses; one that never had a lease since its agent started may just be the
- * first to boot. Whoever holds a lease, or knows otherwise that it is the survivor, never loses, whatever it cannot
+ * cluster and no longer may run anything loses; one that never had a lease, by its agent or by what the guardian of an
+ * earlier agent tells, may just be the first to boot. Whoever holds a lease, or knows otherwise that it is the survivor, never loses, whatever it cannot
  * reach: losing every path and the witness must not stop both sides when one of them can know.
  */
 import type { NpResolution } from '../events/index.ts'
@@ -10,7 +10,7 @@ import type { Verdict } from './resolve-partition.ts'
 export type LossAction = NpResolution['onLoss']['action']
 
 export type LossFacts = {
-  /** For how long this agent, which had a lease, has been without; null = it has one, or never had. */
+  /** For how long this server, which had a lease, has been without; null = it has one, or never had. */
   readonly leaseLostMs: number | null
   /** Everything it ran is off, or was taken down for it. */
   readonly isAllOff: boolean

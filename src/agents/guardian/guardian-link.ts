@@ -2,6 +2,7 @@
 import { type MutualWatch, mutualWatch, type ReleaseBudget } from '../../decisions/release-budget.ts'
 import { type Instant, instant } from '../../events/index.ts'
 import type { Cancel, LocalConnection, ProcessIdentity, World } from '../../world/world.ts'
+import type { LostLease } from '../voter/lease-watch.ts'
 import {
   type FromGuardian,
   fromGuardian,
@@ -25,6 +26,8 @@ export type GuardianLinkOptions = {
 export type GuardianLink = {
   /** Until when an earlier agent of this machine was allowed to run groups (monotonic; the past when it was not). */
   readonly inherited: Instant
+  /** What the lease of an earlier agent left when it ended, and the guardian took down; null = nothing of the kind. */
+  readonly lost: LostLease | null
   /** It was there before this agent came. */
   readonly wasThere: boolean
   /** Groups may run until `until`; repeated calls with the same time cost nothing. */
@@ -65,6 +68,7 @@ class Link implements GuardianLink {
   readonly #world: World
   readonly #options: GuardianLinkOptions
   #inherited = instant(Number.NEGATIVE_INFINITY)
+  #lost: LostLease | null = null
   #connection: LocalConnection | null = null
   /** The guardian at the other end; null for one of an older version, which answers no pings. */
   #other: ProcessIdentity | null = null
@@ -90,15 +94,24 @@ class Link implements GuardianLink {
     return this.#inherited
   }
 
+  get lost(): LostLease | null {
+    return this.#lost
+  }
+
   get wasThere(): boolean {
     return this.#wasThere
   }
 
   async begin(): Promise<void> {
-    const { until, isNew } = await this.#connect()
+    const { greeting, isNew } = await this.#connect()
+    const { until, takenDown } = greeting
     this.#wasThere = !isNew
     const toMonotonic = this.#world.clock.now() - this.#world.clock.sinceBoot()
-    if (until !== 0) this.#inherited = instant(until + toMonotonic)
+    const monotonic = (sinceBoot: number): Instant => instant(sinceBoot + toMonotonic)
+    if (until !== 0) this.#inherited = monotonic(until)
+    if (takenDown === undefined) return this.#ping()
+    const { groups, offAt } = takenDown
+    this.#lost = { at: monotonic(takenDown.until), groups, offAt: offAt === null ? null : monotonic(offAt) }
     this.#ping()
   }
 
@@ -147,8 +160,8 @@ class Link implements GuardianLink {
     this.#connection?.send(`${JSON.stringify(message)}\n`)
   }
 
-  /** The lease that its last agent gave it, and whether it is one that we started. */
-  async #connect(): Promise<{ readonly until: number; readonly isNew: boolean }> {
+  /** What it says first, and whether it is one that we started. */
+  async #connect(): Promise<{ readonly greeting: Greeting; readonly isNew: boolean }> {
     const { connected, greeting, isNew } = await reach(this.#world, this.#options, (pong) => {
       this.#answered = Math.max(this.#answered, pong.number)
       this.#answeredAt = this.#world.clock.now()
@@ -167,7 +180,7 @@ class Link implements GuardianLink {
     })
     this.#tell({ say: 'here', ...this.#options.own })
     for (const message of [this.#order, this.#last]) if (message !== null) this.#tell(message)
-    return { until: greeting.until, isNew }
+    return { greeting, isNew }
   }
 
   /** For as long as the agent lives: one that gave up would leave what runs to nobody. */

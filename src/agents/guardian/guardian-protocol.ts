@@ -10,13 +10,14 @@
  * | agent | `{"say":"ping","number":…}` | answer me |
  * | agent | `{"say":"off"}` | nothing runs: no deadline |
  * | agent | `{"say":"end"}` | I stop on purpose, and nothing runs: end too |
- * | guardian | `{"say":"until","until":…,"pid":…,"startTicks":…}` | at connect: the lease that my last agent gave, 0 = none; who I am |
+ * | guardian | `{"say":"until","until":…,"pid":…,"startTicks":…,"takenDown":…}` | at connect: the lease that my last agent gave, 0 = none; who I am; what I took down since an agent was here |
  * | guardian | `{"say":"pong","number":…,"watchdog":{…}}` | I answer, and this is the watchdog |
  *
  * Agent and guardian may be of different versions while software is replaced: fields that came later are optional,
  * and a guardian that does not say who it is (before 0.2) is not expected to answer pings.
  */
 import { z } from 'zod'
+import { decode } from '../../events/index.ts'
 
 export const toGuardian = z.discriminatedUnion('say', [
   z.object({ say: z.literal('here'), pid: z.int().positive(), startTicks: z.number() }),
@@ -52,12 +53,22 @@ export const watchdogReport = z.object({
 })
 export type WatchdogReport = z.infer<typeof watchdogReport>
 
+/** What an agent left running beyond its lease, and the guardian took down. Times: ms of CLOCK_BOOTTIME. */
+const takenDown = z.object({
+  until: z.number(),
+  /** Null = not yet. */
+  offAt: z.number().nullable(),
+  groups: z.array(decode.group),
+})
+export type TakenDown = z.infer<typeof takenDown>
+
 export const fromGuardian = z.discriminatedUnion('say', [
   z.object({
     say: z.literal('until'),
     until: z.number(),
     pid: z.int().positive().optional(),
     startTicks: z.number().optional(),
+    takenDown: takenDown.optional(),
   }),
   z.object({ say: z.literal('pong'), number: z.int(), watchdog: watchdogReport }),
 ])

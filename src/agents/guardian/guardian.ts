@@ -9,7 +9,7 @@ import type { Cancel, LocalConnection, ProcessIdentity, World } from '../../worl
 import { agentInTrace } from '../agent-trace.ts'
 import type { ResourceDrivers } from '../resource-runner.ts'
 import { within } from '../within.ts'
-import { type FromGuardian, lineReader, type ToGuardian, toGuardian } from './guardian-protocol.ts'
+import { type FromGuardian, lineReader, type TakenDown, type ToGuardian, toGuardian } from './guardian-protocol.ts'
 import { type WatchdogFeeder, watchdogFeeder } from './guardian-watchdog.ts'
 import { type ManifestEntry, readManifest, writeManifest } from './manifest.ts'
 import { takeAllDown } from './take-down.ts'
@@ -74,6 +74,8 @@ class Guardian {
   #deadline: Cancel = () => {}
   #nobody: Cancel = () => {}
   #isBusy = false
+  /** For the next agent, which cannot know. */
+  #takenDown: TakenDown | null = null
   #respawnMs = firstRespawnMs
   #bornAt = 0
   readonly #ended = Promise.withResolvers<void>()
@@ -99,7 +101,8 @@ class Guardian {
 
   #greet(connection: LocalConnection): void {
     const tell = (message: FromGuardian) => connection.send(`${JSON.stringify(message)}\n`)
-    tell({ say: 'until', until: this.#until, ...this.#world.processes.own() })
+    const takenDown = this.#takenDown === null ? {} : { takenDown: this.#takenDown }
+    tell({ say: 'until', until: this.#until, ...this.#world.processes.own(), ...takenDown })
     connection.onText(
       lineReader(toGuardian, (message) => {
         if (message.say === 'ping') tell({ say: 'pong', number: message.number, watchdog: this.#watchdog.report() })
@@ -112,6 +115,7 @@ class Guardian {
     switch (message.say) {
       case 'here':
         this.#nobody()
+        this.#takenDown = null
         this.#watch({ pid: message.pid, startTicks: message.startTicks })
         break
       case 'lease':
@@ -218,10 +222,12 @@ class Guardian {
     })
     if (this.#agent) this.#world.processes.signal(this.#agent, 'SIGKILL')
     const began = clock.now()
+    this.#takenDown ??= { until, offAt: null, groups: [...new Set(running.map(({ group }) => group))] }
     const left = await takeAllDown(running, this.#options, () => Math.max(leastMs, end - clock.now()))
     await this.#writeDown(left, Math.max(leastMs, end - clock.now()))
     if (left.length === 0) {
       const afterLeaseMs = Math.round(clock.sinceBoot() - until)
+      if (this.#takenDown !== null) this.#takenDown.offAt = clock.sinceBoot()
       say('everything is off', { tookMs: Math.round(clock.now() - began), afterLeaseMs })
       return true
     }

@@ -4,6 +4,8 @@ import type { ResourceRunner } from '../resource-runner.ts'
 
 export type LeaseWatchParts = {
   readonly me: ServerName
+  /** What an earlier agent of this server lost; its guardian tells. */
+  readonly guardian: { readonly lost: LostLease | null }
   readonly runner: Pick<ResourceRunner, 'observed' | 'isAllOff'>
   /** Its generation on the log. */
   readonly generation: () => Generation
@@ -21,16 +23,22 @@ export type LeaseWatch = {
   readonly look: (isLeased: boolean, now: Instant) => void
   /** As it was at the latest look. */
   readonly isHeld: () => boolean
-  /** For how long it has been gone; null = it is held, or never was. */
+  /** For how long it has been gone; null = it is held, or never was, neither by an agent whose guardian took down what it ran. */
   readonly lostMs: (now: Instant) => number | null
   /** Rule 5 asks about the current generation: one that was held under it is over. */
   readonly hasLapsedUnder: (generation: Generation) => boolean
 }
 
-type Lost = { readonly at: Instant; readonly groups: readonly GroupName[]; offAt: Instant | null }
+/** A lease that ended: when, what ran then, and since when all of it has been off; null = not yet. */
+export type LostLease = {
+  readonly at: Instant
+  readonly groups: readonly GroupName[]
+  readonly offAt: Instant | null
+}
 
 export const leaseWatch = ({
   me,
+  guardian,
   runner,
   generation,
   hasBarrier,
@@ -41,9 +49,11 @@ export const leaseWatch = ({
 }: LeaseWatchParts): LeaseWatch => {
   let isHeld = false
   let heldUnder: Generation | null = null
-  let lost: Lost | null = null
+  let lost = guardian.lost
+  if (lost !== null)
+    say('the lease of an earlier agent ended, and its guardian took down what ran', { groups: lost.groups })
 
-  const ended = (now: Instant): Lost => {
+  const ended = (now: Instant): LostLease => {
     const groups = new Set(runner.observed().flatMap(({ group, condition }) => (condition === 'off' ? [] : [group])))
     say(
       keeps() ? 'the lease ended: going on with what runs, starting nothing' : 'the lease ended: releasing everything',
@@ -53,7 +63,7 @@ export const leaseWatch = ({
     )
     return { at: now, groups: [...groups], offAt: null }
   }
-  const tell = ({ at, groups, offAt }: Lost, now: Instant): void => {
+  const tell = ({ at, groups, offAt }: LostLease, now: Instant): void => {
     const lostBy = { server: me, generation: generation() }
     if (keeps() && offAt === null && groups.length > 0)
       note({ type: 'QuorumLossOutlived', data: { ...lostBy, keptMs: Math.round(now - at), groups: [...groups] } })
@@ -64,7 +74,7 @@ export const leaseWatch = ({
     look: (isLeased, now) => {
       const isGiven = heldUnder !== null && renouncing() >= heldUnder
       if (isHeld && !isLeased && !isGiven) lost = ended(now)
-      if (lost && lost.offAt === null && runner.isAllOff()) lost.offAt = now
+      if (lost && lost.offAt === null && runner.isAllOff()) lost = { ...lost, offAt: now }
       if (isLeased && lost && hasBarrier()) {
         tell(lost, now)
         lost = null

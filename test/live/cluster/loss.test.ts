@@ -28,6 +28,18 @@ describe('a server that lost a partition', () => {
     await cluster.waitUntilSettled()
   })
 
+  clusterTest('does its final action when its agent hung, and was ended', { more: more(false) }, async (cluster) => {
+    await cluster.signal('s1', 'agent', 'SIGSTOP')
+    await isolate(cluster, 's1')
+    await until(() => hasActed(cluster, 's1'), settleMs, 's1 to do its final action')
+    await cluster.waitUntilOnline('web', 's2')
+    await cluster.lab.heal()
+    const told = async () => (await cluster.events('LeaseLost', 's2'))[0]
+    const lost = await until(told, settleMs, 's1 to say what it had lost')
+    expect(lost.data).toMatchObject({ server: 's1', groups: ['web'] })
+    await cluster.waitUntilSettled()
+  })
+
   clusterTest('says only what it would do, for practice', { more: more(true) }, async (cluster) => {
     await isolate(cluster, 's1')
     await cluster.waitUntilOnline('web', 's2')
