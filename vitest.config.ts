@@ -5,8 +5,8 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node'
 const liveTestMs = 180_000
 /** A host set-up creates namespaces, disks and databases. */
 const liveHookMs = 120_000
-/** Whole clusters for minutes of virtual time, over many seeds. */
-const simulationTestMs = 60_000
+/** Whole clusters for minutes of virtual time, over many seeds; beside live tests they have to wait for a processor. */
+const simulationTestMs = 300_000
 
 /** The rules in a model with chance: as long as simulations are. */
 const liveness = 'test/properties/liveness/liveness.test.ts'

@@ -20,19 +20,14 @@ const changing = [
   { what: 'lost majorities stop nothing', changes: noChanges, keep: true },
   { what: 'lost majorities stop nothing and everything changes', changes: { timing: 0.03, voters: 0.05 }, keep: true },
 ]
-const slowMs = 60_000
 
 describe('no two servers run one group, and after healing every group runs', () => {
-  test.each(sizes)(
-    '$name',
-    ({ size, seeds }) => {
-      const failures = Array.from({ length: seeds }, (_, seed) => ({ seed, ...runModel(seed, size, theRules) }))
-        .filter(({ failure }) => failure !== null)
-        .map(({ seed, failure, trace }) => `seed ${seed}: ${failure}\n${trace.slice(-30).join('\n')}`)
-      expect(failures).toEqual([])
-    },
-    slowMs,
-  )
+  test.each(sizes)('$name', ({ size, seeds }) => {
+    const failures = Array.from({ length: seeds }, (_, seed) => ({ seed, ...runModel(seed, size, theRules) }))
+      .filter(({ failure }) => failure !== null)
+      .map(({ seed, failure, trace }) => `seed ${seed}: ${failure}\n${trace.slice(-30).join('\n')}`)
+    expect(failures).toEqual([])
+  })
 
   test.each(sizes.flatMap((size) => changing.map((changes) => ({ ...size, ...changes, seeds: size.seeds / 2 }))))(
     '$name, while $what',
@@ -45,7 +40,6 @@ describe('no two servers run one group, and after healing every group runs', () 
         .map(({ seed, failure, trace }) => `seed ${seed}: ${failure}\n${trace.slice(-30).join('\n')}`)
       expect(failures).toEqual([])
     },
-    slowMs,
   )
 
   test('and the runs are not empty: servers join anew and are taken over', () => {
@@ -73,18 +67,14 @@ describe('no two servers run one group, and after healing every group runs', () 
 const mostSeeds = 400
 
 describe('the model sees it when a rule is broken', () => {
-  test.each(brokenRules)(
-    'rule $rule: $what',
-    ({ rules, drift, changes, keep, sees }) => {
-      const size = { servers: 2, witness: true }
-      const isSeen = (seed: number) => {
-        const { failure } = runModel(seed, size, { ...theRules, ...rules }, { drift, changes, keep })
-        return failure !== null && (sees === 'stuck' || !failure.startsWith('stuck'))
-      }
-      let seed = 0
-      while (seed < mostSeeds && !isSeen(seed)) seed += 1
-      expect(seed).toBeLessThan(mostSeeds)
-    },
-    slowMs,
-  )
+  test.each(brokenRules)('rule $rule: $what', ({ rules, drift, changes, keep, sees }) => {
+    const size = { servers: 2, witness: true }
+    const isSeen = (seed: number) => {
+      const { failure } = runModel(seed, size, { ...theRules, ...rules }, { drift, changes, keep })
+      return failure !== null && (sees === 'stuck' || !failure.startsWith('stuck'))
+    }
+    let seed = 0
+    while (seed < mostSeeds && !isSeen(seed)) seed += 1
+    expect(seed).toBeLessThan(mostSeeds)
+  })
 })
