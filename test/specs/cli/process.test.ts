@@ -5,7 +5,8 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { crash } from '../../golden/scenarios.ts'
 
-const main = join(import.meta.dirname, '../../../src/cli/main.ts')
+/** As it is installed: bundled. */
+const main = join(import.meta.dirname, '../../../dist/cli/main.js')
 
 let directory = ''
 let file = ''
