@@ -62,9 +62,10 @@ describe('exec, resident', () => {
 
   liveTest('is stopped with patience, then killed; at once when it is urgent', needs, async () => {
     await using m = await machine()
-    const stubborn = { type: 'exec', start: `trap '' TERM; while :; do sleep 1; done`, killAfter: atOnceMs }
+    const stubborn = { type: 'exec', start: `trap '' TERM; echo deaf; while :; do sleep 1; done`, killAfter: atOnceMs }
     const app = m.drivers.resource('app', stubborn)
     await m.drivers.activate(app)
+    await until(() => logOf(app).includes('deaf'), 10_000, 'it to be deaf to SIGTERM')
     const patient = await m.drivers.deactivate(app)
     expect(patient.value).toEqual(ok)
     expect(patient.elapsedMs).toBeGreaterThan(atOnceMs)
