@@ -1,8 +1,9 @@
 /**
  * N5: when the losing side of a partition has to do what is configured for it. Only a server that *was* part of the
  * cluster and no longer may run anything loses; one that never had a lease, by its agent or by what the guardian of an
- * earlier agent tells, may just be the first to boot. Whoever holds a lease, or knows otherwise that it is the survivor, never loses, whatever it cannot
- * reach: losing every path and the witness must not stop both sides when one of them can know.
+ * earlier agent tells, may just be the first to boot. Whoever holds a lease, or knows otherwise that it is the survivor,
+ * never loses, whatever it cannot reach: losing every path and the witness must not stop both sides when one of them can
+ * know.
  */
 import type { NpResolution } from '../events/index.ts'
 import type { Verdict } from './resolve-partition.ts'

@@ -26,7 +26,7 @@ export type GuardianLinkOptions = {
 export type GuardianLink = {
   /** Until when an earlier agent of this machine was allowed to run groups (monotonic; the past when it was not). */
   readonly inherited: Instant
-  /** What the lease of an earlier agent left when it ended, and the guardian took down; null = nothing of the kind. */
+  /** The lease of an earlier agent, which ended while groups ran, so that the guardian took them down; null = none did. */
   readonly lost: LostLease | null
   /** It was there before this agent came. */
   readonly wasThere: boolean
@@ -109,9 +109,10 @@ class Link implements GuardianLink {
     const toMonotonic = this.#world.clock.now() - this.#world.clock.sinceBoot()
     const monotonic = (sinceBoot: number): Instant => instant(sinceBoot + toMonotonic)
     if (until !== 0) this.#inherited = monotonic(until)
-    if (takenDown === undefined) return this.#ping()
-    const { groups, offAt } = takenDown
-    this.#lost = { at: monotonic(takenDown.until), groups, offAt: offAt === null ? null : monotonic(offAt) }
+    if (takenDown !== undefined) {
+      const { groups, offAt } = takenDown
+      this.#lost = { at: monotonic(takenDown.until), groups, offAt: offAt === null ? null : monotonic(offAt) }
+    }
     this.#ping()
   }
 

@@ -74,7 +74,7 @@ class Guardian {
   #deadline: Cancel = () => {}
   #nobody: Cancel = () => {}
   #isBusy = false
-  /** For the next agent, which cannot know. */
+  /** Told to the next agent that says it is here, and to none after it. */
   #takenDown: TakenDown | null = null
   #respawnMs = firstRespawnMs
   #bornAt = 0

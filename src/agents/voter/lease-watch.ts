@@ -4,7 +4,7 @@ import type { ResourceRunner } from '../resource-runner.ts'
 
 export type LeaseWatchParts = {
   readonly me: ServerName
-  /** What an earlier agent of this server lost; its guardian tells. */
+  /** Tells of a lease that an earlier agent of this server lost. */
   readonly guardian: { readonly lost: LostLease | null }
   readonly runner: Pick<ResourceRunner, 'observed' | 'isAllOff'>
   /** Its generation on the log. */
@@ -23,7 +23,7 @@ export type LeaseWatch = {
   readonly look: (isLeased: boolean, now: Instant) => void
   /** As it was at the latest look. */
   readonly isHeld: () => boolean
-  /** For how long it has been gone; null = it is held, or never was, neither by an agent whose guardian took down what it ran. */
+  /** For how long it has been gone, by this agent or an earlier one of which the guardian tells; null = it is held, or never was. */
   readonly lostMs: (now: Instant) => number | null
   /** Rule 5 asks about the current generation: one that was held under it is over. */
   readonly hasLapsedUnder: (generation: Generation) => boolean

@@ -23,18 +23,19 @@ describe('the watchdog', () => {
     }
     return until
   }
+  const expectFed = () => expect(scene.watchdog.firesAt).toBeGreaterThan(scene.guarded.virtual.now)
 
   test('is fed while nothing runs, however long', async () => {
     await arm()
     await scene.pass(60_000)
-    expect(scene.watchdog.firesAt).toBeGreaterThan(scene.guarded.virtual.now)
+    expectFed()
   })
 
   test('is fed while the lease is renewed', async () => {
     await arm()
     scene.running('httpd')
     await renewFor(30_000)
-    expect(scene.watchdog.firesAt).toBeGreaterThan(scene.guarded.virtual.now)
+    expectFed()
   })
 
   test('fires at the lease’s end and D at the latest when groups stay', async () => {
@@ -65,7 +66,7 @@ describe('the watchdog', () => {
     scene.guarded.virtual.disk.delete(manifest)
     scene.link.off()
     await scene.pass(30_000)
-    expect(scene.watchdog.firesAt).toBeGreaterThan(scene.guarded.virtual.now)
+    expectFed()
   })
 
   test('goes on when the guardian took everything down in time', async () => {
@@ -74,7 +75,7 @@ describe('the watchdog', () => {
     await renewFor(3000)
     await scene.pass(30_000)
     expect(scene.said).toContain('everything is off')
-    expect(scene.watchdog.firesAt).toBeGreaterThan(scene.guarded.virtual.now)
+    expectFed()
   })
 
   test('is stopped properly when the agent leaves with nothing running', async () => {
